@@ -1,0 +1,1 @@
+"""Gymnasium's MuJoCo robots as tasks, one file each."""

@@ -1,0 +1,106 @@
+"""What a task is: a robot's model, what it observes, what it is paid for, when it has failed."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import mujoco
+import numpy as np
+from gymnasium import spaces
+
+from envs.simulation import Simulation
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One robot and one thing to do with it, written once for any number of robots.
+
+    A subclass is a frozen dataclass: its fields are the task's numbers (and the keyword arguments of
+    ``gymnasium.make`` and ``envs.make_vec``), its class attributes below describe the robot. Every method
+    works on all N robots of `sim` at once and returns arrays whose first axis is the robot.
+    """
+
+    model: ClassVar[str]  # MJCF file in envs/assets
+    control_dt: ClassVar[float]  # s between two actions
+    episode_steps: ClassVar[int]  # actions until the episode is cut off (truncated)
+    carried: ClassVar[tuple[str, ...]] = ()  # fields of `sim` whose value before the step `rewards` needs
+    contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
+    camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
+
+    def model_path(self) -> Path:
+        """Return the MJCF file."""
+        return ASSETS / self.model
+
+    def substeps(self, model: mujoco.MjModel) -> int:
+        """Return the physics steps of one action."""
+        count = self.control_dt / model.opt.timestep
+        if not np.isclose(count, round(count)):
+            raise ValueError(
+                f"{type(self).__name__}: control_dt {self.control_dt} s is no multiple of the model's timestep"
+                f" {model.opt.timestep} s"
+            )
+        return round(count)
+
+    def action_space(self, model: mujoco.MjModel) -> spaces.Box:
+        """Return one robot's actions: by default one number in [-1, 1] for each actuator."""
+        return spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
+
+    def apply(self, sim: Simulation, action: np.ndarray) -> None:
+        """Turn actions (N, actions) into controls; by default -1 to 1 spans each actuator's control range."""
+        low, high = sim.model.actuator_ctrlrange.T
+        sim.ctrl[:] = low + (np.clip(action, -1.0, 1.0) + 1.0) * (high - low) / 2
+
+    def observe(self, sim: Simulation) -> np.ndarray:
+        """Return the observations (N, observations)."""
+        raise NotImplementedError
+
+    def rewards(self, sim: Simulation, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        """Return the named terms (N,) of the reward of the step that led from `before` (the carried fields) here."""
+        raise NotImplementedError
+
+    def total(self, terms: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the reward (N,): the sum of its terms."""
+        return functools.reduce(np.add, terms.values())
+
+    def terminated(self, sim: Simulation) -> np.ndarray:
+        """Return which robots (N,) have failed or finished for good; by default none ever does."""
+        return np.zeros(len(sim.qpos), bool)
+
+    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw one robot's first positions (nq,) and velocities (nv,)."""
+        raise NotImplementedError
+
+    def track(self, sim: Simulation, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        """Return quantities (N,) of this step to be summed over the episode, such as the distance travelled in m."""
+        return {}
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Return the task's own figures over E finished episodes.
+
+        Args:
+            episodes: arrays (E,): `seconds`, `terminated`, and the sums of what `track` returns, by name.
+        """
+        return {}
+
+
+def walking_metrics(episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return `speed_mean` (m/s) and `distance_mean` (m) of a task that tracks `distance`."""
+    return {
+        "speed_mean": float(np.mean(episodes["distance"] / episodes["seconds"])),
+        "distance_mean": float(np.mean(episodes["distance"])),
+    }
+
+
+def fall_rate(episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return `fall_rate`, the share of episodes that ended by failure, of a task whose termination is a fall."""
+    return {"fall_rate": float(np.mean(episodes["terminated"]))}
+
+
+def inside(value: np.ndarray, bounds: Sequence[float]) -> np.ndarray:
+    """Return where `value` lies strictly between the two bounds."""
+    return (bounds[0] < value) & (value < bounds[1])
