@@ -92,5 +92,3 @@ def register() -> None:
             vector_entry_point="envs.vector_env:VectorEnv",
             kwargs={"task": name},
         )
-
-

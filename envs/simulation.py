@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
@@ -19,17 +20,33 @@ def _ignore(message: str) -> None:
     """Drop a warning of the engine: blow-ups are read from `Batch.warning`, robot by robot, and counted."""
 
 
-class Simulation:
-    """The fields of `mujoco.MjData` as arrays (N, ...), by attribute: `sim.qpos`, `sim.xpos`, `sim.ctrl`.
+class Fields:
+    """The fields of `mujoco.MjData` for N robots: arrays (N, ...) by attribute, such as `qpos`, `xpos`, `ctrl`.
 
-    State fields are live and may be written. Derived fields (`xpos`, `cvel`, ...) are, as after `mj_step`, those
-    of the last physics step's beginning. `cfrc_ext` is only filled for tasks that ask for `contact_forces`.
+    Derived fields (`xpos`, `cvel`, ...) are, as after `mj_step`, those of the last physics step's beginning.
+    `cfrc_ext` is only filled for tasks that ask for `contact_forces`.
     """
 
-    def __init__(self, batch: Batch, cfrc_ext: np.ndarray | None = None):
+    model: mujoco.MjModel
+    dt: float  # s between two actions
+
+    def body(self, name: str | int) -> int:
+        """Return a body's row in `xpos` and its like."""
+        raise NotImplementedError
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> np.ndarray: ...
+
+
+class Simulation(Fields):
+    """All robots of a batch. State fields (`qpos`, `ctrl`, ...) are live and may be written."""
+
+    def __init__(self, batch: Batch, dt: float, cfrc_ext: np.ndarray | None = None):
         self.batch = batch
         self.model = batch.model
-        self._bodies: dict[str, int] = {}
+        self.dt = dt
+        self._bodies: dict[str | int, int] = {}
         if cfrc_ext is not None:
             self.cfrc_ext = cfrc_ext
 
@@ -39,8 +56,7 @@ class Simulation:
         setattr(self, name, field)
         return field
 
-    def body(self, name: str) -> int:
-        """Return a body's row in `xpos` and its like."""
+    def body(self, name: str | int) -> int:
         if name not in self._bodies:
             self._bodies[name] = self.model.body(name).id
         return self._bodies[name]
@@ -50,14 +66,15 @@ class Simulation:
         return Rows(self, ids)
 
 
-class Rows:
+class Rows(Fields):
     """Some robots of a simulation: copies of their fields, for reading."""
 
     def __init__(self, sim: Simulation, ids: np.ndarray):
         self._sim = sim
         self._ids = ids
         self.model = sim.model
-        self.body = sim.body
+        self.dt = sim.dt
+        self.body = sim.body  # type: ignore[method-assign] - the same names, the same rows
 
     def __getattr__(self, name: str) -> np.ndarray:
         return getattr(self._sim, name)[self._ids]

@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 from gymnasium import spaces
 
-from envs.simulation import Simulation
+from envs.simulation import Fields
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -28,7 +28,6 @@ class Task:
     model: ClassVar[str]  # MJCF file in envs/assets
     control_dt: ClassVar[float]  # s between two actions
     episode_steps: ClassVar[int]  # actions until the episode is cut off (truncated)
-    carried: ClassVar[tuple[str, ...]] = ()  # fields of `sim` whose value before the step `rewards` needs
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
     camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
 
@@ -50,24 +49,28 @@ class Task:
         """Return one robot's actions: by default one number in [-1, 1] for each actuator."""
         return spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
 
-    def apply(self, sim: Simulation, action: np.ndarray) -> None:
+    def apply(self, sim: Fields, action: np.ndarray) -> None:
         """Turn actions (N, actions) into controls; by default -1 to 1 spans each actuator's control range."""
         low, high = sim.model.actuator_ctrlrange.T
         sim.ctrl[:] = low + (np.clip(action, -1.0, 1.0) + 1.0) * (high - low) / 2
 
-    def observe(self, sim: Simulation) -> np.ndarray:
+    def observe(self, sim: Fields) -> np.ndarray:
         """Return the observations (N, observations)."""
         raise NotImplementedError
 
-    def rewards(self, sim: Simulation, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        """Return the named terms (N,) of the reward of the step that led from `before` (the carried fields) here."""
+    def carry(self, sim: Fields) -> dict[str, np.ndarray]:
+        """Return what `rewards` and `track` must know of the state before the step: copies, by name."""
+        return {}
+
+    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        """Return the named terms (N,) of the reward of the step that led from `before` (what `carry` returned) here."""
         raise NotImplementedError
 
     def total(self, terms: dict[str, np.ndarray]) -> np.ndarray:
         """Return the reward (N,): the sum of its terms."""
         return functools.reduce(np.add, terms.values())
 
-    def terminated(self, sim: Simulation) -> np.ndarray:
+    def terminated(self, sim: Fields) -> np.ndarray:
         """Return which robots (N,) have failed or finished for good; by default none ever does."""
         return np.zeros(len(sim.qpos), bool)
 
@@ -75,7 +78,7 @@ class Task:
         """Draw one robot's first positions (nq,) and velocities (nv,)."""
         raise NotImplementedError
 
-    def track(self, sim: Simulation, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+    def track(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
         """Return quantities (N,) of this step to be summed over the episode, such as the distance travelled in m."""
         return {}
 

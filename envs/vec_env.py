@@ -90,9 +90,7 @@ class BatchedVecEnv(VecEnv):
             setattr(self.robots[i], attr_name, value)
 
     def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any):
-        return [
-            getattr(self.robots[i], method_name)(*method_args, **method_kwargs) for i in self._get_indices(indices)
-        ]
+        return [getattr(self.robots[i], method_name)(*method_args, **method_kwargs) for i in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
         return [False for _ in self._get_indices(indices)]

@@ -73,14 +73,14 @@ class World:
         self.batch = Batch(self.model, num_robots, nthread=threads, persistent=task.contact_forces)
         self._data = mujoco.MjData(self.model)
         self._cfrc_ext = np.zeros((num_robots, self.model.nbody, 6)) if task.contact_forces else None
-        self.sim = Simulation(self.batch, self._cfrc_ext)
+        self.sim = Simulation(self.batch, self.dt, self._cfrc_ext)
 
         self.rngs = [np_random()[0] for _ in range(num_robots)]
         self.physics_errors = 0  # blow-ups so far
         self._elapsed = np.zeros(num_robots, np.int64)
         self._returns = np.zeros(num_robots)
         self._sums: dict[str, np.ndarray] = {}
-        self._before = SimpleNamespace(**{name: getattr(self.sim, name).copy() for name in task.carried})
+        self._before = SimpleNamespace(**task.carry(self.sim))
         self._everyone = np.arange(num_robots)
         self._started = time.perf_counter()
 
@@ -109,9 +109,10 @@ class World:
         self._returns[ids] = 0.0
         for total in self._sums.values():
             total[ids] = 0.0
-        for name, value in vars(self._before).items():
-            value[ids] = getattr(self.sim, name)[ids]
-        observations = self.task.observe(self.sim.rows(ids))
+        rows = self.sim.rows(ids)
+        for name, value in self.task.carry(rows).items():
+            getattr(self._before, name)[ids] = value
+        observations = self.task.observe(rows)
         if len(ids) == self.num_robots:
             self._observations = observations
         else:
@@ -153,8 +154,7 @@ class World:
         episodes = [self._summary(i, bool(terminated[i]), bool(broken[i])) for i in ended]
         if len(ended):
             self.reset(ended)
-        for name, value in vars(self._before).items():
-            value[:] = getattr(sim, name)
+        vars(self._before).update(task.carry(sim))
         return Step(
             self._observations.copy(), rewards, terminated, truncated, terms, ended, final_observations, episodes
         )

@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
 
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import GymnasiumRobot, uniform_state
-from envs.simulation import Simulation
-from envs.task import fall_rate, inside, walking_metrics
+from envs.gymnasium_robots.robot import Runner, sum_of_squares, uniform_state
+from envs.simulation import Fields
+from envs.task import fall_rate, inside
 
 
 @dataclass(frozen=True)
-class Hopper(GymnasiumRobot):
+class Hopper(Runner):
     """`gymnasium.envs.mujoco.hopper_v5.HopperEnv` for N robots at once (Erez, Tassa and Todorov 2011)."""
 
     xml_file: str = "hopper.xml"
@@ -23,43 +22,39 @@ class Hopper(GymnasiumRobot):
     ctrl_cost_weight: float = 1e-3  # per squared control
     healthy_reward: float = 1.0  # per step
     terminate_when_unhealthy: bool = True
-    healthy_state_range: tuple[float, float] = (-100.0, 100.0)  # of every other position and velocity
+    healthy_state_range: tuple[float, float] = (-100.0, 100.0)  # of each position and velocity but the first two
     healthy_z_range: tuple[float, float] = (0.7, float("inf"))  # m, of the torso
     healthy_angle_range: tuple[float, float] = (-0.2, 0.2)  # rad, of the torso
     reset_noise_scale: float = 5e-3  # m or rad, and their rates
     exclude_current_positions_from_observation: bool = True
 
-    episode_steps = 1000
-    carried = ("qpos",)
+    camera = {"trackbodyid": 2, "distance": 3.0, "lookat": (0.0, 0.0, 1.15), "elevation": -20.0}
 
-    def observe(self, sim: Simulation) -> np.ndarray:
+    def observe(self, sim: Fields) -> np.ndarray:
         start = 1 if self.exclude_current_positions_from_observation else 0
-        return np.concatenate([sim.qpos[:, start:], np.clip(sim.qvel, -10, 10)], axis=1)
+        return np.concatenate([sim.qpos[:, start:], sim.qvel.clip(-10, 10)], axis=1)
 
-    def rewards(self, sim: Simulation, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
         return {
-            "forward": self.forward_reward_weight * ((sim.qpos[:, 0] - before.qpos[:, 0]) / self.dt(sim)),
+            "forward": self.forward_reward_weight * self.speed(sim, before),
             "survive": self.healthy(sim) * self.healthy_reward,
-            "ctrl": -self.ctrl_cost_weight * np.sum(np.square(action), axis=1),
+            "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
         }
 
-    def healthy(self, sim: Simulation) -> np.ndarray:
+    def healthy(self, sim: Fields) -> np.ndarray:
         """Return which robots (N,) stand upright and in one piece."""
-        state = np.concatenate([sim.qpos, sim.qvel], axis=1)[:, 2:]
+        state = np.concatenate([sim.qpos[:, 2:], sim.qvel], axis=1)
         return (
             inside(state, self.healthy_state_range).all(axis=1)
             & inside(sim.qpos[:, 1], self.healthy_z_range)
             & inside(sim.qpos[:, 2], self.healthy_angle_range)
         )
 
-    def terminated(self, sim: Simulation) -> np.ndarray:
+    def terminated(self, sim: Fields) -> np.ndarray:
         return ~self.healthy(sim) & self.terminate_when_unhealthy
 
     def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         return uniform_state(model, rng, self.reset_noise_scale)
 
-    def track(self, sim: Simulation, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        return {"distance": sim.qpos[:, 0] - before.qpos[:, 0]}
-
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        return fall_rate(episodes) | walking_metrics(episodes)
+        return fall_rate(episodes) | super().metrics(episodes)

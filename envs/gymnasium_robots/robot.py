@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mujoco
@@ -10,8 +11,8 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.mujoco.mujoco_env import expand_model_path
 
-from envs.simulation import Simulation
-from envs.task import Task
+from envs.simulation import Fields
+from envs.task import Task, walking_metrics
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class GymnasiumRobot(Task):
 
     xml_file: str
     frame_skip: int  # physics steps for each action
-    default_camera_config: Mapping[str, Any] | None = None  # mujoco.MjvCamera's attributes
+    default_camera_config: Mapping[str, Any] | None = None  # mujoco.MjvCamera's attributes, in place of `camera`
+
+    episode_steps = 1000
 
     def model_path(self) -> Path:
         return Path(expand_model_path(self.xml_file))
@@ -32,22 +35,48 @@ class GymnasiumRobot(Task):
     def substeps(self, model: mujoco.MjModel) -> int:
         return self.frame_skip
 
-    def dt(self, sim: Simulation) -> float:
-        """Return the seconds between two actions."""
-        return sim.model.opt.timestep * self.frame_skip
-
     def action_space(self, model: mujoco.MjModel) -> spaces.Box:
         low, high = model.actuator_ctrlrange.astype(np.float32).T
         return spaces.Box(low, high, dtype=np.float32)
 
-    def apply(self, sim: Simulation, action: np.ndarray) -> None:
+    def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.ctrl[:] = action
 
 
-def uniform_state(
-    model: mujoco.MjModel, rng: np.random.Generator, scale: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw positions (nq,) and velocities (nv,) uniformly within `scale` of the model's rest position."""
+@dataclass(frozen=True)
+class Runner(GymnasiumRobot):
+    """A robot that is paid for getting ahead along the x axis."""
+
+    def position(self, sim: Fields) -> np.ndarray:
+        """Return how far along the x axis the robots (N,) are, in m."""
+        return sim.qpos[:, 0]
+
+    def carry(self, sim: Fields) -> dict[str, np.ndarray]:
+        return {"position": self.position(sim).copy()}
+
+    def speed(self, sim: Fields, before: SimpleNamespace) -> np.ndarray:
+        """Return the speed (N,) along the x axis, in m/s, as the mean over the step."""
+        return (self.position(sim) - before.position) / sim.dt
+
+    def track(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        return {"distance": self.position(sim) - before.position}
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return walking_metrics(episodes)
+
+
+def sum_of_squares(values: np.ndarray) -> np.ndarray:
+    """Return for each robot the sum of its squared values, added up in the order of `np.sum` over one robot's array."""
+    return np.square(values.reshape(len(values), -1)).sum(axis=1)
+
+
+def uniform_state(model: mujoco.MjModel, rng: np.random.Generator, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Draw positions (nq,) and velocities (nv,) uniformly within `scale` of the model's state at rest."""
     qpos = model.qpos0 + rng.uniform(-scale, scale, model.nq)
-    qvel = rng.uniform(-scale, scale, model.nv)
-    return qpos, qvel
+    return qpos, rng.uniform(-scale, scale, model.nv)
+
+
+def gaussian_state(model: mujoco.MjModel, rng: np.random.Generator, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Draw positions (nq,) uniformly within `scale` of rest, and velocities (nv,) with that standard deviation."""
+    qpos = model.qpos0 + rng.uniform(-scale, scale, model.nq)
+    return qpos, scale * rng.standard_normal(model.nv)
