@@ -1,0 +1,75 @@
+"""How a value network is fitted to the returns of a rollout."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from agents.policies import ActorCritic
+from agents.trust_region import conjugate_gradient, flat, gauss_newton_product
+
+
+class CriticFit(Protocol):
+    """A way to move the critic towards the returns."""
+
+    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> dict[str, float]:
+        """Fit V to returns (B,) at features (B, F); return figures for the log."""
+
+
+class TrustRegionFit:
+    """Gauss-Newton steps inside a trust region (Schulman et al. 2016, section 5, equations 28 to 30).
+
+    Each step minimises the mean squared error under (1/B) sum (V - V_old)^2 / (2 sigma^2) <= epsilon, sigma^2 the
+    mean squared error before the step: the analogue, for a Gaussian of variance sigma^2 around V, of a bound on the
+    KL divergence.
+    """
+
+    def __init__(self, epsilon: float = 0.1, steps: int = 3, cg_iterations: int = 10, damping: float = 0.01, stride: int = 1):
+        self.epsilon = epsilon
+        self.steps = steps
+        self.cg_iterations = cg_iterations
+        self.damping = damping
+        self.stride = stride
+
+    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> dict[str, float]:
+        parameters = policy.critic_parameters()
+        scale = policy.value_net.std
+        for _ in range(self.steps):
+            values = policy.values(features)
+            error = (values - returns) / scale
+            sigma_squared = (error.detach() ** 2).mean()
+            gradient = flat(torch.autograd.grad(0.5 * (error**2).mean(), parameters))
+            sample = policy.values(features[:: self.stride]) / scale
+            product = gauss_newton_product(
+                [sample], parameters, lambda tangents: [tangents[0] / len(tangents[0])], self.damping
+            )
+            step, _ = conjugate_gradient(product, -gradient, self.cg_iterations)
+            divergence = step @ product(step) / (2 * sigma_squared)
+            if not (torch.isfinite(divergence) and divergence > 0):
+                break
+            # The Gauss-Newton step itself is the minimiser: a wide trust region must not carry us past it.
+            step = step * torch.clamp(torch.sqrt(self.epsilon / divergence), max=1.0)
+            vector_to_parameters(parameters_to_vector(parameters) + step, parameters)
+        return {}
+
+
+class AdamFit:
+    """Epochs of Adam over shuffled minibatches."""
+
+    def __init__(self, epochs: int = 5, batch_size: int = 256):
+        self.epochs = epochs
+        self.batch_size = batch_size
+
+    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> dict[str, float]:
+        targets = policy.value_net.normalise(returns[:, None]).squeeze(1)
+        mean, std = policy.value_net.mean, policy.value_net.std
+        for _ in range(self.epochs):
+            for batch in torch.randperm(len(features), device=features.device).split(self.batch_size):
+                predictions = (policy.values(features[batch]) - mean) / std
+                policy.optimizer.zero_grad()
+                ((predictions - targets[batch]) ** 2).mean().backward()
+                policy.optimizer.step()
+        return {}

@@ -1,0 +1,130 @@
+"""The policy: a separate actor and critic over normalised observations."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.type_aliases import Schedule
+from torch import Tensor, nn
+from torch.distributions import Categorical, Distribution, Independent, Normal
+
+from agents.normalization import ObservationNormalizer, ScaledValue
+
+
+class ActorCritic(ActorCriticPolicy):
+    """SB3's actor-critic policy with nothing shared between the two networks.
+
+    Gaussian actions have a log standard deviation that does not depend on the state; the actor's last layer starts
+    small, so that the first actions are the exploration noise alone. The observation normaliser is the features
+    extractor, the critic's last layer knows the scale of the returns: both keep their statistics in the state_dict.
+
+    Args:
+        observation_space: a Box (or any space SB3 can flatten into one vector).
+        action_space: a Box, or Discrete.
+        lr_schedule: learning rate of the critic's optimiser, where the critic is fitted by one.
+        log_std_init: first log standard deviation of every action dimension.
+        net_arch: hidden layers of both networks, or {"pi": [...], "vf": [...]}.
+    """
+
+    optimizer: torch.optim.Optimizer  # of the critic alone: the actor moves by natural gradient
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        lr_schedule: Schedule,
+        net_arch: list[int] | dict[str, list[int]] | None = None,
+        activation_fn: type[nn.Module] = nn.Tanh,
+        log_std_init: float = -0.5,
+        features_extractor_class: type[BaseFeaturesExtractor] = ObservationNormalizer,
+        share_features_extractor: bool = True,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            net_arch=[64, 64] if net_arch is None else net_arch,
+            activation_fn=activation_fn,
+            log_std_init=log_std_init,
+            features_extractor_class=features_extractor_class,
+            share_features_extractor=share_features_extractor,
+            **kwargs,
+        )
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        super()._build(lr_schedule)
+        if self.share_features_extractor and any(p.requires_grad for p in self.features_extractor.parameters()):
+            raise ValueError(
+                f"{type(self.features_extractor).__name__} has trainable parameters, which actor and critic would"
+                " share; pass share_features_extractor=False"
+            )
+        self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
+        self.value_net.apply(partial(self.init_weights, gain=1.0))
+        self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+
+    def actor_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the action distribution, log_std included."""
+        modules = [self.pi_features_extractor, self.mlp_extractor.policy_net, self.action_net]
+        parameters = [p for module in modules for p in module.parameters()]
+        return [*parameters, self.log_std] if self.continuous else parameters
+
+    def critic_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the value function."""
+        modules = [self.vf_features_extractor, self.mlp_extractor.value_net, self.value_net]
+        return [p for module in modules for p in module.parameters()]
+
+    @property
+    def continuous(self) -> bool:
+        """Whether actions are real vectors."""
+        return isinstance(self.action_space, spaces.Box)
+
+    def distribution_parameters(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Return mean and log standard deviation, or the logits, each (B, actions), for features (B, F)."""
+        output = self.action_net(self.mlp_extractor.forward_actor(features))
+        return (output, self.log_std.expand_as(output)) if self.continuous else (output,)
+
+    def distribution(self, parameters: tuple[Tensor, ...]) -> Distribution:
+        """Return the action distribution with the given parameters; its KL, entropy and log_prob are (B,)."""
+        if self.continuous:
+            mean, log_std = parameters
+            return Independent(Normal(mean, log_std.exp(), validate_args=False), 1, validate_args=False)
+        return Categorical(logits=parameters[0], validate_args=False)
+
+    def features(self, observations: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
+        """Return the actor's and the critic's features (B, F) of observations (B, ...)."""
+        tensor = torch.as_tensor(observations, device=self.device)
+        extracted = self.extract_features(tensor)
+        return (extracted, extracted) if isinstance(extracted, Tensor) else extracted
+
+    def values(self, features: Tensor) -> Tensor:
+        """Return V (B,) for the critic's features (B, F)."""
+        return self.value_net(self.mlp_extractor.forward_critic(features)).squeeze(1)
+
+    def sample_noise(self, *shape: int) -> Tensor:
+        """Draw the randomness of actions ahead of time: (*shape, actions)."""
+        if self.continuous:
+            return torch.randn(*shape, *self.action_space.shape, device=self.device)  # type: ignore[misc]
+        uniform = torch.rand(*shape, self.action_space.n, device=self.device)  # type: ignore[attr-defined]
+        return -torch.log(-torch.log(uniform.clamp(1e-10, 1 - 1e-7)))  # Gumbel: its argmax samples a softmax
+
+    def act(self, observations: np.ndarray, noise: Tensor) -> np.ndarray:
+        """Return sampled actions for observations (N, ...), given their noise (N, actions)."""
+        parameters = self.distribution_parameters(self.features(observations)[0])
+        if self.continuous:
+            mean, log_std = parameters
+            return (mean + log_std.exp() * noise).cpu().numpy()
+        return (parameters[0] + noise).argmax(1).cpu().numpy()
+
+    def update_normalizer(self, observations: np.ndarray) -> None:
+        """Let the observation statistics take in observations (B, ...), between two rollouts."""
+        tensor = torch.as_tensor(observations, device=self.device)
+        for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
+            if isinstance(extractor, ObservationNormalizer):
+                extractor.update(tensor)

@@ -1,0 +1,201 @@
+"""What all policy-gradient learners share: rollouts, values, the order of one iteration, the log."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
+from stable_baselines3.common.utils import explained_variance, safe_mean
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+from agents.critics import CriticFit, TrustRegionFit
+from agents.policies import ActorCritic
+from agents.rollout import Rollout
+
+
+class PolicyGradient(OnPolicyAlgorithm):
+    """One iteration: rollout, advantages by the old critic, policy update, critic update, normaliser update.
+
+    A subclass is an update rule: it implements `improve`.
+
+    Args:
+        policy: "MlpPolicy", or a subclass of ActorCritic.
+        env: an SB3 VecEnv, a Gymnasium environment, or an id.
+        n_steps: steps of each robot in a rollout.
+        gamma: discount, in [0, 1].
+        gae_lambda: GAE's lambda, in [0, 1].
+        critic: how the critic is fitted.
+        learning_rate: of the critic's Adam, where `critic` uses it.
+        device: "cpu" by default: networks of this size are slower on a GPU.
+    """
+
+    policy: ActorCritic
+    rollout_buffer: Rollout
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": ActorCritic}
+
+    def __init__(
+        self,
+        policy: str | type[ActorCritic],
+        env: GymEnv | str | None,
+        learning_rate: float | Schedule = 1e-3,
+        n_steps: int = 128,
+        gamma: float = 0.99,
+        gae_lambda: float = 0.97,
+        critic: CriticFit | None = None,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "cpu",
+        _init_setup_model: bool = True,
+    ):
+        for name, value in {"gamma": gamma, "gae_lambda": gae_lambda}.items():
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{name} must lie in [0, 1], got {value}")
+        if n_steps < 1:
+            raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+        super().__init__(
+            policy,
+            env,  # type: ignore[arg-type]
+            learning_rate=learning_rate,
+            n_steps=n_steps,
+            gamma=gamma,
+            gae_lambda=gae_lambda,
+            ent_coef=0.0,
+            vf_coef=0.0,
+            max_grad_norm=0.0,
+            use_sde=False,
+            sde_sample_freq=-1,
+            rollout_buffer_class=Rollout,
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            policy_kwargs=policy_kwargs,
+            verbose=verbose,
+            seed=seed,
+            device=device,
+            _init_setup_model=False,
+            supported_action_spaces=(spaces.Box, spaces.Discrete),
+        )
+        self.critic = critic or TrustRegionFit()
+        self._log_interval: int | None = 1
+        self._env_seconds = 0.0
+        self._iteration_start = 0.0
+        if _init_setup_model:
+            self._setup_model()
+
+    def improve(self, rollout: Rollout, features: Tensor, advantages: Tensor) -> None:
+        """Move the actor.
+
+        Args:
+            rollout: the steps (T, N) the old policy took.
+            features: what the actor sees of them (T N, F).
+            advantages: of its actions (T N,), normalised.
+        """
+        raise NotImplementedError
+
+    def learn(  # type: ignore[override]
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int | None = 1,
+        tb_log_name: str | None = None,
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ):
+        # SB3 writes a row before the update it belongs to; `train` writes ours after it, complete.
+        self._log_interval = log_interval
+        return super().learn(
+            total_timesteps,
+            callback,
+            log_interval=None,  # type: ignore[arg-type]
+            tb_log_name=tb_log_name or type(self).__name__,
+            reset_num_timesteps=reset_num_timesteps,
+            progress_bar=progress_bar,
+        )
+
+    @torch.no_grad()
+    def collect_rollouts(
+        self, env: VecEnv, callback: BaseCallback, rollout_buffer: Rollout, n_rollout_steps: int
+    ) -> bool:
+        """Let the robots act for `n_rollout_steps` steps; values and log-probabilities are left for later."""
+        assert self._last_obs is not None
+        self.policy.set_training_mode(False)
+        rollout_buffer.reset()
+        self._iteration_start = time.perf_counter()
+        self._env_seconds = 0.0
+        callback.on_rollout_start()
+        noise = self.policy.sample_noise(n_rollout_steps, env.num_envs)
+        for t in range(n_rollout_steps):
+            actions = self.policy.act(self._last_obs, noise[t])  # type: ignore[arg-type]
+            before = time.perf_counter()
+            new_obs, rewards, dones, infos = env.step(self.clip(actions))
+            self._env_seconds += time.perf_counter() - before
+            self.num_timesteps += env.num_envs
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return False
+            if dones.any():
+                self._update_info_buffer(infos, dones)
+            rollout_buffer.add_step(self._last_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
+            self._last_obs = new_obs  # type: ignore[assignment]
+            self._last_episode_starts = dones
+        rollout_buffer.estimate(self.policy, self._last_obs)  # type: ignore[arg-type]
+        callback.update_locals(locals())
+        callback.on_rollout_end()
+        return True
+
+    def clip(self, actions: np.ndarray) -> np.ndarray:
+        """Return what the environment may be given of sampled actions (N, ...)."""
+        if isinstance(self.action_space, spaces.Box):
+            return np.clip(actions, self.action_space.low, self.action_space.high)
+        return actions
+
+    def train(self) -> None:
+        """Update policy, critic and normaliser, in this order, by the rollout just collected; write a row."""
+        rollout = self.rollout_buffer
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        actor_features, critic_features = self.policy.features(rollout.observations.reshape(-1, *rollout.obs_shape))  # type: ignore[misc]
+        advantages = torch.as_tensor(rollout.advantages.reshape(-1), device=self.device)
+        self.improve(rollout, actor_features, (advantages - advantages.mean()) / (advantages.std() + 1e-8))
+
+        returns = torch.as_tensor(rollout.returns.reshape(-1), device=self.device)
+        self.policy.value_net.update(returns[:, None])
+        self.critic.fit(self.policy, critic_features, returns)
+        self.policy.update_normalizer(rollout.observations.reshape(-1, *rollout.obs_shape))  # type: ignore[misc]
+        self._n_updates += 1
+        self._record(rollout)
+        if self._log_interval is not None and self._n_updates % self._log_interval == 0:
+            self.dump_logs(self._n_updates)
+
+    def _record(self, rollout: Rollout) -> None:
+        record = self.logger.record
+        record("train/explained_variance", explained_variance(rollout.values.ravel(), rollout.returns.ravel()))
+        if self.policy.continuous:
+            low, high = self.action_space.low, self.action_space.high  # type: ignore[attr-defined]
+            record("train/std", float(self.policy.log_std.detach().exp().mean()))
+            record("train/clipped_actions", float(((rollout.actions < low) | (rollout.actions > high)).mean()))
+        record("train/n_updates", self._n_updates, exclude="tensorboard")
+        elapsed = time.perf_counter() - self._iteration_start
+        record("time/steps_per_second", rollout.rewards.size / elapsed)
+        record("time/physics_share", self._env_seconds / elapsed)
+        self._record_terms()
+
+    def _record_terms(self) -> None:
+        """Record the means of the reward's terms over the recent episodes, where the VecEnv reports them."""
+        terms = defaultdict(list)
+        for episode in self.ep_info_buffer or []:
+            for name, value in episode.get("terms", {}).items():
+                terms[name].append(value)
+        for name, values in terms.items():
+            self.logger.record(f"reward/{name}", safe_mean(values))

@@ -1,0 +1,94 @@
+"""The numerical kernels of trust-region methods: curvature products, conjugate gradients, the line search."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+Product = Callable[[Tensor], Tensor]
+
+
+def conjugate_gradient(product: Product, b: Tensor, iterations: int, tolerance: float = 1e-10) -> tuple[Tensor, float]:
+    """Solve A x = b for a symmetric positive definite A given by its products (Hestenes and Stiefel 1952).
+
+    Args:
+        product: v -> A v, both (P,).
+        b: right-hand side (P,).
+        iterations: most products to spend.
+        tolerance: stop once |residual|^2 is below it.
+
+    Returns:
+        x (P,), and |b - A x| / |b|.
+    """
+    x = torch.zeros_like(b)
+    residual = b.clone()
+    direction = b.clone()
+    square = start = residual @ residual
+    for _ in range(iterations):
+        if square <= tolerance:
+            break
+        curved = product(direction)
+        alpha = square / (direction @ curved)
+        x = x + alpha * direction
+        residual = residual - alpha * curved
+        previous, square = square, residual @ residual
+        direction = residual + (square / previous) * direction
+    return x, float((square / start).sqrt()) if start > 0 else 0.0
+
+
+def gauss_newton_product(
+    outputs: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    metric: Callable[[Sequence[Tensor]], Sequence[Tensor]],
+    damping: float,
+) -> Product:
+    """Return v -> (J^T M J + damping I) v, J the Jacobian of a network's outputs by its parameters.
+
+    With M the Hessian of the mean KL divergence by the distribution's parameters this is the Fisher matrix (Martens
+    2014, section 9); with M = 1/B, the Gauss-Newton matrix of a mean squared error. J v comes from differentiating
+    J^T u, linear in u, by u: both graphs are built once and serve every product.
+
+    Args:
+        outputs: tensors (B, ...) with a graph that leads to the parameters.
+        parameters: tensors of P numbers in all.
+        metric: tangents of the outputs -> M times them.
+        damping: added to the diagonal.
+    """
+    cotangents = [torch.zeros_like(output, requires_grad=True) for output in outputs]
+    pulled_back = torch.autograd.grad(outputs, parameters, cotangents, create_graph=True)
+    sizes = [parameter.numel() for parameter in parameters]
+
+    def product(v: Tensor) -> Tensor:
+        pieces = [piece.view_as(p) for piece, p in zip(v.split(sizes), parameters, strict=True)]
+        tangents = torch.autograd.grad(pulled_back, cotangents, pieces, retain_graph=True)
+        curved = torch.autograd.grad(outputs, parameters, metric(tangents), retain_graph=True)
+        return flat(curved) + damping * v
+
+    return product
+
+
+def flat(tensors: Sequence[Tensor]) -> Tensor:
+    """Return all numbers of the tensors as one vector (P,)."""
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])
+
+
+def natural_step(product: Product, direction: Tensor, bound: float) -> Tensor | None:
+    """Scale a direction s (P,) so that its quadratic model of the divergence, s^T A s / 2, equals the bound.
+
+    Returns:
+        The step (P,), or None where the curvature along s is not a positive finite number: no step is safe then.
+    """
+    curvature = direction @ product(direction)
+    if not (torch.isfinite(curvature) and curvature > 0 and torch.isfinite(direction).all()):
+        return None
+    return direction * torch.sqrt(2 * bound / curvature)
+
+
+def line_search(accept: Callable[[float], bool], max_backtracks: int, shrink: float = 0.5) -> float:
+    """Try the fractions 1, shrink, shrink^2, ... of a step; return the first accepted one, or 0 (TRPO, appendix C)."""
+    fraction = 1.0
+    for _ in range(max_backtracks + 1):
+        if accept(fraction):
+            return fraction
+        fraction *= shrink
+    return 0.0
