@@ -104,6 +104,16 @@ def fall_rate(episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {"fall_rate": float(np.mean(episodes["terminated"]))}
 
 
+def mean_over_time(episodes: Mapping[str, np.ndarray], name: str) -> float:
+    """Return the mean over episodes of a quantity's mean over time, of a task that tracks quantity times `dt`."""
+    return float(np.mean(episodes[name] / episodes["seconds"]))
+
+
+def norm(vectors: np.ndarray) -> np.ndarray:
+    """Return the lengths (N,) of vectors (N, k), rounded as `np.linalg.norm` of one vector rounds them."""
+    return np.sqrt(np.vecdot(vectors, vectors))
+
+
 def inside(value: np.ndarray, bounds: Sequence[float]) -> np.ndarray:
     """Return where `value` lies strictly between the two bounds."""
     return (bounds[0] < value) & (value < bounds[1])

@@ -84,10 +84,20 @@ class World:
         self._everyone = np.arange(num_robots)
         self._started = time.perf_counter()
 
+        self._bind_fields()
         self._observations = self.reset(self._everyone)
         low_high = np.full(self._observations.shape[1:], np.inf)
         self.observation_space = spaces.Box(-low_high, low_high, dtype=np.float64)
         self.action_space = task.action_space(self.model)
+
+    def _bind_fields(self) -> None:
+        """Ask the task for everything once: a field that is first used after a step would be zero in that step."""
+        idle = np.zeros((self.num_robots, *self.task.action_space(self.model).shape), np.float32)
+        with np.errstate(all="ignore"):
+            self.task.observe(self.sim)
+            self.task.rewards(self.sim, idle, self._before)
+            self.task.track(self.sim, idle, self._before)
+            self.task.terminated(self.sim)
 
     def reset(self, ids: np.ndarray, seeds: list[int | None] | None = None) -> np.ndarray:
         """Begin a new episode for the robots `ids`; return their first observations (len(ids), observations).

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import ClassVar
 
 import mujoco
 import numpy as np
@@ -21,7 +22,7 @@ class HalfCheetah(Runner):
     reset_noise_scale: float = 0.1  # m or rad, and their rates
     exclude_current_positions_from_observation: bool = True
 
-    camera = {"distance": 4.0}
+    camera: ClassVar = {"distance": 4.0}
 
     def observe(self, sim: Fields) -> np.ndarray:
         start = 1 if self.exclude_current_positions_from_observation else 0

@@ -1,0 +1,75 @@
+"""Ant-v5: four legs run forward in three dimensions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from envs.gymnasium_robots.robot import Runner, gaussian_state, sum_of_squares
+from envs.simulation import Fields
+from envs.task import fall_rate
+
+
+@dataclass(frozen=True)
+class Ant(Runner):
+    """`gymnasium.envs.mujoco.ant_v5.AntEnv` for N robots at once (Schulman et al. 2016)."""
+
+    xml_file: str = "ant.xml"
+    frame_skip: int = 5
+    forward_reward_weight: float = 1.0  # per m/s
+    ctrl_cost_weight: float = 0.5  # per squared control
+    contact_cost_weight: float = 5e-4  # per squared contact force (N or N m), clipped
+    healthy_reward: float = 1.0  # per step
+    main_body: int | str = 1  # the body whose speed is paid
+    terminate_when_unhealthy: bool = True
+    healthy_z_range: tuple[float, float] = (0.2, 1.0)  # m, of the torso
+    contact_force_range: tuple[float, float] = (-1.0, 1.0)  # N or N m
+    reset_noise_scale: float = 0.1  # m or rad, and their rates
+    exclude_current_positions_from_observation: bool = True
+    include_cfrc_ext_in_observation: bool = True
+
+    contact_forces = True
+    camera: ClassVar = {"distance": 4.0}
+
+    def position(self, sim: Fields) -> np.ndarray:
+        return sim.xpos[:, sim.body(self.main_body), 0]
+
+    def clipped_contact_forces(self, sim: Fields) -> np.ndarray:
+        """Return the contact forces and torques on each body (N, bodies, 6), clipped, in N and N m."""
+        return sim.cfrc_ext.clip(*self.contact_force_range)
+
+    def observe(self, sim: Fields) -> np.ndarray:
+        start = 2 if self.exclude_current_positions_from_observation else 0
+        parts = [sim.qpos[:, start:], sim.qvel]
+        if self.include_cfrc_ext_in_observation:
+            parts.append(self.clipped_contact_forces(sim)[:, 1:].reshape(len(sim.qpos), -1))
+        return np.concatenate(parts, axis=1)
+
+    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        return {
+            "forward": self.speed(sim, before) * self.forward_reward_weight,
+            "survive": self.healthy(sim) * self.healthy_reward,
+            "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
+            "contact": -self.contact_cost_weight * sum_of_squares(self.clipped_contact_forces(sim)),
+        }
+
+    def total(self, terms: dict[str, np.ndarray]) -> np.ndarray:
+        return (terms["forward"] + terms["survive"]) + (terms["ctrl"] + terms["contact"])
+
+    def healthy(self, sim: Fields) -> np.ndarray:
+        """Return which robots (N,) hold their torso at a healthy height."""
+        low, high = self.healthy_z_range
+        height = sim.qpos[:, 2]
+        return (low <= height) & (height <= high)
+
+    def terminated(self, sim: Fields) -> np.ndarray:
+        return ~self.healthy(sim) & self.terminate_when_unhealthy
+
+    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return gaussian_state(model, rng, self.reset_noise_scale)
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return fall_rate(episodes) | super().metrics(episodes)

@@ -1,0 +1,57 @@
+"""Humanoid-v5: a body of 13 parts walks forward in three dimensions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+
+from envs.gymnasium_robots.humanoid_body import HumanoidBody
+from envs.gymnasium_robots.robot import Runner, sum_of_squares
+from envs.simulation import Fields
+from envs.task import fall_rate, inside
+
+
+@dataclass(frozen=True)
+class Humanoid(HumanoidBody, Runner):
+    """`gymnasium.envs.mujoco.humanoid_v5.HumanoidEnv` for N robots at once (Tassa, Erez and Todorov 2012)."""
+
+    xml_file: str = "humanoid.xml"
+    frame_skip: int = 5
+    forward_reward_weight: float = 1.25  # per m/s
+    ctrl_cost_weight: float = 0.1  # per squared control
+    contact_cost_weight: float = 5e-7  # per squared contact force (N or N m)
+    contact_cost_range: tuple[float, float] = (float("-inf"), 10.0)
+    healthy_reward: float = 5.0  # per step
+    terminate_when_unhealthy: bool = True
+    healthy_z_range: tuple[float, float] = (1.0, 2.0)  # m, of the torso
+
+    camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 2.0), "elevation": -20.0}
+
+    def position(self, sim: Fields) -> np.ndarray:
+        # The centre of mass.
+        mass = sim.model.body_mass
+        return np.einsum("b,nb->n", mass, sim.xipos[:, :, 0]) / mass.sum()
+
+    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        contact_cost = self.contact_cost_weight * sum_of_squares(sim.cfrc_ext)
+        return {
+            "forward": self.forward_reward_weight * self.speed(sim, before),
+            "survive": self.healthy(sim) * self.healthy_reward,
+            "ctrl": -self.ctrl_cost_weight * sum_of_squares(sim.ctrl),
+            "contact": -contact_cost.clip(*self.contact_cost_range),
+        }
+
+    def total(self, terms: dict[str, np.ndarray]) -> np.ndarray:
+        return (terms["forward"] + terms["survive"]) + (terms["ctrl"] + terms["contact"])
+
+    def healthy(self, sim: Fields) -> np.ndarray:
+        """Return which robots (N,) are on their feet."""
+        return inside(sim.qpos[:, 2], self.healthy_z_range)
+
+    def terminated(self, sim: Fields) -> np.ndarray:
+        return ~self.healthy(sim) & self.terminate_when_unhealthy
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return fall_rate(episodes) | super().metrics(episodes)

@@ -1,0 +1,39 @@
+"""What Humanoid-v5 and HumanoidStandup-v5 share: the body's senses and its first state."""
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from envs.gymnasium_robots.robot import GymnasiumRobot, uniform_state
+from envs.simulation import Fields
+
+
+@dataclass(frozen=True)
+class HumanoidBody(GymnasiumRobot):
+    """A body of 13 parts and 17 joints that feels its inertia, its velocities, its muscles and its contacts."""
+
+    reset_noise_scale: float = 1e-2  # m or rad, and their rates
+    exclude_current_positions_from_observation: bool = True
+    include_cinert_in_observation: bool = True
+    include_cvel_in_observation: bool = True
+    include_qfrc_actuator_in_observation: bool = True
+    include_cfrc_ext_in_observation: bool = True
+
+    contact_forces = True
+
+    def observe(self, sim: Fields) -> np.ndarray:
+        robots = len(sim.qpos)
+        parts = [sim.qpos[:, 2 if self.exclude_current_positions_from_observation else 0 :], sim.qvel]
+        if self.include_cinert_in_observation:
+            parts.append(sim.cinert[:, 1:].reshape(robots, -1))
+        if self.include_cvel_in_observation:
+            parts.append(sim.cvel[:, 1:].reshape(robots, -1))
+        if self.include_qfrc_actuator_in_observation:
+            parts.append(sim.qfrc_actuator[:, 6:])
+        if self.include_cfrc_ext_in_observation:
+            parts.append(sim.cfrc_ext[:, 1:].reshape(robots, -1))
+        return np.concatenate(parts, axis=1)
+
+    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return uniform_state(model, rng, self.reset_noise_scale)

@@ -1,0 +1,42 @@
+"""HumanoidStandup-v5: a body of 13 parts gets up from lying on its back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+
+from envs.gymnasium_robots.humanoid_body import HumanoidBody
+from envs.gymnasium_robots.robot import sum_of_squares
+from envs.simulation import Fields
+from envs.task import mean_over_time
+
+
+@dataclass(frozen=True)
+class HumanoidStandup(HumanoidBody):
+    """`gymnasium.envs.mujoco.humanoidstandup_v5.HumanoidStandupEnv` for N robots at once."""
+
+    xml_file: str = "humanoidstandup.xml"
+    frame_skip: int = 5
+    uph_cost_weight: float = 1.0  # Gymnasium takes it and leaves it unused, and so does this task
+    ctrl_cost_weight: float = 0.1  # per squared control
+    impact_cost_weight: float = 0.5e-6  # per squared contact force (N or N m)
+    impact_cost_range: tuple[float, float] = (float("-inf"), 10.0)
+
+    camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 0.8925), "elevation": -20.0}
+
+    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        impact_cost = self.impact_cost_weight * sum_of_squares(sim.cfrc_ext)
+        return {
+            "linup": sim.qpos[:, 2] / sim.model.opt.timestep,
+            "quadctrl": -self.ctrl_cost_weight * sum_of_squares(sim.ctrl),
+            "impact": -impact_cost.clip(*self.impact_cost_range),
+            "alive": np.ones(len(sim.qpos)),
+        }
+
+    def track(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        return {"height": sim.qpos[:, 2] * sim.dt}  # m s
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return {"height_mean": mean_over_time(episodes, "height")}  # m, of the torso

@@ -1,0 +1,56 @@
+"""InvertedDoublePendulum-v5: a cart balances two poles, one on top of the other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from envs.gymnasium_robots.robot import GymnasiumRobot, gaussian_state
+from envs.simulation import Fields
+from envs.task import fall_rate
+
+
+@dataclass(frozen=True)
+class InvertedDoublePendulum(GymnasiumRobot):
+    """`gymnasium.envs.mujoco.inverted_double_pendulum_v5.InvertedDoublePendulumEnv` for N robots at once."""
+
+    xml_file: str = "inverted_double_pendulum.xml"
+    frame_skip: int = 5
+    healthy_reward: float = 10.0  # per step
+    reset_noise_scale: float = 0.1  # m or rad, and their rates
+
+    camera: ClassVar = {"trackbodyid": 0, "distance": 4.1225, "lookat": (0.0, 0.0, 0.1225)}
+
+    def observe(self, sim: Fields) -> np.ndarray:
+        angles = sim.qpos[:, 1:]
+        return np.concatenate(
+            [
+                sim.qpos[:, :1],
+                np.sin(angles),
+                np.cos(angles),
+                sim.qvel.clip(-10, 10),
+                sim.qfrc_constraint[:, :1].clip(-10, 10),
+            ],
+            axis=1,
+        )
+
+    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        x, height = sim.site_xpos[:, 0, 0], sim.site_xpos[:, 0, 2]
+        v1, v2 = sim.qvel[:, 1], sim.qvel[:, 2]
+        return {
+            "survive": self.healthy_reward * ~self.terminated(sim),
+            "distance": -(0.01 * x**2 + (height - 2) ** 2),
+            "velocity": -(1e-3 * v1**2 + 5e-3 * v2**2),
+        }
+
+    def terminated(self, sim: Fields) -> np.ndarray:
+        return sim.site_xpos[:, 0, 2] <= 1  # m, of the tip
+
+    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return gaussian_state(model, rng, self.reset_noise_scale)
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return fall_rate(episodes)

@@ -1,0 +1,39 @@
+"""InvertedPendulum-v5: a cart balances a pole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from envs.gymnasium_robots.robot import GymnasiumRobot, uniform_state
+from envs.simulation import Fields
+from envs.task import fall_rate
+
+
+@dataclass(frozen=True)
+class InvertedPendulum(GymnasiumRobot):
+    """`gymnasium.envs.mujoco.inverted_pendulum_v5.InvertedPendulumEnv` for N robots at once (Barto et al. 1983)."""
+
+    xml_file: str = "inverted_pendulum.xml"
+    frame_skip: int = 2
+    reset_noise_scale: float = 0.01  # m or rad, and their rates
+
+    camera: ClassVar = {"trackbodyid": 0, "distance": 2.04}
+
+    def observe(self, sim: Fields) -> np.ndarray:
+        return np.concatenate([sim.qpos, sim.qvel], axis=1)
+
+    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        return {"survive": np.where(self.terminated(sim), 0.0, 1.0)}
+
+    def terminated(self, sim: Fields) -> np.ndarray:
+        return np.abs(sim.qpos[:, 1]) > 0.2  # rad
+
+    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return uniform_state(model, rng, self.reset_noise_scale)
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return fall_rate(episodes)
