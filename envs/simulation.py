@@ -50,11 +50,14 @@ class Simulation(Fields):
         if cfrc_ext is not None:
             self.cfrc_ext = cfrc_ext
 
-    def __getattr__(self, name: str) -> np.ndarray:
-        # Asked once for each name: binding costs microseconds, and the array stays live.
+    def bind(self, name: str) -> np.ndarray:
+        """Have a field filled from the next call on; return its live array."""
         field = getattr(self.batch, name)
         setattr(self, name, field)
         return field
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        return self.bind(name)  # once for each name: it costs microseconds, and the array stays live
 
     def body(self, name: str | int) -> int:
         if name not in self._bodies:

@@ -19,13 +19,10 @@ from envs.task import Task
 
 # The warnings after which MuJoCo has thrown a simulation's state or controls away, without raising.
 BLOWN_UP = [
-    int(warning)
-    for warning in (
-        mujoco.mjtWarning.mjWARN_BADQPOS,
-        mujoco.mjtWarning.mjWARN_BADQVEL,
-        mujoco.mjtWarning.mjWARN_BADQACC,
-        mujoco.mjtWarning.mjWARN_BADCTRL,
-    )
+    mujoco.mjtWarning.mjWARN_BADQPOS.value,
+    mujoco.mjtWarning.mjWARN_BADQVEL.value,
+    mujoco.mjtWarning.mjWARN_BADQACC.value,
+    mujoco.mjtWarning.mjWARN_BADCTRL.value,
 ]
 
 
@@ -77,27 +74,29 @@ class World:
 
         self.rngs = [np_random()[0] for _ in range(num_robots)]
         self.physics_errors = 0  # blow-ups so far
+        self.action_space = task.action_space(self.model)
         self._elapsed = np.zeros(num_robots, np.int64)
         self._returns = np.zeros(num_robots)
         self._sums: dict[str, np.ndarray] = {}
-        self._before = SimpleNamespace(**task.carry(self.sim))
-        self._everyone = np.arange(num_robots)
         self._started = time.perf_counter()
+        # A robot begins with this row, a whole simulation at rest: cheaper than Batch.reset, which wakes the threads.
+        self._rest = self.batch.state[0].copy()
 
+        self._before = SimpleNamespace(**task.carry(self.sim))
         self._bind_fields()
-        self._observations = self.reset(self._everyone)
-        low_high = np.full(self._observations.shape[1:], np.inf)
-        self.observation_space = spaces.Box(-low_high, low_high, dtype=np.float64)
-        self.action_space = task.action_space(self.model)
+        self._observations = self.reset(np.arange(num_robots))
+        self.observation_space = spaces.Box(-np.inf, np.inf, self._observations.shape[1:], np.float64)
 
     def _bind_fields(self) -> None:
         """Ask the task for everything once: a field that is first used after a step would be zero in that step."""
-        idle = np.zeros((self.num_robots, *self.task.action_space(self.model).shape), np.float32)
+        idle = np.zeros((self.num_robots, *self.action_space.shape), np.float32)
         with np.errstate(all="ignore"):
             self.task.observe(self.sim)
             self.task.rewards(self.sim, idle, self._before)
             self.task.track(self.sim, idle, self._before)
             self.task.terminated(self.sim)
+        if self.task.contact_forces:
+            self.sim.bind("ncon")
 
     def reset(self, ids: np.ndarray, seeds: list[int | None] | None = None) -> np.ndarray:
         """Begin a new episode for the robots `ids`; return their first observations (len(ids), observations).
@@ -109,7 +108,7 @@ class World:
         for i, seed in zip(ids, seeds or [None] * len(ids), strict=True):
             if seed is not None:
                 self.rngs[i] = np_random(seed)[0]
-        self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        self.batch.state[ids] = self._rest
         for i in ids:
             self.sim.qpos[i], self.sim.qvel[i] = self.task.initial_state(self.model, self.rngs[i])
         self.batch.forward(ids)
@@ -132,20 +131,17 @@ class World:
     def step(self, actions: np.ndarray) -> Step:
         """Apply actions (N, actions), advance by `dt`, and begin new episodes where one ended."""
         task, sim = self.task, self.sim
-        broken = ~np.isfinite(actions).all(axis=1)
-        if broken.any():
-            actions = np.where(broken[:, None], 0.0, actions)
+        actions, broken = self._checked(actions)
         task.apply(sim, actions)
         broken |= self._advance()
-        if self._cfrc_ext is not None:
-            self._fill_contact_forces()
 
         terms = task.rewards(sim, actions, self._before)
         rewards = task.total(terms)
         tracked = task.track(sim, actions, self._before)
         observations = task.observe(sim)
         terminated = task.terminated(sim)
-        broken |= ~np.isfinite(observations).all(axis=1) | ~np.isfinite(rewards)
+        if not (np.isfinite(observations).all() and np.isfinite(rewards).all()):
+            broken |= ~(np.isfinite(observations).all(axis=1) & np.isfinite(rewards))
         if broken.any():
             self.physics_errors += int(broken.sum())
             terminated = terminated | broken
@@ -156,10 +152,11 @@ class World:
 
         self._elapsed += 1
         self._returns += rewards
-        self._add(terms | tracked)
+        self._add(terms)
+        self._add(tracked)
         truncated = self._elapsed >= task.episode_steps
         self._observations = observations
-        ended = np.flatnonzero(terminated | truncated)
+        ended = (terminated | truncated).nonzero()[0]
         final_observations = observations[ended]
         episodes = [self._summary(i, bool(terminated[i]), bool(broken[i])) for i in ended]
         if len(ended):
@@ -169,6 +166,18 @@ class World:
             self._observations.copy(), rewards, terminated, truncated, terms, ended, final_observations, episodes
         )
 
+    def _checked(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the actions, zero where one is not finite, and which robots (N,) were given such a one."""
+        expected = (self.num_robots, *self.action_space.shape)
+        if actions.shape != expected:
+            raise ValueError(f"{type(self.task).__name__} takes actions of shape {expected}, got {actions.shape}")
+        broken = np.zeros(self.num_robots, bool)
+        if not np.isfinite(actions).all():
+            broken = ~np.isfinite(actions).all(axis=1)
+            actions = np.where(broken[:, None], actions.dtype.type(0), actions)
+        # The order in which numpy adds up a row depends on the memory's layout: always one robot after the other.
+        return np.ascontiguousarray(actions), broken
+
     def _advance(self) -> np.ndarray:
         """Step the physics; return which simulations (N,) blew up."""
         failed = np.zeros(self.num_robots, bool)
@@ -176,25 +185,32 @@ class World:
             self.batch.step(nstep=self.substeps)
         except SimulationError as error:
             failed[error.ids] = True
-        counts = self.batch.warning[:, BLOWN_UP, 1]
-        if counts.any():
-            failed |= counts.any(axis=1)
+        if self.batch.warning.any():
+            failed |= self.batch.warning[:, BLOWN_UP, 1].any(axis=1)
             self.batch.warning[:] = 0
+        if self._cfrc_ext is not None:
+            self._fill_contact_forces(self._cfrc_ext)
         return failed
 
-    def _fill_contact_forces(self) -> None:
-        """Fill `sim.cfrc_ext` as Gymnasium does: by mj_rnePostConstraint after the step."""
-        data, get_data = self._data, self.batch.get_data
-        for i in range(self.num_robots):
+    def _fill_contact_forces(self, cfrc_ext: np.ndarray) -> None:
+        """Fill `cfrc_ext` (N, bodies, 6) as Gymnasium does: by mj_rnePostConstraint after the step.
+
+        Copying a simulation out costs more than the computation: those on which no force acts are left out.
+        """
+        model, data, get_data, sim = self.model, self._data, self.batch.get_data, self.sim
+        cfrc_ext[:] = 0.0
+        touched = (sim.ncon > 0) | sim.xfrc_applied.any(axis=(1, 2))
+        for i in range(self.num_robots) if model.neq else touched.nonzero()[0]:
             get_data(i, data)
-            mujoco.mj_rnePostConstraint(self.model, data)
-            self._cfrc_ext[i] = data.cfrc_ext  # type: ignore[index] - only called where it exists
+            mujoco.mj_rnePostConstraint(model, data)
+            cfrc_ext[i] = data.cfrc_ext
 
     def _add(self, values: dict[str, np.ndarray]) -> None:
         for name, value in values.items():
-            if name not in self._sums:
-                self._sums[name] = np.zeros(self.num_robots)
-            self._sums[name] += value
+            if name in self._sums:
+                self._sums[name] += value
+            else:
+                self._sums[name] = value.astype(np.float64)
 
     def _summary(self, i: int, terminated: bool, broken: bool) -> dict[str, Any]:
         """Describe the episode that robot i has just ended."""
@@ -225,8 +241,8 @@ class World:
         """Go on exactly where `get_state` was called, on the same model and MuJoCo version."""
         if state["simulation"].shape != self.batch.state.shape:
             raise ValueError(
-                f"the saved state is of {state['simulation'].shape[0]} robots of {state['simulation'].shape[1]} numbers,"
-                f" this world has {self.batch.state.shape[0]} of {self.batch.state.shape[1]}"
+                f"the saved state is {state['simulation'].shape[0]} robots of {state['simulation'].shape[1]} numbers,"
+                f" this world's {self.batch.state.shape[0]} of {self.batch.state.shape[1]}"
             )
         self.batch.state[:] = state["simulation"]
         self._elapsed[:] = state["elapsed"]
