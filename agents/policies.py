@@ -107,11 +107,11 @@ class ActorCritic(ActorCriticPolicy):
         """Return V (B,) for the critic's features (B, F)."""
         return self.value_net(self.mlp_extractor.forward_critic(features)).squeeze(1)
 
-    def sample_noise(self, *shape: int) -> Tensor:
+    def sample_noise(self, *shape: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw the randomness of actions ahead of time: (*shape, actions)."""
         if self.continuous:
-            return torch.randn(*shape, *self.action_space.shape, device=self.device)  # type: ignore[misc]
-        uniform = torch.rand(*shape, self.action_space.n, device=self.device)  # type: ignore[attr-defined]
+            return torch.randn(*shape, *self.action_space.shape, generator=generator, device=self.device)  # type: ignore[misc]
+        uniform = torch.rand(*shape, self.action_space.n, generator=generator, device=self.device)  # type: ignore[attr-defined]
         return -torch.log(-torch.log(uniform.clamp(1e-10, 1 - 1e-7)))  # Gumbel: its argmax samples a softmax
 
     def act(self, observations: np.ndarray, noise: Tensor) -> np.ndarray:
@@ -121,6 +121,17 @@ class ActorCritic(ActorCriticPolicy):
             mean, log_std = parameters
             return (mean + log_std.exp() * noise).cpu().numpy()
         return (parameters[0] + noise).argmax(1).cpu().numpy()
+
+    def mode(self, observations: np.ndarray) -> np.ndarray:
+        """Return the most likely actions for observations (N, ...)."""
+        output = self.distribution_parameters(self.features(observations)[0])[0]
+        return (output if self.continuous else output.argmax(1)).cpu().numpy()
+
+    def clip(self, actions: np.ndarray) -> np.ndarray:
+        """Return what the environment may be given of actions (N, ...)."""
+        if isinstance(self.action_space, spaces.Box):
+            return np.clip(actions, self.action_space.low, self.action_space.high)
+        return actions
 
     def update_normalizer(self, observations: np.ndarray) -> None:
         """Let the observation statistics take in observations (B, ...), between two rollouts."""

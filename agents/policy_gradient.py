@@ -88,6 +88,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         )
         self.critic = critic or TrustRegionFit()
         self._log_interval: int | None = 1
+        self.physics_errors = 0  # simulations that blew up so far
         self._env_seconds = 0.0
         self._iteration_start = 0.0
         if _init_setup_model:
@@ -138,7 +139,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         for t in range(n_rollout_steps):
             actions = self.policy.act(self._last_obs, noise[t])  # type: ignore[arg-type]
             before = time.perf_counter()
-            new_obs, rewards, dones, infos = env.step(self.clip(actions))
+            new_obs, rewards, dones, infos = env.step(self.policy.clip(actions))
             self._env_seconds += time.perf_counter() - before
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())
@@ -146,6 +147,7 @@ class PolicyGradient(OnPolicyAlgorithm):
                 return False
             if dones.any():
                 self._update_info_buffer(infos, dones)
+                self.physics_errors += sum("physics_error" in infos[i] for i in np.flatnonzero(dones))
             rollout_buffer.add_step(self._last_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
@@ -153,12 +155,6 @@ class PolicyGradient(OnPolicyAlgorithm):
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
-
-    def clip(self, actions: np.ndarray) -> np.ndarray:
-        """Return what the environment may be given of sampled actions (N, ...)."""
-        if isinstance(self.action_space, spaces.Box):
-            return np.clip(actions, self.action_space.low, self.action_space.high)
-        return actions
 
     def train(self) -> None:
         """Update policy, critic and normaliser, in this order, by the rollout just collected; write a row."""
@@ -189,6 +185,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         elapsed = time.perf_counter() - self._iteration_start
         record("time/steps_per_second", rollout.rewards.size / elapsed)
         record("time/physics_share", self._env_seconds / elapsed)
+        record("rollout/physics_errors", self.physics_errors)
         self._record_terms()
 
     def _record_terms(self) -> None:

@@ -1,0 +1,1 @@
+"""Experiments: what ties a world to a learner."""

@@ -1,0 +1,33 @@
+"""Making environments for a user, whose mistakes become one sentence."""
+
+from typing import Any
+
+from stable_baselines3.common.vec_env import VecEnv
+
+import envs
+from locomotion.errors import UsageError
+
+
+def known_environment(env: str) -> str:
+    """Return the canonical id of an environment.
+
+    Raises:
+        UsageError: naming the nearest known ones.
+    """
+    try:
+        return envs.canonical_id(env)
+    except envs.UnknownEnvironment as error:
+        raise UsageError(str(error)) from error
+
+
+def make_env(env: str, num_envs: int, *, seed: int = 0, threads: int | None = None, **kwargs: Any) -> VecEnv:
+    """Return `envs.make_vec(env, num_envs)`.
+
+    Raises:
+        UsageError: where the environment is unknown or cannot be made.
+    """
+    env = known_environment(env)
+    try:
+        return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **kwargs)
+    except Exception as error:  # a stranger's environment may raise anything: it is the id that was asked for
+        raise UsageError(f"cannot make {env}: {error}") from error

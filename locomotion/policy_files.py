@@ -1,0 +1,148 @@
+"""A policy on disk: policy.safetensors and policy.json. Loading it runs no code of the file's."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents import ActorCritic
+from locomotion.errors import UsageError
+from locomotion.runs import Run, write_json
+
+FORMAT = 1
+PACKAGES = ("gymnasium", "mujoco", "numpy", "stable-baselines3", "torch")
+
+
+@dataclass(frozen=True)
+class PolicyCard:
+    """What policy.json says of the policy beside it."""
+
+    env: str  # canonical id
+    algo: str
+    seed: int
+    steps: int  # of training so far
+    observation_space: str  # as gymnasium prints it
+    action_space: str
+    actor: tuple[int, ...]  # hidden layers
+    value: tuple[int, ...]
+    versions: dict[str, str]  # of the packages results move with
+    format: int = FORMAT
+
+
+def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) -> PolicyCard:
+    """Return the card of a policy."""
+    return PolicyCard(
+        env=env,
+        algo=algo,
+        seed=seed,
+        steps=steps,
+        observation_space=str(policy.observation_space),
+        action_space=str(policy.action_space),
+        actor=tuple(policy.net_arch["pi"]),  # type: ignore[call-overload]
+        value=tuple(policy.net_arch["vf"]),  # type: ignore[call-overload]
+        versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+    )
+
+
+def save_policy(policy: ActorCritic, card: PolicyCard, folder: Path) -> None:
+    """Write policy.safetensors and policy.json into a folder."""
+    tensors = {name: tensor.contiguous() for name, tensor in policy.state_dict().items()}
+    save_file(tensors, folder / "policy.safetensors")
+    write_json(folder / "policy.json", vars(card))
+
+
+def find_policy(name: str | Path) -> Path:
+    """Return the folder that holds policy.json: of a checkpoint, or of a run's last checkpoint.
+
+    Raises:
+        UsageError: where there is none.
+    """
+    path = Path(name)
+    if (path / "policy.json").is_file():
+        return path
+    if not path.exists():
+        raise UsageError(f"no policy at {path}: name a run's folder or a checkpoint's")
+    latest = Run(path).latest()
+    if latest is None:
+        raise UsageError(f"{path} holds no policy: name a run's folder or a checkpoint's")
+    return latest
+
+
+def read_card(folder: Path) -> PolicyCard:
+    """Return the card in a policy's folder.
+
+    Raises:
+        UsageError: where it is damaged, or of another format.
+    """
+    path = folder / "policy.json"
+    try:
+        values = json.loads(path.read_text())
+        if values.get("format") != FORMAT:
+            raise UsageError(f"{path} is of format {values.get('format')!r}, this version reads format {FORMAT}")
+        card = PolicyCard(**values | {name: tuple(values[name]) for name in ("actor", "value")})
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is damaged: {error}") from error
+    if not isinstance(card.env, str):
+        raise UsageError(f"{path} is damaged: env is {card.env!r}, not a name")
+    return card
+
+
+def load_policy(folder: Path, env: VecEnv) -> ActorCritic:
+    """Return the policy in a folder, for the environment it was trained in or one with the same spaces.
+
+    Raises:
+        UsageError: where the files are damaged, or the policy was trained on other spaces.
+    """
+    card = read_card(folder)
+    for kind, ours in (("observation", env.observation_space), ("action", env.action_space)):
+        theirs = getattr(card, f"{kind}_space")
+        if theirs != str(ours):
+            raise UsageError(f"this policy was trained on {kind}s {theirs}, {card.env} has {ours}")
+    policy = build_policy(env.observation_space, env.action_space, card.actor, card.value)
+    load_tensors(policy, folder / "policy.safetensors")
+    return policy
+
+
+def build_policy(
+    observation_space: spaces.Space, action_space: spaces.Space, actor: tuple[int, ...], value: tuple[int, ...]
+) -> ActorCritic:
+    """Return an untrained policy with the given hidden layers."""
+    net_arch = {"pi": list(actor), "vf": list(value)}
+    return ActorCritic(observation_space, action_space, lambda _: 1e-3, net_arch=net_arch)
+
+
+def load_tensors(policy: ActorCritic, path: Path) -> None:
+    """Fill a policy from a safetensors file.
+
+    Raises:
+        UsageError: where the file is damaged, or not of such a policy.
+    """
+    tensors = read_tensors(path)
+    try:
+        policy.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise UsageError(f"{path} does not hold this policy: {str(error).splitlines()[-1].strip()}") from error
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a safetensors file.
+
+    Raises:
+        UsageError: where it is missing, damaged or truncated.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{path} is damaged: {error}") from error
+
+

@@ -1,0 +1,129 @@
+"""A run is a folder: runs/<env>/<algo>/<name>/{config.json, metrics.csv, checkpoints/<step>/, best/, videos/}."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from locomotion.errors import UsageError
+from locomotion.settings import Settings
+
+RUNS = Path("runs")
+
+
+def folder_name(env: str) -> str:
+    """Return an environment's id as a folder's name: `Locomotion/CartPole-v0` is `CartPole`."""
+    return env.removeprefix("Locomotion/").removesuffix("-v0").replace("/", "-").replace(":", "-")
+
+
+class Run:
+    """The files of one training run."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.config = folder / "config.json"
+        self.metrics = folder / "metrics.csv"
+        self.checkpoints = folder / "checkpoints"
+        self.best = folder / "best"
+        self.videos = folder / "videos"
+
+    @classmethod
+    def create(cls, settings: Settings) -> Run:
+        """Make the folder of a new run and write its config.json.
+
+        Raises:
+            UsageError: where the folder is in use, or cannot be made.
+        """
+        name = f"{datetime.now():%Y%m%d-%H%M%S}-seed{settings.seed}"
+        folder = settings.out or RUNS / folder_name(settings.env) / settings.algo / name
+        try:
+            if folder.exists() and any(folder.iterdir()):
+                raise UsageError(
+                    f"--out {folder} is in use; name a folder that does not exist yet, or go on with that run by"
+                    f" --resume {folder}"
+                )
+            folder.mkdir(parents=True, exist_ok=True)
+            run = cls(folder)
+            write_json(run.config, settings.as_json())
+        except OSError as error:
+            raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
+        return run
+
+    def steps(self) -> list[int]:
+        """Return the steps at which there are checkpoints, in order."""
+        if not self.checkpoints.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.checkpoints.iterdir() if path.name.isdigit())
+
+    def checkpoint(self, step: int) -> Path:
+        """Return the folder of the checkpoint at a step."""
+        return self.checkpoints / f"{step:010d}"
+
+    def latest(self) -> Path | None:
+        """Return the folder of the last checkpoint, or None."""
+        steps = self.steps()
+        return self.checkpoint(steps[-1]) if steps else None
+
+    def prune(self, keep: int) -> None:
+        """Delete all checkpoints but the last `keep`, and what an interrupted write left behind."""
+        for step in self.steps()[:-keep]:
+            shutil.rmtree(self.checkpoint(step))
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process; the lock falls with the process, however it ends.
+
+        Raises:
+            UsageError: where another process is training into it.
+        """
+        with (self.folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UsageError(f"{self.folder} is in use: another process is training into it") from error
+            yield
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON so that the file is there whole or not at all."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Give a temporary file next to `path` that takes its place once it is written, and never if that fails."""
+    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder next to `path` that takes its place once it is filled, and never if that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".", dir=path.parent))
+    try:
+        yield temporary
+        for file in temporary.iterdir():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+        temporary.chmod(0o755)
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,176 @@
+"""The settings of a training run: one dataclass is the command line, the run's config.json and W&B's config."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from locomotion.environments import known_environment
+from locomotion.errors import UsageError
+from locomotion.recipes import recipe
+
+# What may differ from the saved settings when a run is resumed: how long, where from, and who watches.
+CHANGEABLE = ("steps", "resume", "out", "track", "threads")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Train a robot. Defaults are the recipe's for the robot and the algorithm (locomotion/recipes.py)."""
+
+    env: tyro.conf.Positional[str] = ""
+    """Robot: one of ours (CartPole), or any Gymnasium id (Hopper-v5)."""
+    algo: Literal["trpo"] = "trpo"
+    """Learner."""
+    steps: int = 1_000_000
+    """Environment steps, over all robots; rounded up to whole iterations."""
+    seed: int = 0
+    """Seed of everything: weights, noise, start states."""
+    num_envs: int = 16
+    """Robots simulated at once."""
+    n_steps: int = 128
+    """Steps of each robot in one iteration."""
+    gamma: float = 0.995
+    """Discount, in [0, 1]."""
+    gae_lambda: float = 0.97
+    """Lambda of generalised advantage estimation, in [0, 1]."""
+    target_kl: float = 0.02
+    """Trust region: bound on the mean KL(old || new), summed over action dimensions."""
+    cg_damping: float = 0.1
+    """Added to the Fisher matrix's diagonal."""
+    fisher_stride: int = 5
+    """Fisher products use every so-manieth state of the batch."""
+    critic: Literal["adam", "trust-region"] = "adam"
+    """How the critic is fitted."""
+    critic_epochs: int = 5
+    """Passes over the batch (adam)."""
+    learning_rate: float = 1e-3
+    """Of the critic (adam)."""
+    log_std_init: float = -0.5
+    """First log standard deviation of the actions."""
+    actor: tuple[int, ...] = (64, 64)
+    """Hidden layers of the actor."""
+    value: tuple[int, ...] = (64, 64)
+    """Hidden layers of the critic."""
+    evaluations: int = 10
+    """Evaluations during training, evenly spread, by which the best policy is kept."""
+    evaluation_episodes: int = 8
+    """Episodes of each of them."""
+    keep_checkpoints: int = 3
+    """How many of the latest checkpoints are kept."""
+    checkpoint_seconds: float = 30.0
+    """Seconds between checkpoints."""
+    threads: int | None = None
+    """Threads for physics and learner (default: all cores)."""
+    out: Path | None = None
+    """The run's folder, which must not exist yet (default: runs/ENV/ALGO/DATE-TIME-seedS)."""
+    resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
+    """Go on with this run, exactly where its last checkpoint left it."""
+    track: Literal["offline", "online", "off"] = "offline"
+    """Weights & Biases."""
+
+    def __post_init__(self) -> None:
+        for name in ("gamma", "gae_lambda"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise UsageError(f"{_flag(name)} must lie in [0, 1], got {getattr(self, name)}")
+        for name in ("target_kl", "learning_rate", "checkpoint_seconds"):
+            if not 0.0 < getattr(self, name) < float("inf"):
+                raise UsageError(f"{_flag(name)} must be a positive number, got {getattr(self, name)}")
+        if not 0.0 <= self.cg_damping < float("inf"):
+            raise UsageError(f"--cg-damping must not be negative, got {self.cg_damping}")
+        at_least_one = ("steps", "num_envs", "n_steps", "fisher_stride", "critic_epochs", "keep_checkpoints")
+        for name in (*at_least_one, "evaluation_episodes"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{_flag(name)} must be at least 1, got {getattr(self, name)}")
+        if self.evaluations < 0:
+            raise UsageError(f"--evaluations must not be negative, got {self.evaluations}")
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"--threads must be at least 1, got {self.threads}")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"--seed must lie in [0, 2^32), got {self.seed}")
+        if self.num_envs * self.n_steps < 2:
+            raise UsageError("--num-envs times --n-steps must be at least 2: one step alone has no advantage")
+        for name in ("actor", "value"):
+            if any(size < 1 for size in getattr(self, name)):
+                raise UsageError(f"{_flag(name)} takes layer sizes of at least 1, got {getattr(self, name)}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def from_json(values: dict[str, Any]) -> Settings:
+    """Return the settings that `as_json` wrote.
+
+    Raises:
+        UsageError: where a value is missing, unknown or of the wrong kind.
+    """
+    known = {field.name for field in dataclasses.fields(Settings)}
+    if set(values) != known:
+        odd = sorted(set(values) ^ known)
+        raise UsageError(f"config.json is not of this version: {', '.join(odd)} missing or unknown")
+    try:
+        return Settings(
+            **values
+            | {name: tuple(values[name]) for name in ("actor", "value")}
+            | {name: Path(values[name]) if values[name] else None for name in ("out", "resume")}
+        )
+    except TypeError as error:
+        raise UsageError(f"config.json is damaged: {error}") from error
+
+
+def parse(arguments: list[str]) -> Settings:
+    """Read the settings from a command line, over the recipe's or, with --resume, the run's own.
+
+    Raises:
+        UsageError: for an unknown robot, a value out of bounds, or a resume with changed settings.
+    """
+    run = _value_of("--resume", arguments)
+    if run is not None:
+        saved = read_config(Path(run))
+        settings = tyro.cli(Settings, args=arguments, default=saved)
+        settings = dataclasses.replace(settings, env=known_environment(settings.env), out=Path(run), resume=Path(run))
+        for name in vars(saved):
+            if name not in CHANGEABLE and getattr(settings, name) != getattr(saved, name):
+                raise UsageError(
+                    f"{_flag(name)} {getattr(settings, name)} differs from the {getattr(saved, name)} this run was"
+                    " begun with; a resumed run goes on with its own settings"
+                )
+        return settings
+    asks = {"-h", "--help"} & set(arguments)
+    # Once for the robot and the algorithm, whose recipe then gives the defaults (and what --help shows of them).
+    first = tyro.cli(Settings, args=[word for word in arguments if word not in asks])
+    if not first.env and not asks:
+        raise UsageError("which robot? For example: python scripts/train.py Hopper-v5")
+    env = known_environment(first.env) if first.env else ""
+    settings = tyro.cli(Settings, args=arguments, default=Settings(env=env, **recipe(env, first.algo)))
+    return dataclasses.replace(settings, env=env)
+
+
+def read_config(run: Path) -> Settings:
+    """Return the settings a run was begun with."""
+    path = run / "config.json"
+    try:
+        return from_json(json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise UsageError(f"{run} is not a run: it has no config.json") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
+        raise UsageError(f"{path} is damaged: {error}") from error
+
+
+def _value_of(option: str, arguments: list[str]) -> str | None:
+    """Return the value of an option that must be known before the others can be read."""
+    for word, following in zip(arguments, [*arguments[1:], None], strict=True):
+        if word == option:
+            return following
+        if word.startswith(option + "="):
+            return word.removeprefix(option + "=")
+    return None

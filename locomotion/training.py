@@ -1,0 +1,194 @@
+"""Training a robot: environment, learner, log, checkpoints, evaluation, from settings to a finished run."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import KVWriter, Logger
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents import TRPO
+from agents.critics import AdamFit, CriticFit, TrustRegionFit
+from agents.policy_gradient import PolicyGradient
+from locomotion.checkpoints import load_checkpoint, save_checkpoint
+from locomotion.environments import make_env
+from locomotion.errors import UsageError
+from locomotion.evaluation import evaluate
+from locomotion.metrics import CsvRows, TensorBoard, Terminal
+from locomotion.policy_files import PolicyCard, describe, save_policy
+from locomotion.runs import Run, atomic_folder, write_json
+from locomotion.settings import Settings
+from locomotion.threads import set_threads
+from locomotion.tracking import WandbRows
+
+EVALUATION_SEED = 1_000_000  # far from the seeds of training: start states no policy was trained from
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call of `train` ended."""
+
+    run: Run
+    steps: int  # of the run so far
+    interrupted: bool
+
+
+def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
+    """Return an untrained learner.
+
+    Raises:
+        UsageError: where it cannot learn in this environment.
+    """
+    critic: CriticFit = (
+        AdamFit(epochs=settings.critic_epochs) if settings.critic == "adam" else TrustRegionFit()
+    )
+    try:
+        return TRPO(
+            "MlpPolicy",
+            env,
+            target_kl=settings.target_kl,
+            cg_damping=settings.cg_damping,
+            fisher_stride=settings.fisher_stride,
+            n_steps=settings.n_steps,
+            gamma=settings.gamma,
+            gae_lambda=settings.gae_lambda,
+            critic=critic,
+            learning_rate=settings.learning_rate,
+            seed=settings.seed,
+            policy_kwargs={
+                "net_arch": {"pi": list(settings.actor), "vf": list(settings.value)},
+                "log_std_init": settings.log_std_init,
+            },
+        )
+    except AssertionError as error:  # SB3 asserts what spaces it supports
+        raise UsageError(f"TRPO cannot learn in {settings.env}: {error}") from error
+
+
+class Keeper(BaseCallback):
+    """Between iterations: saves checkpoints, evaluates, keeps the best policy, stops when asked to."""
+
+    def __init__(self, run: Run, settings: Settings, threads: int, extra: dict[str, Any]):
+        super().__init__()
+        self.run = run
+        self.settings = settings
+        self.threads = threads
+        self.extra = {"evaluations": 0, "best_return": None} | extra
+        self.stop_requested = False
+        self.stopped = False
+        self._saved_at = -np.inf
+
+    def _on_rollout_start(self) -> None:
+        # The checkpoint comes first: what the evaluation logs belongs to the row after it.
+        if self.stop_requested or time.monotonic() - self._saved_at >= self.settings.checkpoint_seconds:
+            self.save()
+        self.stopped = self.stop_requested
+        if not self.stopped:
+            self._evaluate_if_due()
+
+    def _on_step(self) -> bool:
+        return not self.stopped
+
+    def _on_training_end(self) -> None:
+        if not self.stopped:
+            self._evaluate_if_due()
+            self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint of this moment, which must lie between two iterations."""
+        save_checkpoint(self.run.checkpoint(self.num_timesteps), self.learner, self.card(), self.extra)
+        self.run.prune(self.settings.keep_checkpoints)
+        self._saved_at = time.monotonic()
+
+    @property
+    def learner(self) -> PolicyGradient:
+        """The learner this callback watches."""
+        assert isinstance(self.model, PolicyGradient)
+        return self.model
+
+    def card(self) -> PolicyCard:
+        """Return the policy's card as of now."""
+        settings = self.settings
+        return describe(self.learner.policy, settings.env, settings.algo, settings.seed, self.num_timesteps)
+
+    def _evaluate_if_due(self) -> None:
+        due = min(self.num_timesteps, self.settings.steps) * self.settings.evaluations // self.settings.steps
+        if due <= self.extra["evaluations"]:
+            return
+        self.extra["evaluations"] = due
+        settings = self.settings
+        scores = evaluate(
+            self.learner.policy, settings.env, settings.evaluation_episodes, EVALUATION_SEED, threads=self.threads
+        )
+        self.logger.record("eval/return_mean", scores.return_mean)
+        self.logger.record("eval/length_mean", scores.length_mean)
+        for name, value in scores.metrics.items():
+            self.logger.record(f"eval/{name}", value)
+        if self.extra["best_return"] is None or scores.return_mean > self.extra["best_return"]:
+            self.extra["best_return"] = scores.return_mean
+            with atomic_folder(self.run.best) as temporary:
+                save_policy(self.learner.policy, self.card(), temporary)
+                write_json(temporary / "evaluation.json", scores.as_json())
+
+
+def train(settings: Settings) -> Outcome:
+    """Train a robot, or go on training one, and leave its run folder.
+
+    Raises:
+        UsageError: where that cannot be done; nothing has been written then.
+    """
+    threads = set_threads(settings.threads)
+    run = Run(settings.resume) if settings.resume else None
+    checkpoint = run.latest() if run else None
+    if run is not None and checkpoint is None:
+        raise UsageError(f"{run.folder} has no checkpoint to resume from")
+    env = make_env(settings.env, settings.num_envs, seed=settings.seed, threads=threads)
+    learner = build_learner(settings, env)
+    run = run or Run.create(settings)
+    with run.locked():
+        extra = load_checkpoint(checkpoint, learner) if checkpoint else {}
+        first_step = learner.num_timesteps
+        writers: list[KVWriter] = [CsvRows(run.metrics, first_step), TensorBoard(run.folder / "tensorboard", first_step)]
+        if settings.track != "off":
+            name = f"{settings.env}-{settings.algo}-{run.folder.name}"
+            tracker = WandbRows(run.folder, settings.as_json(), settings.track, name, extra.get("wandb_id"))
+            extra["wandb_id"] = tracker.run_id
+            writers.append(tracker)
+        writers.append(Terminal(settings.steps, first_step))
+        learner.set_logger(Logger(str(run.folder), writers))  # type: ignore[arg-type]
+        keeper = Keeper(run, settings, threads, extra)
+        try:
+            if first_step < settings.steps:
+                with stopping_on_interrupt(keeper):
+                    learner.learn(settings.steps - first_step, callback=keeper, reset_num_timesteps=checkpoint is None)
+        finally:
+            learner.logger.close()
+            env.close()
+    return Outcome(run, learner.num_timesteps, keeper.stopped)
+
+
+@contextlib.contextmanager
+def stopping_on_interrupt(keeper: Keeper) -> Iterator[None]:
+    """Let the first Ctrl-C end training after the iteration it falls into, and a second one at once."""
+
+    def request(signum: int, frame: object) -> None:
+        keeper.stop_requested = True
+        print("\nstopping after this iteration; once more to stop at once", file=sys.stderr, flush=True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
