@@ -114,6 +114,7 @@ class ActorCritic(ActorCriticPolicy):
         uniform = torch.rand(*shape, self.action_space.n, generator=generator, device=self.device)  # type: ignore[attr-defined]
         return -torch.log(-torch.log(uniform.clamp(1e-10, 1 - 1e-7)))  # Gumbel: its argmax samples a softmax
 
+    @torch.no_grad()
     def act(self, observations: np.ndarray, noise: Tensor) -> np.ndarray:
         """Return sampled actions for observations (N, ...), given their noise (N, actions)."""
         parameters = self.distribution_parameters(self.features(observations)[0])
@@ -122,6 +123,7 @@ class ActorCritic(ActorCriticPolicy):
             return (mean + log_std.exp() * noise).cpu().numpy()
         return (parameters[0] + noise).argmax(1).cpu().numpy()
 
+    @torch.no_grad()
     def mode(self, observations: np.ndarray) -> np.ndarray:
         """Return the most likely actions for observations (N, ...)."""
         output = self.distribution_parameters(self.features(observations)[0])[0]

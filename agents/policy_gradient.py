@@ -124,7 +124,6 @@ class PolicyGradient(OnPolicyAlgorithm):
             progress_bar=progress_bar,
         )
 
-    @torch.no_grad()
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: Rollout, n_rollout_steps: int
     ) -> bool:

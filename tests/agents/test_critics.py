@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from torch.nn.utils import parameters_to_vector
+
+from agents import ActorCritic
+from agents.critics import AdamFit, TrustRegionFit
+
+
+@pytest.fixture
+def problem():
+    torch.manual_seed(0)
+    policy = ActorCritic(spaces.Box(-np.inf, np.inf, (3,)), spaces.Discrete(2), lambda _: 3e-3, net_arch=[16])
+    features = torch.randn(512, 3)
+    returns = 100.0 + 40.0 * torch.sin(features).sum(1)
+    policy.value_net.update(returns[:, None])
+    return policy, features, returns
+
+
+def error(policy, features, returns):
+    with torch.no_grad():
+        return float(((policy.values(features) - returns) ** 2).mean())
+
+
+@pytest.mark.parametrize("fit", [AdamFit(epochs=30, batch_size=64), TrustRegionFit(epsilon=1.0, steps=30)])
+def test_fits_returns_of_any_scale_and_leaves_the_actor_alone(problem, fit):
+    policy, features, returns = problem
+    before, actor = error(*problem), parameters_to_vector(policy.actor_parameters()).clone()
+    fit.fit(policy, features, returns)
+    assert error(*problem) < 0.05 * before
+    assert torch.equal(actor, parameters_to_vector(policy.actor_parameters()))
+
+
+def test_a_step_stays_inside_the_trust_region(problem):
+    policy, features, returns = problem
+    with torch.no_grad():
+        old = policy.values(features)
+    sigma_squared = error(*problem)
+    epsilon = 1e-3
+    TrustRegionFit(epsilon=epsilon, steps=1, damping=0.0).fit(policy, features, returns)
+    with torch.no_grad():
+        moved = float(((policy.values(features) - old) ** 2).mean()) / (2 * sigma_squared)
+    assert moved == pytest.approx(epsilon, rel=0.05)  # on the border, but for the network's curvature
+
+
+def test_a_wide_region_gives_the_least_squares_solution_of_a_linear_critic():
+    torch.manual_seed(0)
+    policy = ActorCritic(
+        spaces.Box(-np.inf, np.inf, (3,)), spaces.Discrete(2), lambda _: 1e-3, net_arch={"pi": [4], "vf": []}
+    ).double()
+    features = torch.randn(200, 3, dtype=torch.float64)
+    returns = features @ torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64) + 3.0
+    TrustRegionFit(epsilon=1e9, steps=1, damping=0.0).fit(policy, features, returns)
+    np.testing.assert_allclose(policy.values(features).detach(), returns, atol=1e-3)

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import NatureCNN
+
+from agents import ActorCritic
+
+OBSERVATIONS = spaces.Box(-np.inf, np.inf, (5,), np.float64)
+CONTINUOUS = spaces.Box(-1.0, 1.0, (3,), np.float32)
+DISCRETE = spaces.Discrete(4)
+ROWS = np.random.default_rng(0).normal(size=(50, 5))
+
+
+def make(action_space, **kwargs):
+    torch.manual_seed(0)
+    return ActorCritic(OBSERVATIONS, action_space, lambda _: 1e-3, **kwargs)
+
+
+@pytest.fixture(params=[CONTINUOUS, DISCRETE], ids=["continuous", "discrete"])
+def policy(request):
+    return make(request.param)
+
+
+def test_actor_and_critic_share_nothing_and_together_are_everything(policy):
+    actor = {id(p) for p in policy.actor_parameters()}
+    critic = {id(p) for p in policy.critic_parameters()}
+    assert not actor & critic
+    assert actor | critic == {id(p) for p in policy.parameters()}
+
+
+def test_log_std_belongs_to_the_actor():
+    policy = make(CONTINUOUS, log_std_init=-1.0)
+    assert any(p is policy.log_std for p in policy.actor_parameters())
+    torch.testing.assert_close(policy.log_std.detach(), torch.full((3,), -1.0))
+
+
+def test_first_mean_actions_are_small():
+    actions = make(CONTINUOUS).mode(ROWS)
+    assert 0 < np.abs(actions).max() < 0.1
+
+
+def test_divergence_and_log_probability_are_sums_over_action_dimensions():
+    policy = make(CONTINUOUS)
+    mean, log_std = torch.zeros(1, 3), torch.zeros(1, 3)
+    old, new = policy.distribution((mean, log_std)), policy.distribution((mean + 0.5, log_std))
+    # KL of two unit Gaussians is half the squared distance: 3 x .25 / 2.
+    torch.testing.assert_close(torch.distributions.kl_divergence(old, new), torch.tensor([0.375]))
+    expected = torch.distributions.Normal(0.0, 1.0).log_prob(torch.tensor(0.3)) * 3
+    torch.testing.assert_close(old.log_prob(torch.full((1, 3), 0.3)), expected[None])
+
+
+@torch.no_grad()
+def test_agrees_with_the_methods_it_inherits_from_sb3(policy):
+    policy.update_normalizer(ROWS * 3 + 1)
+    observations = torch.as_tensor(ROWS)
+    actor, critic = policy.features(ROWS)
+    torch.testing.assert_close(policy.values(critic), policy.predict_values(observations).squeeze(1))
+    np.testing.assert_array_equal(policy.clip(policy.mode(ROWS)), policy.predict(ROWS, deterministic=True)[0])
+    distribution = policy.distribution(policy.distribution_parameters(actor))
+    actions = distribution.sample()
+    values, log_prob, entropy = policy.evaluate_actions(observations, actions)
+    torch.testing.assert_close(distribution.log_prob(actions), log_prob)
+    torch.testing.assert_close(distribution.entropy(), entropy)
+
+
+@torch.no_grad()
+def test_sampled_actions_follow_the_distribution(policy):
+    row = ROWS[:1].repeat(20_000, axis=0)
+    actions = policy.act(row, policy.sample_noise(len(row)))
+    parameters = policy.distribution_parameters(policy.features(ROWS[:1])[0])
+    if policy.continuous:
+        mean, log_std = (p.numpy()[0] for p in parameters)
+        np.testing.assert_allclose(actions.mean(0), mean, atol=0.02)
+        np.testing.assert_allclose(actions.std(0), np.exp(log_std), atol=0.02)
+    else:
+        shares = np.bincount(actions, minlength=4) / len(actions)
+        np.testing.assert_allclose(shares, torch.softmax(parameters[0], 1).numpy()[0], atol=0.02)
+
+
+def test_noise_from_a_generator_leaves_the_global_one_alone(policy):
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    first = policy.sample_noise(2, generator=torch.Generator().manual_seed(5))
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.equal(first, policy.sample_noise(2, generator=torch.Generator().manual_seed(5)))
+
+
+def test_refuses_to_share_a_trainable_features_extractor():
+    image = spaces.Box(0, 255, (3, 36, 36), np.uint8)
+    with pytest.raises(ValueError, match="share_features_extractor=False"):
+        ActorCritic(image, CONTINUOUS, lambda _: 1e-3, features_extractor_class=NatureCNN)
