@@ -1,0 +1,43 @@
+# make walk    sets up, trains a robot from nothing, scores it and leaves a video of it walking
+# make test    sets up, then lint, types and tests
+# make setup   .venv with everything in it, pinned by constraints.txt
+
+PYTHON ?= python3
+PY := .venv/bin/python
+GL_PACKAGES := libegl1 libopengl0 libgl1-mesa-dri
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Root may use apt as it is, others where sudo asks no password.
+APT := $(shell command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] && echo apt-get || { sudo -n true 2>/dev/null && echo sudo apt-get; }; })
+
+.PHONY: setup walk test lint types clean
+
+walk: setup
+	$(PY) scripts/train.py Walker2d-v5
+
+test: setup lint types
+	$(PY) -m pytest -n 2
+
+lint: setup
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+
+types: setup
+	.venv/bin/mypy
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one by: make setup PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  if [ -n "$(APT)" ]; then $(APT) update -qq && $(APT) install -y -qq --no-install-recommends python3-venv; \
+	  else echo "Python's venv is missing; install it by: sudo apt-get install python3-venv"; exit 1; fi; }
+	$(PYTHON) -m venv --clear .venv
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@draws() { $(PY) -c 'from envs.rendering import backend; backend()' 2>/dev/null; }; draws || { \
+	  [ -n "$(APT)" ] && $(APT) update -qq && $(APT) install -y -qq --no-install-recommends $(GL_PACKAGES) && draws; } || \
+	  echo "Videos need headless OpenGL (training does not); install it by: sudo apt-get install $(GL_PACKAGES)"
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
