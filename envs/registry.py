@@ -1,13 +1,16 @@
 """Which task each environment id stands for."""
 
+from __future__ import annotations
+
 import dataclasses
 import difflib
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
-from envs.task import Task
+if TYPE_CHECKING:  # the tasks, and MuJoCo with them, are imported when the first is asked for
+    from envs.task import Task
 
 NAMESPACE = "Locomotion"
 OWN_MODULE = "envs"  # gymnasium.make("envs:Locomotion/CartPole-v0") imports it, which registers the ids
@@ -33,7 +36,7 @@ GYMNASIUM_TASKS = {
 }
 
 
-class UnknownEnvironment(ValueError):
+class UnknownEnvironment(ValueError):  # noqa: N818 - as its message reads
     """No environment has the id that was asked for."""
 
 
@@ -83,12 +86,27 @@ def make_task(env_id: str, **task_kwargs: Any) -> Task | None:
     return cls(**task_kwargs)
 
 
+def require_task(env_id: str, **task_kwargs: Any) -> Task:
+    """Return the Task of a canonical id as `make_task` does, where there must be one.
+
+    Raises:
+        UnknownEnvironment: where there is none.
+    """
+    task = make_task(env_id, **task_kwargs)
+    if task is None:
+        raise UnknownEnvironment(f"{env_id!r} is none of {', '.join([*OWN_TASKS, *GYMNASIUM_TASKS])}")
+    return task
+
+
 def register() -> None:
     """Register our own tasks with Gymnasium, for `gymnasium.make` and `gymnasium.make_vec`."""
     for name in OWN_TASKS:
+        env_id = f"{NAMESPACE}/{name}-v0"
+        if env_id in gymnasium.registry:  # the package was imported anew
+            continue
         gymnasium.register(
-            f"{NAMESPACE}/{name}-v0",
+            env_id,
             entry_point="envs.single_env:SingleEnv",
             vector_entry_point="envs.vector_env:VectorEnv",
-            kwargs={"task": name},
+            kwargs={"task": env_id},
         )

@@ -1,2 +1,122 @@
+"""Pictures of the robots of a World, drawn off the screen."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from envs.graphics import INSTALL, choose_backend
+from envs.world import World
+
+
+class RenderingUnavailable(RuntimeError):  # noqa: N818 - it names a state of the machine, as FileNotFound does
+    """There is no OpenGL to draw with on this machine."""
+
+
 class Renderer:
-    pass
+    """Draws the robots of a World, one at a time, with a camera that follows the robot.
+
+    The camera is the task's: `camera` holds attributes of `mujoco.MjvCamera` (`distance` in m, `azimuth` and
+    `elevation` in degrees, `lookat` in m) and `trackbodyid`, the body whose robot is followed along the floor
+    (0 or -1: none). What is left out suits most robots: the first body that moves is followed, from the side.
+
+    OpenGL is first touched by the first `render`.
+
+    Args:
+        world: the world whose robots are drawn.
+        width: of the pictures, in pixels.
+        height: of the pictures, in pixels.
+        shadow_size: of the shadow map, in pixels; 0 draws no shadows, which is much faster in software.
+        samples: for each pixel, against jagged edges; 0 is fastest.
+    """
+
+    def __init__(self, world: World, width: int = 480, height: int = 480, *, shadow_size: int = 1024, samples: int = 4):
+        if width < 1 or height < 1:
+            raise ValueError(f"a picture must be at least 1 pixel wide and high, got {width} x {height}")
+        self.world = world
+        self.width = width
+        self.height = height
+        self.model = copy.copy(world.model)  # its own, because the quality of the picture is part of the model
+        self.model.vis.global_.offwidth = max(width, self.model.vis.global_.offwidth)
+        self.model.vis.global_.offheight = max(height, self.model.vis.global_.offheight)
+        self.model.vis.quality.shadowsize = shadow_size
+        self.model.vis.quality.offsamples = samples
+        self._shadows = shadow_size > 0
+        self._data = mujoco.MjData(self.model)
+        self._renderer: mujoco.Renderer | None = None
+        settings = world.task.camera or {}
+        self._followed = self._root(settings.get("trackbodyid"))
+        self.camera = self._camera(settings)
+
+    def render(self, i: int = 0) -> np.ndarray:
+        """Return a picture (height, width, 3), uint8, of robot i as it stands.
+
+        Raises:
+            RenderingUnavailable: where there is no OpenGL; the message says what to install.
+        """
+        self.world.batch.get_data(i, self._data)
+        mujoco.mj_forward(self.model, self._data)
+        return self.render_data(self._data)
+
+    def render_data(self, data: mujoco.MjData) -> np.ndarray:
+        """Return a picture (height, width, 3), uint8, of any state of the world's model, after `mj_forward`."""
+        if self._renderer is None:
+            self._renderer = self._open()
+        if self._followed is not None:
+            self.camera.lookat[:2] = data.subtree_com[self._followed, :2]
+        self._renderer.update_scene(data, self.camera)
+        self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = self._shadows
+        return self._renderer.render()
+
+    def close(self) -> None:
+        """Give OpenGL's memory back; drawing again opens it anew."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _open(self) -> mujoco.Renderer:
+        # Where MuJoCo was imported before this package it has settled on a backend that needs a screen.
+        from mujoco.rendering.classic import gl_context
+
+        backend = choose_backend()
+        try:
+            if backend == "egl":
+                from mujoco.egl import GLContext
+            elif backend == "osmesa":
+                from mujoco.osmesa import GLContext  # type: ignore[assignment]
+            else:
+                GLContext = gl_context.GLContext  # noqa: N806 - a class
+            gl_context.GLContext = GLContext
+            return mujoco.Renderer(self.model, self.height, self.width)
+        except Exception as error:
+            # Each backend fails in its own way, from ImportError to ctypes' AttributeError and mujoco.FatalError.
+            raise RenderingUnavailable(
+                f"no OpenGL to draw with (MUJOCO_GL={backend or ''}: {error}); on Debian and Ubuntu: {INSTALL}"
+            ) from error
+
+    def _root(self, tracked: int | None) -> int | None:
+        """Return the root body of the robot to follow, or None for a camera that stands still."""
+        if tracked is None:
+            moving = np.flatnonzero(self.model.body_dofnum > 0)
+            tracked = int(moving[0]) if len(moving) else 0
+        return int(self.model.body_rootid[tracked]) if tracked > 0 else None
+
+    def _camera(self, settings: Mapping[str, Any]) -> mujoco.MjvCamera:
+        camera = mujoco.MjvCamera()
+        camera.type = mujoco.mjtCamera.mjCAMERA_FREE
+        camera.elevation = -20.0
+        camera.distance = 1.5 * self.model.stat.extent
+        camera.lookat[:] = self.model.stat.center
+        if self._followed is not None:
+            mujoco.mj_forward(self.model, self._data)
+            camera.lookat[:] = self._data.subtree_com[self._followed]
+        for name, value in settings.items():
+            if name == "lookat":
+                camera.lookat[:] = value
+            elif name != "trackbodyid":
+                setattr(camera, name, value)
+        return camera

@@ -77,7 +77,9 @@ class Rows(Fields):
         self._ids = ids
         self.model = sim.model
         self.dt = sim.dt
-        self.body = sim.body  # type: ignore[method-assign] - the same names, the same rows
+
+    def body(self, name: str | int) -> int:
+        return self._sim.body(name)
 
     def __getattr__(self, name: str) -> np.ndarray:
         return getattr(self._sim, name)[self._ids]

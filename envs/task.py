@@ -49,6 +49,10 @@ class Task:
         """Return one robot's actions: by default one number in [-1, 1] for each actuator."""
         return spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
 
+    def observation_space(self, size: int) -> spaces.Box:
+        """Return one robot's observations: by default all states that MuJoCo does not take for blown up."""
+        return spaces.Box(-mujoco.mjMAXVAL, mujoco.mjMAXVAL, (size,), np.float64)
+
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         """Turn actions (N, actions) into controls; by default -1 to 1 spans each actuator's control range."""
         low, high = sim.model.actuator_ctrlrange.T

@@ -3,16 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
+from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from envs.registry import canonical_id, make_task
 from envs.rendering import Renderer
 from envs.task import Task
 from envs.world import World
+
+
+def make_vec(
+    env_id: str,
+    num_envs: int,
+    seed: int | None = 0,
+    *,
+    num_threads: int | None = None,
+    render_mode: str | None = None,
+    width: int = 480,
+    height: int = 480,
+    **task_kwargs: Any,
+) -> VecEnv:
+    """Return `num_envs` robots behind Stable-Baselines3's VecEnv interface.
+
+    Our own robots (`CartPole` is short for `Locomotion/CartPole-v0`) and Gymnasium's MuJoCo robots (`Hopper-v5`) are
+    stepped together as one batch; any other Gymnasium environment by Stable-Baselines3's own `make_vec_env`.
+
+    Args:
+        env_id: an id, or the short name of one of our own robots.
+        num_envs: the number of robots, at least 1.
+        seed: robot i begins as `gymnasium.make(env_id)` does after `reset(seed=seed + i)`; None for chance.
+        num_threads: that step a batch's physics; by default one for each core.
+        render_mode: None or `rgb_array` (or another one that a foreign environment knows).
+        width: of a batch's pictures, in pixels.
+        height: of a batch's pictures, in pixels.
+        **task_kwargs: the task's fields, or a foreign environment's keyword arguments.
+
+    Raises:
+        UnknownEnvironment: naming the nearest known ids.
+        TypeError: for an argument that the task does not have.
+        ValueError: for a number of robots, of threads or of pixels below 1, or a negative seed.
+    """
+    env_id = canonical_id(env_id)
+    if num_envs < 1:
+        raise ValueError(f"the number of robots must be at least 1, got {num_envs}")
+    if seed is not None and seed < 0:
+        raise ValueError(f"the seed must not be negative, got {seed}")
+    task = make_task(env_id, **task_kwargs)
+    if task is None:
+        env_kwargs = task_kwargs if render_mode is None else task_kwargs | {"render_mode": render_mode}
+        return make_vec_env(env_id, num_envs, seed=seed, env_kwargs=env_kwargs)
+    return BatchedVecEnv(
+        task, num_envs, seed, num_threads=num_threads, render_mode=render_mode, width=width, height=height
+    )
 
 
 class BatchedVecEnv(VecEnv):
@@ -23,6 +70,7 @@ class BatchedVecEnv(VecEnv):
       tracked quantity, summed over the episode) and, if the simulation blew up, `physics_error`.
     - Arrays that are returned belong to the caller; rewards are float32, as in SB3's own VecEnvs.
     - `get_attr`, `set_attr` and `env_method` speak to `Robot` objects, one for each row.
+    - Options of `set_options` are taken and forgotten at the next reset, for no task of ours has any.
     """
 
     def __init__(
@@ -36,13 +84,15 @@ class BatchedVecEnv(VecEnv):
         width: int = 480,
         height: int = 480,
     ):
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
         self.world = World(task, num_envs, num_threads)
         self.task = task
         self._renderer = Renderer(self.world, width, height) if render_mode else None
-        self.robots = [Robot(self, i, render_mode) for i in range(num_envs)]
+        self.robots = [Robot(self.world, i, self._renderer) for i in range(num_envs)]
         super().__init__(num_envs, self.world.observation_space, self.world.action_space)
         self.metadata["render_fps"] = round(1.0 / self.world.dt)
-        self._actions = np.zeros((num_envs, *self.action_space.shape), self.action_space.dtype)
+        self._actions = np.zeros((num_envs, *self.world.action_space.shape), np.float32)
         if seed is not None:
             self.seed(seed)
 
@@ -86,10 +136,14 @@ class BatchedVecEnv(VecEnv):
         return [getattr(self.robots[i], attr_name) for i in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        if hasattr(self.task, attr_name):
+            raise AttributeError(f"{attr_name} is fixed for the life of a task: pass it to make_vec instead")
         for i in self._get_indices(indices):
             setattr(self.robots[i], attr_name, value)
 
-    def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any):
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
+    ) -> list[Any]:
         return [getattr(self.robots[i], method_name)(*method_args, **method_kwargs) for i in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
@@ -105,36 +159,38 @@ class BatchedVecEnv(VecEnv):
 
 
 class Robot:
-    """One row of a BatchedVecEnv, with the attributes that SB3 and its users ask an environment for."""
+    """One row of a BatchedVecEnv, with the attributes that SB3 and its users ask an environment for.
 
-    metadata = {"render_modes": ["rgb_array"]}
+    The task's fields are read as the robot's own: `venv.get_attr("forward_reward_weight")`.
+    """
 
-    def __init__(self, vec_env: BatchedVecEnv, index: int, render_mode: str | None):
-        self._vec_env = vec_env
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
+    spec = None
+
+    def __init__(self, world: World, index: int, renderer: Renderer | None):
+        self.task = world.task
+        self.observation_space = world.observation_space
+        self.action_space = world.action_space
+        self.render_mode = None if renderer is None else "rgb_array"
+        self._world = world
         self._index = index
-        self.render_mode = render_mode
-        self.spec = None
+        self._renderer = renderer
 
     @property
     def unwrapped(self) -> Robot:
+        """The robot itself: nothing wraps it."""
         return self
 
     @property
     def np_random(self) -> np.random.Generator:
-        """The generator of this robot's start states."""
-        return self._vec_env.world.rngs[self._index]
+        """The generator of this robot's first states."""
+        return self._world.rngs[self._index]
 
     def render(self) -> np.ndarray | None:
         """Return a picture (height, width, 3) of this robot, or None where no `render_mode` was asked for."""
-        renderer = self._vec_env._renderer
-        return None if renderer is None else renderer.render(self._index)
+        return None if self._renderer is None else self._renderer.render(self._index)
 
     def __getattr__(self, name: str) -> Any:
-        # What is not the robot's own is the task's or the VecEnv's: forward_reward_weight, action_space, ...
-        if name.startswith("_"):
+        if name == "task":  # not there yet: the robot is being copied or unpickled
             raise AttributeError(name)
-        for owner in (self._vec_env.task, self._vec_env):
-            if name in ("observation_space", "action_space") or owner is self._vec_env.task:
-                if hasattr(owner, name):
-                    return getattr(owner, name)
-        raise AttributeError(f"a robot of {type(self._vec_env.task).__name__} has no attribute {name!r}")
+        return getattr(self.task, name)

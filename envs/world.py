@@ -10,7 +10,6 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from gymnasium import spaces
 from gymnasium.utils.seeding import np_random
 from mujoco.batch import Batch, SimulationError
 
@@ -53,17 +52,26 @@ class World:
 
     A simulation that blows up ends its robot's episode (`terminated`, and `physics_error` in the summary) with
     reward 0 and the last sound observation as the final one.
+
+    Args:
+        task: what the robots are and do.
+        num_robots: N, at least 1.
+        num_threads: that step the physics; by default one for each core.
+        auto_reset: whether `step` begins a new episode where one ended, or leaves that to the caller.
     """
 
-    def __init__(self, task: Task, num_robots: int, num_threads: int | None = None):
+    def __init__(self, task: Task, num_robots: int, num_threads: int | None = None, *, auto_reset: bool = True):
         if num_robots < 1:
             raise ValueError(f"the number of robots must be at least 1, got {num_robots}")
         if num_threads is not None and num_threads < 1:
             raise ValueError(f"the number of threads must be at least 1, got {num_threads}")
         self.task = task
         self.num_robots = num_robots
+        self.auto_reset = auto_reset
         self.model = compile_model(task.model_path())
         self.substeps = task.substeps(self.model)
+        if self.substeps < 1:
+            raise ValueError(f"{type(task).__name__} must take at least 1 physics step per action, got {self.substeps}")
         self.dt = self.model.opt.timestep * self.substeps  # s between two actions
         threads = min(num_threads or available_cores(), num_robots)
         # mj_rnePostConstraint needs all of a simulation's MjData, which only a persistent batch keeps.
@@ -85,7 +93,7 @@ class World:
         self._before = SimpleNamespace(**task.carry(self.sim))
         self._bind_fields()
         self._observations = self.reset(np.arange(num_robots))
-        self.observation_space = spaces.Box(-np.inf, np.inf, self._observations.shape[1:], np.float64)
+        self.observation_space = task.observation_space(self._observations.shape[1])
 
     def _bind_fields(self) -> None:
         """Ask the task for everything once: a field that is first used after a step would be zero in that step."""
@@ -128,6 +136,11 @@ class World:
             self._observations[ids] = observations
         return observations.copy()
 
+    @property
+    def observations(self) -> np.ndarray:
+        """A copy of the present observations (N, observations)."""
+        return self._observations.copy()
+
     def step(self, actions: np.ndarray) -> Step:
         """Apply actions (N, actions), advance by `dt`, and begin new episodes where one ended."""
         task, sim = self.task, self.sim
@@ -158,8 +171,8 @@ class World:
         self._observations = observations
         ended = (terminated | truncated).nonzero()[0]
         final_observations = observations[ended]
-        episodes = [self._summary(i, bool(terminated[i]), bool(broken[i])) for i in ended]
-        if len(ended):
+        episodes = [self._summary(int(i), bool(terminated[i]), bool(broken[i])) for i in ended]
+        if self.auto_reset and len(ended):
             self.reset(ended)
         vars(self._before).update(task.carry(sim))
         return Step(

@@ -39,6 +39,9 @@ class GymnasiumRobot(Task):
         low, high = model.actuator_ctrlrange.astype(np.float32).T
         return spaces.Box(low, high, dtype=np.float32)
 
+    def observation_space(self, size: int) -> spaces.Box:
+        return spaces.Box(-np.inf, np.inf, (size,), np.float64)
+
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.ctrl[:] = action
 

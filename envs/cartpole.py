@@ -1,0 +1,60 @@
+"""CartPole: a cart pushed left and right keeps a pole upright."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from envs.simulation import Fields
+from envs.task import Task, fall_rate, mean_over_time
+
+
+@dataclass(frozen=True)
+class CartPole(Task):
+    """Balance a pole on a cart by a force of any size up to a limit (after Barto, Sutton and Anderson 1983).
+
+    Observations are the cart's place and speed and the pole's angle and turning rate (m, m/s, rad, rad/s).
+    """
+
+    max_force: float = 10.0  # N, at action 1 (to the right) and -1
+    max_position: float = 2.4  # m from the middle of the rail: beyond it the cart has failed
+    max_angle: float = 0.20943951023931953  # rad (12 degrees) from upright: beyond it the pole has fallen
+    alive_weight: float = 1.0  # per step that ends upright and on the rail
+    reset_noise: float = 0.05  # m, m/s, rad, rad/s: each number of the first state is drawn within it
+
+    model = "cartpole.xml"
+    control_dt = 0.02  # s
+    episode_steps = 500  # 10 s
+    camera: ClassVar = {"trackbodyid": -1, "distance": 4.6, "lookat": (0.0, 0.0, 0.75), "elevation": -8.0}
+
+    def apply(self, sim: Fields, action: np.ndarray) -> None:
+        sim.ctrl[:] = self.max_force * np.clip(action, -1.0, 1.0)
+
+    def observe(self, sim: Fields) -> np.ndarray:
+        position, angle = sim.qpos.T
+        speed, turning = sim.qvel.T
+        return np.stack([position, speed, angle, turning], axis=1)
+
+    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        return {"alive": np.where(self.terminated(sim), 0.0, self.alive_weight)}
+
+    def terminated(self, sim: Fields) -> np.ndarray:
+        position, angle = np.abs(sim.qpos.T)
+        return (position > self.max_position) | (angle > self.max_angle)
+
+    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        qpos = rng.uniform(-self.reset_noise, self.reset_noise, model.nq)
+        return qpos, rng.uniform(-self.reset_noise, self.reset_noise, model.nv)
+
+    def track(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+        position, angle = np.abs(sim.qpos.T)
+        return {"offset": position * sim.dt, "tilt": angle * sim.dt}  # m s, rad s
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return fall_rate(episodes) | {
+            "offset_mean": mean_over_time(episodes, "offset"),  # m from the middle of the rail
+            "tilt_mean": mean_over_time(episodes, "tilt"),  # rad from upright
+        }

@@ -1,0 +1,64 @@
+"""The door for `gymnasium.make`: a World of one robot as a Gymnasium environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from envs.registry import require_task
+from envs.rendering import Renderer
+from envs.world import World
+
+ONLY = np.array([0])
+
+
+class SingleEnv(gymnasium.Env[np.ndarray, np.ndarray]):
+    """One robot, for `gymnasium.make("envs:Locomotion/CartPole-v0", ...)`.
+
+    Seeded like any Gymnasium environment; truncated by the task's own `episode_steps`. `info` holds each term of the
+    reward as `reward_<name>`, and `physics_error` after a step in which the simulation blew up.
+
+    Args:
+        task: a canonical id of one of our tasks.
+        render_mode: None or `rgb_array`.
+        width: of the pictures, in pixels.
+        height: of the pictures, in pixels.
+        **task_kwargs: the task's fields.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012 - as Gymnasium declares it
+
+    def __init__(
+        self, task: str, render_mode: str | None = None, width: int = 480, height: int = 480, **task_kwargs: Any
+    ):
+        self.task = require_task(task, **task_kwargs)
+        self.world = World(self.task, 1, auto_reset=False)
+        self.observation_space = self.world.observation_space
+        self.action_space = self.world.action_space
+        self.metadata = type(self).metadata | {"render_fps": round(1.0 / self.world.dt)}
+        self.render_mode = render_mode
+        self._renderer = Renderer(self.world, width, height) if render_mode else None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.world.rngs[0] = self.np_random
+        return self.world.reset(ONLY)[0], {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        step = self.world.step(np.asarray(action)[None])
+        info: dict[str, Any] = {f"reward_{name}": float(term[0]) for name, term in step.terms.items()}
+        if step.episodes and step.episodes[0]["physics_error"]:
+            info["physics_error"] = True
+        terminated = bool(step.terminated[0])
+        return step.observations[0], float(step.rewards[0]), terminated, bool(step.truncated[0]), info
+
+    def render(self) -> np.ndarray | None:  # type: ignore[override]
+        return None if self._renderer is None else self._renderer.render(0)
+
+    def close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
