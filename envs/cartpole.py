@@ -28,7 +28,7 @@ class CartPole(Task):
     model = "cartpole.xml"
     control_dt = 0.02  # s
     episode_steps = 500  # 10 s
-    camera: ClassVar = {"trackbodyid": -1, "distance": 4.6, "lookat": (0.0, 0.0, 0.75), "elevation": -8.0}
+    camera: ClassVar = {"trackbodyid": 1, "distance": 2.6, "lookat": (0.0, 0.0, 0.8), "elevation": -10.0}
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.ctrl[:] = self.max_force * np.clip(action, -1.0, 1.0)

@@ -40,7 +40,7 @@ class Renderer:
         self.world = world
         self.width = width
         self.height = height
-        self.model = copy.copy(world.model)  # its own, because the quality of the picture is part of the model
+        self.model = _with_sky(world)  # its own, because the quality of the picture is part of the model
         self.model.vis.global_.offwidth = max(width, self.model.vis.global_.offwidth)
         self.model.vis.global_.offheight = max(height, self.model.vis.global_.offheight)
         self.model.vis.quality.shadowsize = shadow_size
@@ -120,3 +120,21 @@ class Renderer:
             elif name != "trackbodyid":
                 setattr(camera, name, value)
         return camera
+
+
+def _with_sky(world: World) -> mujoco.MjModel:
+    """Return a copy of the world's model; one whose background would be black gets a sky and more light."""
+    if (world.model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX.value).any():
+        return copy.copy(world.model)
+    spec = mujoco.MjSpec.from_file(str(world.task.model_path()))
+    spec.add_texture(
+        name="sky",
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=(0.80, 0.88, 0.95),
+        rgb2=(0.36, 0.55, 0.76),
+        width=256,
+        height=256,
+    )
+    spec.visual.headlight.ambient = (0.4, 0.4, 0.4)
+    return spec.compile()

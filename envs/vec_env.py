@@ -66,8 +66,8 @@ class BatchedVecEnv(VecEnv):
     """N robots behind SB3's VecEnv interface, with SB3's semantics.
 
     - Robots whose episode ends begin the next one in the same step; `infos[i]` then holds `terminal_observation`,
-      `TimeLimit.truncated`, `episode` (`r`, `l`, `t` as SB3's Monitor writes them), `terms` (each reward term and
-      tracked quantity, summed over the episode) and, if the simulation blew up, `physics_error`.
+      `TimeLimit.truncated`, `episode` (`r`, `l`, `t` as SB3's Monitor writes them, and over the episode the sums of
+      each of the reward's `terms` and each `tracked` quantity) and, if the simulation blew up, `physics_error`.
     - Arrays that are returned belong to the caller; rewards are float32, as in SB3's own VecEnvs.
     - `get_attr`, `set_attr` and `env_method` speak to `Robot` objects, one for each row.
     - Options of `set_options` are taken and forgotten at the next reset, for no task of ours has any.
@@ -117,8 +117,9 @@ class BatchedVecEnv(VecEnv):
                     "r": round(episode["return"], 6),
                     "l": episode["length"],
                     "t": round(episode["wall_time"], 6),
+                    "terms": episode["terms"],
+                    "tracked": episode["tracked"],
                 },
-                "terms": episode["sums"],
             }
             if episode["physics_error"]:
                 infos[i]["physics_error"] = True

@@ -85,7 +85,8 @@ class World:
         self.action_space = task.action_space(self.model)
         self._elapsed = np.zeros(num_robots, np.int64)
         self._returns = np.zeros(num_robots)
-        self._sums: dict[str, np.ndarray] = {}
+        # Over each robot's present episode: the reward's terms, and what the task tracks besides.
+        self._sums: dict[str, dict[str, np.ndarray]] = {"terms": {}, "tracked": {}}
         self._started = time.perf_counter()
         # A robot begins with this row, a whole simulation at rest: cheaper than Batch.reset, which wakes the threads.
         self._rest = self.batch.state[0].copy()
@@ -124,8 +125,9 @@ class World:
             self._cfrc_ext[ids] = 0.0
         self._elapsed[ids] = 0
         self._returns[ids] = 0.0
-        for total in self._sums.values():
-            total[ids] = 0.0
+        for totals in self._sums.values():
+            for total in totals.values():
+                total[ids] = 0.0
         rows = self.sim.rows(ids)
         for name, value in self.task.carry(rows).items():
             getattr(self._before, name)[ids] = value
@@ -165,8 +167,8 @@ class World:
 
         self._elapsed += 1
         self._returns += rewards
-        self._add(terms)
-        self._add(tracked)
+        self._add("terms", terms)
+        self._add("tracked", tracked)
         truncated = self._elapsed >= task.episode_steps
         self._observations = observations
         ended = (terminated | truncated).nonzero()[0]
@@ -218,12 +220,13 @@ class World:
             mujoco.mj_rnePostConstraint(model, data)
             cfrc_ext[i] = data.cfrc_ext
 
-    def _add(self, values: dict[str, np.ndarray]) -> None:
+    def _add(self, kind: str, values: dict[str, np.ndarray]) -> None:
+        totals = self._sums[kind]
         for name, value in values.items():
-            if name in self._sums:
-                self._sums[name] += value
+            if name in totals:
+                totals[name] += value
             else:
-                self._sums[name] = value.astype(np.float64)
+                totals[name] = value.astype(np.float64)
 
     def _summary(self, i: int, terminated: bool, broken: bool) -> dict[str, Any]:
         """Describe the episode that robot i has just ended."""
@@ -234,7 +237,7 @@ class World:
             "wall_time": time.perf_counter() - self._started,
             "terminated": terminated,
             "physics_error": broken,
-            "sums": {name: float(total[i]) for name, total in self._sums.items()},
+            **{kind: {name: float(total[i]) for name, total in totals.items()} for kind, totals in self._sums.items()},
         }
 
     def get_state(self) -> dict[str, Any]:
@@ -245,7 +248,7 @@ class World:
             "returns": self._returns.copy(),
             "observations": self._observations.copy(),
             **{f"before.{name}": value.copy() for name, value in vars(self._before).items()},
-            **{f"sums.{name}": value.copy() for name, value in self._sums.items()},
+            **{f"{kind}.{name}": total.copy() for kind, totals in self._sums.items() for name, total in totals.items()},
             "generators": [rng.bit_generator.state for rng in self.rngs],
             "physics_errors": self.physics_errors,
         }
@@ -263,8 +266,9 @@ class World:
         self._observations = state["observations"].copy()
         for name, value in vars(self._before).items():
             value[:] = state[f"before.{name}"]
-        prefix = "sums."
-        self._sums = {key[len(prefix) :]: value.copy() for key, value in state.items() if key.startswith(prefix)}
+        for kind in self._sums:
+            names = [key.removeprefix(f"{kind}.") for key in state if key.startswith(f"{kind}.")]
+            self._sums[kind] = {name: state[f"{kind}.{name}"].copy() for name in names}
         for rng, saved in zip(self.rngs, state["generators"], strict=True):
             rng.bit_generator.state = saved
         self.physics_errors = state["physics_errors"]

@@ -32,7 +32,7 @@ class Ant(Runner):
     include_cfrc_ext_in_observation: bool = True
 
     contact_forces = True
-    camera: ClassVar = {"distance": 4.0}
+    camera: ClassVar = {"distance": 4.0, "azimuth": 120.0, "elevation": -25.0}
 
     def position(self, sim: Fields) -> np.ndarray:
         return sim.xpos[:, sim.body(self.main_body), 0]

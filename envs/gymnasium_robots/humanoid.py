@@ -27,7 +27,7 @@ class Humanoid(HumanoidBody, Runner):
     terminate_when_unhealthy: bool = True
     healthy_z_range: tuple[float, float] = (1.0, 2.0)  # m, of the torso
 
-    camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 2.0), "elevation": -20.0}
+    camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 1.1), "elevation": -20.0}
 
     def position(self, sim: Fields) -> np.ndarray:
         # The centre of mass.

@@ -22,7 +22,7 @@ class InvertedDoublePendulum(GymnasiumRobot):
     healthy_reward: float = 10.0  # per step
     reset_noise_scale: float = 0.1  # m or rad, and their rates
 
-    camera: ClassVar = {"trackbodyid": 0, "distance": 4.1225, "lookat": (0.0, 0.0, 0.1225)}
+    camera: ClassVar = {"trackbodyid": 0, "distance": 4.1225, "lookat": (0.0, 0.0, 0.5), "elevation": -10.0}
 
     def observe(self, sim: Fields) -> np.ndarray:
         angles = sim.qpos[:, 1:]

@@ -21,7 +21,7 @@ class InvertedPendulum(GymnasiumRobot):
     frame_skip: int = 2
     reset_noise_scale: float = 0.01  # m or rad, and their rates
 
-    camera: ClassVar = {"trackbodyid": 0, "distance": 2.04}
+    camera: ClassVar = {"trackbodyid": 0, "distance": 2.6, "elevation": -10.0}
 
     def observe(self, sim: Fields) -> np.ndarray:
         return np.concatenate([sim.qpos, sim.qvel], axis=1)

@@ -24,7 +24,13 @@ class Pusher(GymnasiumRobot):
     reward_control_weight: float = 0.1  # per squared control
 
     episode_steps = 100
-    camera: ClassVar = {"trackbodyid": -1, "distance": 4.0}
+    camera: ClassVar = {
+        "trackbodyid": -1,
+        "distance": 2.6,
+        "azimuth": 140.0,
+        "elevation": -30.0,
+        "lookat": (0.2, -0.2, -0.1),
+    }
 
     def observe(self, sim: Fields) -> np.ndarray:
         places = [sim.xpos[:, sim.body(name)] for name in ("tips_arm", "object", "goal")]

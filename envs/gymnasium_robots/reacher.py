@@ -23,7 +23,7 @@ class Reacher(GymnasiumRobot):
     reward_control_weight: float = 1.0  # per squared control
 
     episode_steps = 50
-    camera: ClassVar = {"trackbodyid": 0}
+    camera: ClassVar = {"trackbodyid": 0, "distance": 0.75, "elevation": -60.0}
 
     def to_target(self, sim: Fields) -> np.ndarray:
         """Return the vectors (N, 3) from the target to the fingertip, in m."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import ClassVar
 
 import mujoco
 import numpy as np
@@ -20,6 +21,8 @@ class Swimmer(Runner):
     ctrl_cost_weight: float = 1e-4  # per squared control
     reset_noise_scale: float = 0.1  # m or rad, and their rates
     exclude_current_positions_from_observation: bool = True
+
+    camera: ClassVar = {"distance": 7.0, "elevation": -50.0}
 
     def observe(self, sim: Fields) -> np.ndarray:
         start = 2 if self.exclude_current_positions_from_observation else 0
