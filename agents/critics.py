@@ -6,10 +6,9 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from agents.policies import ActorCritic
-from agents.trust_region import conjugate_gradient, flat, gauss_newton_product
+from agents.trust_region import assign, conjugate_gradient, flat, gauss_newton_product
 
 
 class CriticFit(Protocol):
@@ -52,7 +51,7 @@ class TrustRegionFit:
                 break
             # The Gauss-Newton step itself is the minimiser: a wide trust region must not carry us past it.
             step = step * torch.clamp(torch.sqrt(self.epsilon / divergence), max=1.0)
-            vector_to_parameters(parameters_to_vector(parameters) + step, parameters)
+            assign(parameters, flat(parameters) + step)
         return {}
 
 

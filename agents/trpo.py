@@ -8,12 +8,11 @@ import torch
 from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor
 from torch.distributions import kl_divergence
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from agents.rollout import Rollout
-from agents.trust_region import Product, conjugate_gradient, flat, gauss_newton_product, line_search, natural_step
+from agents.trust_region import Product, assign, conjugate_gradient, flat, gauss_newton_product, line_search, natural_step
 
 
 class TRPO(PolicyGradient):
@@ -61,13 +60,13 @@ class TRPO(PolicyGradient):
         fisher = self.fisher(features[:: self.fisher_stride])
         direction, residual = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = natural_step(fisher, direction, self.target_kl)
-        start = parameters_to_vector(parameters).detach()
+        start = flat(parameters).detach()
         surrogate_before = float(advantages.mean())
         result = {"surrogate": surrogate_before, "kl": 0.0}
 
         @torch.no_grad()
         def accept(fraction: float) -> bool:
-            vector_to_parameters(start + fraction * step, parameters)  # type: ignore[operator]
+            assign(parameters, start + fraction * step)  # type: ignore[operator]
             new = policy.distribution(policy.distribution_parameters(features))
             ratio = (new.log_prob(actions) - old_log_prob).exp()
             surrogate, kl = float((ratio * advantages).mean()), float(kl_divergence(old, new).mean())
@@ -78,7 +77,7 @@ class TRPO(PolicyGradient):
 
         fraction = 0.0 if step is None else line_search(accept, self.max_backtracks)
         if fraction == 0.0:
-            vector_to_parameters(start, parameters)
+            assign(parameters, start)
         record = self.logger.record
         record("train/surrogate_before", surrogate_before)
         record("train/surrogate_after", result["surrogate"])

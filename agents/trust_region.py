@@ -72,6 +72,13 @@ def flat(tensors: Sequence[Tensor]) -> Tensor:
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
+@torch.no_grad()
+def assign(parameters: Sequence[Tensor], vector: Tensor) -> None:
+    """Write a vector (P,) into the parameters, in place: the inverse of `flat`."""
+    for parameter, piece in zip(parameters, vector.split([p.numel() for p in parameters]), strict=True):
+        parameter.copy_(piece.view_as(parameter))
+
+
 def natural_step(product: Product, direction: Tensor, bound: float) -> Tensor | None:
     """Scale a direction s (P,) so that its quadratic model of the divergence, s^T A s / 2, equals the bound.
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from gymnasium import spaces
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, load_model, save_model
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents import ActorCritic
@@ -56,8 +56,8 @@ def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) ->
 
 def save_policy(policy: ActorCritic, card: PolicyCard, folder: Path) -> None:
     """Write policy.safetensors and policy.json into a folder."""
-    tensors = {name: tensor.contiguous() for name, tensor in policy.state_dict().items()}
-    save_file(tensors, folder / "policy.safetensors")
+    # save_model, not save_file: SB3 has three names for the one features extractor.
+    save_model(policy, str(folder / "policy.safetensors"))
     write_json(folder / "policy.json", vars(card))
 
 
@@ -127,9 +127,10 @@ def load_tensors(policy: ActorCritic, path: Path) -> None:
     Raises:
         UsageError: where the file is damaged, or not of such a policy.
     """
-    tensors = read_tensors(path)
     try:
-        policy.load_state_dict(tensors)
+        load_model(policy, path)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{path} is damaged: {error}") from error
     except RuntimeError as error:
         raise UsageError(f"{path} does not hold this policy: {str(error).splitlines()[-1].strip()}") from error
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from envs import available_cores
+from envs.world import available_cores
 from locomotion.errors import UsageError
 
 

@@ -1,0 +1,147 @@
+"""How fast the worlds are: the same robots stepped by us, by others, and by the bare physics, in one run."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import gymnasium
+import numpy as np
+from mujoco.batch import Batch
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+import envs
+from envs.registry import GYMNASIUM_TASKS
+
+BARE, OURS, SYNC, DUMMY, ENVPOOL = "Batch.step", "ours", "SyncVectorEnv", "DummyVecEnv", "EnvPool"
+WARM_UP_STEPS = 100  # the robots fall, or find their feet, before anything is timed
+
+
+class Contender(Protocol):
+    """A way to step N robots."""
+
+    def run(self, actions: np.ndarray) -> float:
+        """Step by actions (T, N, actions); return the seconds it took."""
+
+
+class Loop:
+    """A contender that is a step function over the actions (N, actions) of all robots."""
+
+    def __init__(self, step: Callable[[np.ndarray], object]):
+        self._step = step
+
+    def run(self, actions: np.ndarray) -> float:
+        start = time.perf_counter()
+        for action in actions:
+            self._step(action)
+        return time.perf_counter() - start
+
+
+class Bare:
+    """The physics alone, from where our robots stand: the floor under every figure."""
+
+    def __init__(self, ours: envs.BatchedVecEnv):
+        world = ours.world
+        self._world = world
+        self._batch = Batch(world.model, world.num_robots, nthread=world.batch.nthread)
+        self._ctrl = self._batch.bind("ctrl")
+        self._controls = world.sim.ctrl
+
+    def run(self, actions: np.ndarray) -> float:
+        self._batch.state[:] = self._world.batch.state
+        controls = [self._control(action) for action in actions]
+        start = time.perf_counter()
+        for control in controls:
+            self._ctrl[:] = control
+            self._batch.step(nstep=self._world.substeps)
+        return time.perf_counter() - start
+
+    def _control(self, action: np.ndarray) -> np.ndarray:
+        """Return the controls (N, nu) our task makes of actions (N, actions)."""
+        kept = self._controls.copy()
+        self._world.task.apply(self._world.sim, action)
+        control = self._controls.copy()
+        self._controls[:] = kept
+        return control
+
+
+@dataclass(frozen=True)
+class Row:
+    """One robot's figures: env steps per second, by contender; medians over the rounds."""
+
+    env: str
+    steps_per_second: dict[str, float]
+
+    def ratio(self, a: str, b: str) -> float:
+        """Return how many times as fast a is as b, or NaN where one did not run."""
+        speed = self.steps_per_second
+        return speed[a] / speed[b] if a in speed and b in speed else float("nan")
+
+
+def measure(
+    robots: Sequence[str] = tuple(GYMNASIUM_TASKS), copies: int = 64, threads: int = 1, rounds: int = 9, seconds: float = 0.2
+) -> Iterator[Row]:
+    """Yield the figures of one robot after the other.
+
+    The contenders take turns, `rounds` times, for about `seconds` each, with the same random actions, so that what
+    else the machine does falls on all of them.
+    """
+    for env in robots:
+        contenders, close = _contenders(env, copies, threads)
+        rng = np.random.default_rng(0)
+        space = envs.make_vec(env, 1).action_space
+        low, high = space.low, space.high  # type: ignore[attr-defined]
+
+        def draw(steps: int, rng=rng, low=low, high=high) -> np.ndarray:
+            return rng.uniform(low, high, (steps, copies, *low.shape)).astype(np.float32)
+
+        lengths = {name: _steps_for(seconds, contender, draw(WARM_UP_STEPS)) for name, contender in contenders.items()}
+        speeds: dict[str, list[float]] = {name: [] for name in contenders}
+        for _ in range(rounds):
+            for name, contender in contenders.items():
+                actions = draw(lengths[name])
+                speeds[name].append(len(actions) * copies / contender.run(actions))
+        close()
+        yield Row(env, {name: float(np.median(values)) for name, values in speeds.items()})
+
+
+def _steps_for(seconds: float, contender: Contender, warm_up: np.ndarray) -> int:
+    return max(5, round(seconds * len(warm_up) / contender.run(warm_up)))
+
+
+def _contenders(env: str, copies: int, threads: int) -> tuple[dict[str, Contender], Callable[[], None]]:
+    ours = envs.make_vec(env, copies, seed=0, num_threads=threads)
+    sync = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make(env)] * copies)
+    dummy = DummyVecEnv([lambda: gymnasium.make(env)] * copies)
+    for world in (ours, sync, dummy):
+        world.reset()
+    contenders: dict[str, Contender] = {OURS: Loop(ours.step)}
+    contenders |= {BARE: Bare(ours), SYNC: Loop(sync.step), DUMMY: Loop(dummy.step)}
+    if importlib.util.find_spec("envpool"):
+        import envpool
+
+        pool = envpool.make(env, env_type="gymnasium", num_envs=copies, num_threads=threads)
+        pool.reset()
+        contenders[ENVPOOL] = Loop(pool.step)
+
+    def close() -> None:
+        for world in (ours, sync, dummy):
+            world.close()
+
+    return contenders, close
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as a Markdown table."""
+    names = [BARE, OURS, ENVPOOL, SYNC, DUMMY]
+    names = [name for name in names if all(name in row.steps_per_second for row in rows)]
+    ratios = [(OURS, other) for other in names if other != OURS]
+    head = ["robot", *names, *(f"{a} / {b}" for a, b in ratios)]
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
+    for row in rows:
+        speeds = [f"{row.steps_per_second[name]:,.0f}" for name in names]
+        lines.append([row.env, *speeds, *(f"{row.ratio(a, b):.2f}" for a, b in ratios)])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
