@@ -75,8 +75,8 @@ def sum_of_squares(values: np.ndarray) -> np.ndarray:
 
 def uniform_state(model: mujoco.MjModel, rng: np.random.Generator, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Draw positions (nq,) and velocities (nv,) uniformly within `scale` of the model's state at rest."""
-    qpos = model.qpos0 + rng.uniform(-scale, scale, model.nq)
-    return qpos, rng.uniform(-scale, scale, model.nv)
+    noise = rng.uniform(-scale, scale, model.nq + model.nv)  # the numbers that two draws would give
+    return model.qpos0 + noise[: model.nq], noise[model.nq :]
 
 
 def gaussian_state(model: mujoco.MjModel, rng: np.random.Generator, scale: float) -> tuple[np.ndarray, np.ndarray]:

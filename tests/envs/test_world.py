@@ -1,0 +1,198 @@
+import json
+
+import numpy as np
+import pytest
+from mujoco.batch import SimulationError
+
+from envs.registry import make_task
+from envs.world import World
+
+IDS = ["Hopper-v5", "Ant-v5", "InvertedDoublePendulum-v5"]
+
+
+def begin(env_id: str, num_robots: int = 4, num_threads: int = 2) -> World:
+    world = World(make_task(env_id), num_robots, num_threads)
+    world.reset(np.arange(num_robots), list(range(num_robots)))
+    return world
+
+
+def actions_for(world: World, steps: int) -> np.ndarray:
+    shape = (steps, world.num_robots, *world.action_space.shape)
+    return np.random.default_rng(0).uniform(world.action_space.low, world.action_space.high, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_the_number_of_threads_changes_nothing(env_id):
+    one, two = begin(env_id, 6, num_threads=1), begin(env_id, 6, num_threads=2)
+    for actions in actions_for(one, 120):
+        a, b = one.step(actions), two.step(actions)
+        np.testing.assert_array_equal(a.observations, b.observations)
+        np.testing.assert_array_equal(a.rewards, b.rewards)
+        np.testing.assert_array_equal(a.ended, b.ended)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_a_robots_life_does_not_depend_on_its_neighbours(env_id):
+    many, one = begin(env_id, 5), begin(env_id, 1)
+    one.reset(np.array([0]), [3])
+    for actions in actions_for(many, 100):
+        a, b = many.step(actions), one.step(actions[3:4])
+        np.testing.assert_array_equal(a.observations[3], b.observations[0])
+        assert a.rewards[3] == b.rewards[0]
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_goes_on_from_a_saved_state_to_the_last_bit(env_id):
+    world = begin(env_id)
+    plan = actions_for(world, 160)
+    for actions in plan[:60]:
+        world.step(actions)
+    saved = world.get_state()
+    ahead = [world.step(actions) for actions in plan[60:]]
+
+    arrays = {name: value.copy() for name, value in saved.items() if isinstance(value, np.ndarray)}
+    rest = json.loads(json.dumps({name: value for name, value in saved.items() if name not in arrays}))
+    other = World(make_task(env_id), 4, 1)
+    other.set_state(arrays | rest)
+    for expected, actions in zip(ahead, plan[60:], strict=True):
+        step = other.step(actions)
+        np.testing.assert_array_equal(step.observations, expected.observations)
+        np.testing.assert_array_equal(step.rewards, expected.rewards)
+        np.testing.assert_array_equal(step.final_observations, expected.final_observations)
+        for mine, theirs in zip(step.episodes, expected.episodes, strict=True):
+            assert {**mine, "wall_time": 0} == {**theirs, "wall_time": 0}
+    assert sum(len(step.ended) for step in ahead) > 0
+
+
+def test_a_state_of_another_number_of_robots_is_refused():
+    saved = begin("Hopper-v5", 3).get_state()
+    with pytest.raises(ValueError, match=r"3 robots .* 4 of"):
+        begin("Hopper-v5", 4).set_state(saved)
+
+
+def spoil_action(world, actions, value):
+    actions[1, 0] = value
+
+
+def spoil_position(world, actions, value):
+    world.sim.qpos[1, 2] = value
+
+
+def spoil_velocity(world, actions, value):
+    world.sim.qvel[1] = value
+
+
+@pytest.mark.parametrize("env_id", ["Hopper-v5", "Ant-v5"])
+@pytest.mark.parametrize(
+    ("spoil", "value"),
+    [
+        (spoil_action, np.nan),
+        (spoil_action, np.inf),
+        (spoil_action, -np.inf),
+        (spoil_position, np.nan),
+        (spoil_velocity, np.nan),
+        (spoil_velocity, 1e9),
+        (spoil_velocity, 1e30),
+    ],
+)
+def test_a_blow_up_ends_one_episode_and_touches_no_other_robot(env_id, spoil, value):
+    spoilt, sound = begin(env_id), begin(env_id)
+    plan = actions_for(sound, 60)
+    others = [0, 2, 3]
+    for k, actions in enumerate(plan):
+        expected = sound.step(actions)
+        last = spoilt.observations
+        actions = actions.copy()
+        if k == 3:
+            spoil(spoilt, actions, value)
+        step = spoilt.step(actions)
+        for array in (step.observations, step.rewards, step.final_observations, *step.terms.values()):
+            assert np.isfinite(array).all()
+        np.testing.assert_array_equal(step.observations[others], expected.observations[others])
+        np.testing.assert_array_equal(step.rewards[others], expected.rewards[others])
+        np.testing.assert_array_equal(step.terminated[others], expected.terminated[others])
+        if k == 3:
+            assert step.terminated[1]
+            assert 1 in step.ended
+            row = list(step.ended).index(1)
+            assert step.episodes[row]["physics_error"]
+            assert step.rewards[1] == 0
+            np.testing.assert_array_equal(step.final_observations[row], last[1])
+        else:
+            assert not any(episode["physics_error"] for episode in step.episodes)
+    assert spoilt.physics_errors == 1
+    assert sound.physics_errors == 0
+
+
+def test_an_error_of_the_engine_ends_that_robots_episode(monkeypatch):
+    world, sound = begin("Hopper-v5"), begin("Hopper-v5")
+    real_step = world.batch.step
+
+    def failing(nstep):
+        real_step(np.array([0, 2, 3]), nstep=nstep)
+        raise SimulationError(np.array([1]), "out of memory")
+
+    plan = actions_for(world, 3)
+    monkeypatch.setattr(world.batch, "step", failing)
+    step, expected = world.step(plan[0]), sound.step(plan[0])
+    monkeypatch.undo()
+    assert step.terminated.tolist() == [False, True, False, False]
+    assert step.episodes[0]["physics_error"]
+    np.testing.assert_array_equal(step.observations[[0, 2, 3]], expected.observations[[0, 2, 3]])
+    assert not world.step(plan[1]).terminated.any()
+    assert world.physics_errors == 1
+
+
+def test_the_blown_up_robot_lives_on_as_after_any_reset():
+    # Its next episode begins with the next draw of its own generator.
+    world, other = begin("Hopper-v5"), begin("Hopper-v5")
+    actions = actions_for(world, 1)[0]
+    other.reset(np.array([1]))
+    actions[1] = np.nan
+    np.testing.assert_array_equal(world.step(actions).observations[1], other.observations[1])
+
+
+def test_reset_of_some_robots_leaves_the_others_where_they_are():
+    world, other = begin("Ant-v5"), begin("Ant-v5")
+    plan = actions_for(world, 30)
+    for actions in plan[:10]:
+        world.step(actions)
+        other.step(actions)
+    world.reset(np.array([2]))
+    np.testing.assert_array_equal(world.observations[[0, 1, 3]], other.observations[[0, 1, 3]])
+    for actions in plan[10:]:
+        a, b = world.step(actions), other.step(actions)
+        np.testing.assert_array_equal(a.observations[[0, 1, 3]], b.observations[[0, 1, 3]])
+        np.testing.assert_array_equal(a.rewards[[0, 1, 3]], b.rewards[[0, 1, 3]])
+
+
+def test_without_auto_reset_the_robot_stays_where_its_episode_ended():
+    world = World(make_task("InvertedPendulum-v5"), 1, auto_reset=False)
+    world.reset(np.array([0]), [0])
+    step = world.step(np.full((1, 1), 3, np.float32))
+    while not step.terminated[0]:
+        step = world.step(np.full((1, 1), 3, np.float32))
+    np.testing.assert_array_equal(step.observations[0], step.final_observations[0])
+    assert abs(world.sim.qpos[0, 1]) > 0.2
+
+
+def test_the_order_of_the_actions_memory_changes_nothing():
+    a, b = begin("Humanoid-v5"), begin("Humanoid-v5")
+    for actions in actions_for(a, 5):
+        np.testing.assert_array_equal(a.step(actions).rewards, b.step(np.asfortranarray(actions)).rewards)
+
+
+@pytest.mark.parametrize("numbers", [(0, None), (-1, None), (2, 0)])
+def test_numbers_below_one_are_refused(numbers):
+    with pytest.raises(ValueError, match="at least 1"):
+        World(make_task("Reacher-v5"), *numbers)
+
+
+def test_an_action_of_the_wrong_shape_is_refused():
+    with pytest.raises(ValueError, match=r"Hopper takes actions of shape \(4, 3\), got \(4, 2\)"):
+        begin("Hopper-v5").step(np.zeros((4, 2)))
+
+
+def test_a_frame_skip_of_zero_is_refused():
+    with pytest.raises(ValueError, match="at least 1 physics step"):
+        World(make_task("Hopper-v5", frame_skip=0), 1)
