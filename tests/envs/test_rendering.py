@@ -1,0 +1,154 @@
+import os
+import subprocess
+import sys
+import warnings
+
+import gymnasium
+import mujoco
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import envs
+from envs.graphics import INSTALL
+from envs.registry import GYMNASIUM_TASKS
+from envs.rendering import Renderer, RenderingUnavailable
+
+
+def opengl_works() -> bool:
+    renderer = Renderer(envs.World(envs.make_task("Locomotion/CartPole-v0"), 1), 16, 16)
+    try:
+        renderer.render()
+    except RenderingUnavailable:
+        return False
+    renderer.close()
+    return True
+
+
+needs_opengl = pytest.mark.skipif(not opengl_works(), reason=f"no OpenGL on this machine: {INSTALL}")
+
+
+def subject(picture: np.ndarray, background: np.ndarray) -> int:
+    """Count the pixels in which two pictures differ clearly."""
+    return int((np.abs(picture.astype(int) - background.astype(int)).max(axis=2) > 30).sum())
+
+
+@needs_opengl
+@pytest.mark.parametrize("env_id", [*GYMNASIUM_TASKS, "CartPole"])
+def test_no_robot_is_drawn_black(env_id):
+    env = envs.make_vec(env_id, 2, render_mode="rgb_array", width=96, height=64)
+    env.reset()
+    pictures = env.get_images()
+    for picture in pictures:
+        assert picture.shape == (64, 96, 3)
+        assert picture.dtype == np.uint8
+        assert picture.mean() > 40
+        assert picture.std() > 5
+    np.testing.assert_array_equal(env.render(), np.concatenate(pictures))  # tiled
+    env.close()
+
+
+@needs_opengl
+def test_the_robot_moves_and_each_is_its_own():
+    env = envs.make_vec("HalfCheetah-v5", 2, render_mode="rgb_array", width=160, height=120)
+    env.reset()
+    first = env.get_images()
+    rng = np.random.default_rng(0)
+    for _ in range(15):
+        env.step(rng.uniform(-1, 1, (2, 6)).astype(np.float32))
+    later = env.get_images()
+    assert subject(first[0], later[0]) > 50
+    assert subject(later[0], later[1]) > 50
+    np.testing.assert_array_equal(env.get_images()[0], later[0])  # drawing moves nothing
+    env.close()
+
+
+@needs_opengl
+def test_drawing_does_not_change_the_physics():
+    drawn, plain = (envs.make_vec("Ant-v5", 2, render_mode=mode, width=32, height=32) for mode in ("rgb_array", None))
+    drawn.reset()
+    plain.reset()
+    for actions in np.random.default_rng(0).uniform(-1, 1, (30, 2, 8)).astype(np.float32):
+        drawn.get_images()
+        np.testing.assert_array_equal(drawn.step(actions)[0], plain.step(actions)[0])
+    drawn.close()
+
+
+@needs_opengl
+def test_the_camera_follows_the_robot():
+    world = envs.World(envs.make_task("HalfCheetah-v5"), 2)
+    renderer = Renderer(world, 64, 64)
+    world.sim.qpos[1, 0] = 8.0
+    renderer.render(0)
+    here = renderer.camera.lookat.copy()
+    renderer.render(1)
+    assert renderer.camera.lookat[0] - here[0] == pytest.approx(8.0, abs=0.3)
+    assert renderer.camera.lookat[2] == here[2]
+    renderer.close()
+
+
+@needs_opengl
+def test_pictures_larger_than_the_models_framebuffer():
+    world = envs.World(envs.make_task("Hopper-v5"), 1)
+    renderer = Renderer(world, 1000, 700, shadow_size=0, samples=0)
+    picture = renderer.render()
+    assert picture.shape == (700, 1000, 3)
+    assert picture[-10:].std() > 5  # the lowest rows, too, were drawn
+    renderer.close()
+    assert renderer.render().shape == (700, 1000, 3)  # and opens again
+    renderer.close()
+
+
+@needs_opengl
+def test_any_state_of_the_model_can_be_drawn():
+    world = envs.World(envs.make_task("Locomotion/CartPole-v0"), 1)
+    renderer = Renderer(world, 64, 64)
+    data = mujoco.MjData(world.model)
+    mujoco.mj_forward(world.model, data)
+    upright = renderer.render_data(data).copy()
+    data.qpos[1] = 1.0
+    mujoco.mj_forward(world.model, data)
+    assert subject(upright, renderer.render_data(data)) > 20
+    renderer.close()
+
+
+@needs_opengl
+def test_gymnasiums_doors_draw():
+    env = gymnasium.make("envs:Locomotion/CartPole-v0", render_mode="rgb_array", width=64, height=48)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped)  # tries each render mode
+    env.reset(seed=0)
+    assert env.render().shape == (48, 64, 3)
+    assert env.render().mean() > 40
+    env.close()
+    vector = gymnasium.make_vec("envs:Locomotion/CartPole-v0", 2, render_mode="rgb_array", width=64, height=48)
+    vector.reset(seed=0)
+    assert [picture.shape for picture in vector.render()] == [(48, 64, 3)] * 2
+    vector.close()
+
+
+@needs_opengl
+@pytest.mark.parametrize("first", ["import mujoco, envs", "import envs, mujoco"])
+def test_without_a_screen_it_draws_whichever_is_imported_first(first):
+    code = (
+        f"{first}; r = envs.Renderer(envs.World(envs.make_task('Hopper-v5'), 1), 32, 32); print(r.render().mean() > 40)"
+    )
+    headless = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=headless, check=True)
+    assert done.stdout.strip() == "True"
+
+
+def test_where_there_is_no_opengl_it_says_what_to_install():
+    code = (
+        "import envs; world = envs.World(envs.make_task('Hopper-v5'), 1); r = envs.Renderer(world, 32, 32)\n"
+        "try: r.render()\nexcept envs.RenderingUnavailable as error: print(error)"
+    )
+    disabled = {**os.environ, "MUJOCO_GL": "disable"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=disabled, check=True)
+    assert INSTALL in done.stdout
+
+
+def test_a_picture_of_no_pixels_is_refused():
+    with pytest.raises(ValueError, match="at least 1 pixel"):
+        envs.make_vec("Hopper-v5", 1, render_mode="rgb_array", width=0)
