@@ -9,8 +9,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -79,6 +81,7 @@ def record(
             show = Show(load_policy(folder, vec_env), vec_env, card.env, width, height)
             step, rate = frame_rate(show.control_rate, path.suffix.lower())
             count = max(1, round(seconds * rate))
+            check_memory(path, count, width, height)
             frames = show.frames(count, step)
             frames = chain([next(frames)], frames)  # where nothing can be drawn it shows here, before a file is made
             write(path, frames, count, width, height, rate)
@@ -117,6 +120,21 @@ def check(path: Path, seconds: float, width: int, height: int, seed: int) -> Non
             raise UsageError(f"--{name} must be even for an .mp4, got {pixels}")
     if seed < 0:
         raise UsageError(f"--seed must not be negative, got {seed}")
+
+
+def check_memory(path: Path, count: int, width: int, height: int) -> None:
+    """Refuse a file of `count` frames that Pillow could not hold.
+
+    Raises:
+        UsageError: saying what to change.
+    """
+    channels = {".gif": 1, ".webp": 3}.get(path.suffix.lower(), 0)  # bytes per pixel; an MP4 is written as it comes
+    needed = count * width * height * channels
+    if needed > MEMORY:
+        raise UsageError(
+            f"{path} of {count} frames of {width} x {height} pixels would take {needed / 2**30:.1f} GiB of memory to"
+            " make; make it shorter or smaller, or an .mp4"
+        )
 
 
 def frame_rate(control_rate: Fraction, ending: str) -> tuple[int, Fraction]:
@@ -161,7 +179,8 @@ class Show:
         self.steps = 0  # of this episode
         self.total = 0.0  # reward of this episode
         self._first_return: float | None = None
-        self._travelled: deque[tuple[float, float]] = deque()  # (s, m) of this episode's last pictures
+        self._travels = tracks_distance(vec_env)
+        self._travelled = deque([(0.0, 0.0)])  # (s, m) since this episode's start, at its last pictures
         policy.set_training_mode(False)
         self.observations = vec_env.reset()
 
@@ -170,7 +189,8 @@ class Show:
         """Actions per second."""
         if isinstance(self.vec_env, envs.BatchedVecEnv):
             return Fraction(1 / self.vec_env.world.dt).limit_denominator(1000)
-        return Fraction(self.vec_env.metadata.get("render_fps") or 30).limit_denominator(1000)
+        rate: Any = self.vec_env.metadata.get("render_fps") or 30  # Gymnasium draws once for each action
+        return Fraction(rate).limit_denominator(1000)
 
     def frames(self, count: int, step: int) -> Iterator[np.ndarray]:
         """Give `count` pictures (height, width, 3), uint8: of the start, and after every `step` actions."""
@@ -190,7 +210,7 @@ class Show:
                 self._first_return = self.total
             self.episode += 1
             self.steps, self.total = 0, 0.0
-            self._travelled.clear()
+            self._travelled = deque([(0.0, 0.0)])
 
     def picture(self) -> np.ndarray:
         """Return the robot as it stands (height, width, 3), uint8, with the figures of its episode.
@@ -230,16 +250,96 @@ class Show:
 
     def _speed(self, seconds: float) -> float | None:
         """Return the mean forward speed (m/s) up to now, `seconds` into the episode, of a task that tracks distance."""
-        if not isinstance(self.vec_env, envs.BatchedVecEnv):
+        if not self._travels:
             return None
-        state = self.vec_env.get_state()
-        distance = state.get("sums.distance")
-        if distance is None:
-            return None
-        if self._travelled and self._travelled[-1][0] == seconds:
-            self._travelled.pop()
-        self._travelled.append((seconds, float(distance[0])))
-        while len(self._travelled) > 2 and self._travelled[1][0] <= seconds - SPEED_WINDOW:
+        if self.steps == 0:
+            return 0.0
+        assert isinstance(self.vec_env, envs.BatchedVecEnv)
+        distance = float(self.vec_env.get_state()["tracked.distance"][0])
+        self._travelled.append((seconds, distance))
+        while self._travelled[1][0] <= seconds - SPEED_WINDOW:
             self._travelled.popleft()
-        (start, origin), (end, place) = self._travelled[0], self._travelled[-1]
-        return (place - origin) / (end - start) if end > start else 0.0
+        start, origin = self._travelled[0]
+        return (distance - origin) / (seconds - start)
+
+
+def tracks_distance(vec_env: VecEnv) -> bool:
+    """Return whether a task counts how far its robot gets."""
+    if not isinstance(vec_env, envs.BatchedVecEnv):
+        return False
+    task, sim = vec_env.task, vec_env.world.sim
+    idle = np.zeros((1, *vec_env.action_space.shape), np.float32)  # type: ignore[misc]
+    return "distance" in task.track(sim, idle, SimpleNamespace(**task.carry(sim)))
+
+
+class Overlay:
+    """Writes figures on a dark strip along a picture's lower edge, in letters that grow with the picture.
+
+    A picture too small for legible letters is left alone.
+    """
+
+    def __init__(self, width: int, height: int):
+        size = min(width / 32, height / 16)
+        self.legible = size >= 8
+        self.margin = size * 0.6
+        self.strip = (0, height - round(size * 2.5), width, height)
+        self.column = width * 0.19
+        self.large = ImageFont.load_default(size=size)
+        self.small = ImageFont.load_default(size=max(8.0, size * 0.65))
+        self.top = self.strip[1] + size * 0.4  # of the labels, in pixels
+        self.base = height - size * 0.6  # on which the values stand
+
+    def draw(self, image: Image.Image, name: str, episode: str, figures: dict[str, str]) -> None:
+        """Write a robot's name, the episode and each figure under its label onto an RGB picture."""
+        if not self.legible:
+            return
+        canvas = ImageDraw.Draw(image, "RGBA")  # blends what is half transparent
+        canvas.rectangle(self.strip, fill=(16, 20, 28, 190))
+        columns = [(self.margin, name, episode)]
+        left = self.strip[2] - self.column * len(figures)  # the figures keep to the right, whatever their number
+        columns += [(left + i * self.column, label, value) for i, (label, value) in enumerate(figures.items())]
+        for x, label, value in columns:
+            canvas.text((x, self.top), label, font=self.small, fill=(190, 200, 212), anchor="lt")
+            canvas.text((x, self.base), value, font=self.large, fill=(255, 255, 255), anchor="ls")
+
+
+def write(path: Path, frames: Iterator[np.ndarray], count: int, width: int, height: int, rate: Fraction) -> None:
+    """Write `count` frames (height, width, 3), uint8, as the file's ending says: the whole file, or nothing.
+
+    Raises:
+        UsageError: where the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(path) as temporary:
+            if path.suffix.lower() == ".mp4":
+                write_mp4(temporary, frames, width, height, rate)
+            else:
+                write_pillow(temporary, frames, count, rate, path.suffix.lower())
+    except (OSError, av.FFmpegError) as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_mp4(path: Path, frames: Iterator[np.ndarray], width: int, height: int, rate: Fraction) -> None:
+    """Encode frames as they come as H.264, in the pixel format that every player and browser knows."""
+    # "faststart" puts the index first, so that a browser shows the beginning before it has loaded the end.
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "23"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for pixels in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        container.mux(stream.encode())
+
+
+def write_pillow(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, ending: str) -> None:
+    """Encode frames as a GIF or WebP that repeats for ever."""
+    # A GIF counts in hundredths of a second: rounding the moments rather than the durations keeps real time.
+    grid = 10 if ending == ".gif" else 1  # ms
+    moments = [round(1000 * i / rate / grid) * grid for i in range(count + 1)]
+    durations = [end - start for start, end in pairwise(moments)]
+    images: Iterator[Image.Image] = map(Image.fromarray, frames)
+    if ending == ".gif":
+        # A third of the size of Pillow's own choice: undithered, what stands still costs nothing.
+        images = (image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for image in images)
+    first = next(images)
+    first.save(path, ending[1:], save_all=True, append_images=images, duration=durations, loop=0)
