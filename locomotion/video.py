@@ -233,10 +233,10 @@ class Show:
         if image.size != self.size:  # a stranger's environment chooses its own
             image = ImageOps.pad(image.convert("RGB"), self.size, color=(40, 40, 40))
         seconds = self.steps / float(self.control_rate)
-        figures = {"time": f"{seconds:.1f} s", "total reward": f"{self.total:,.1f}"}
+        figures = {"time": f"{seconds:.1f} s", "total reward": f"{self.total:z,.1f}"}
         speed = self._speed(seconds)
         if speed is not None:
-            figures["speed"] = f"{speed:.2f} m/s"
+            figures["speed"] = f"{speed:z.2f} m/s"
         self.overlay.draw(image, self.name.removeprefix("Locomotion/"), f"episode {self.episode}", figures)
         return np.asarray(image)
 
