@@ -26,7 +26,9 @@ class TrustRegionFit:
     KL divergence.
     """
 
-    def __init__(self, epsilon: float = 0.1, steps: int = 3, cg_iterations: int = 10, damping: float = 0.01, stride: int = 1):
+    def __init__(
+        self, epsilon: float = 0.1, steps: int = 3, cg_iterations: int = 10, damping: float = 0.01, stride: int = 1
+    ):
         self.epsilon = epsilon
         self.steps = steps
         self.cg_iterations = cg_iterations

@@ -33,6 +33,7 @@ class ActorCritic(ActorCriticPolicy):
     """
 
     optimizer: torch.optim.Optimizer  # of the critic alone: the actor moves by natural gradient
+    value_net: ScaledValue
 
     def __init__(
         self,

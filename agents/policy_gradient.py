@@ -124,8 +124,12 @@ class PolicyGradient(OnPolicyAlgorithm):
             progress_bar=progress_bar,
         )
 
-    def collect_rollouts(
-        self, env: VecEnv, callback: BaseCallback, rollout_buffer: Rollout, n_rollout_steps: int
+    def collect_rollouts(  # type: ignore[override]  # our constructor asks for Rollout
+        self,
+        env: VecEnv,
+        callback: BaseCallback,
+        rollout_buffer: Rollout,
+        n_rollout_steps: int,
     ) -> bool:
         """Let the robots act for `n_rollout_steps` steps; values and log-probabilities are left for later."""
         assert self._last_obs is not None

@@ -12,7 +12,15 @@ from torch.distributions import kl_divergence
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from agents.rollout import Rollout
-from agents.trust_region import Product, assign, conjugate_gradient, flat, gauss_newton_product, line_search, natural_step
+from agents.trust_region import (
+    Product,
+    assign,
+    conjugate_gradient,
+    flat,
+    gauss_newton_product,
+    line_search,
+    natural_step,
+)
 
 
 class TRPO(PolicyGradient):

@@ -59,7 +59,8 @@ def load_checkpoint(folder: Path, model: PolicyGradient) -> dict[str, Any]:
 
 def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the JSON values of a learner's state, its policy apart."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)  # noqa: NPY002 - SB3's callbacks use it
+    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - SB3 and its callbacks use it
+    keys = numpy_state["state"]["key"]  # type: ignore[call-overload, index]
     version, internal, gauss_next = random.getstate()
     values: dict[str, Any] = {
         "num_timesteps": model.num_timesteps,
@@ -67,7 +68,7 @@ def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "physics_errors": model.physics_errors,
         "episodes": list(model.ep_info_buffer or []),
         "successes": [float(success) for success in model.ep_success_buffer or []],
-        "numpy": [kind, int(position), int(has_gauss), float(gauss)],
+        "numpy": numpy_state | {"state": {"pos": numpy_state["state"]["pos"]}},  # type: ignore[operator, call-overload, index]
         "python": [version, list(internal), gauss_next],
         "env": {},
     }
@@ -101,8 +102,9 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
         model.env.set_state(arrays | values["env"])
         model._last_obs = tensors["last_obs"].numpy()
         model._last_episode_starts = np.zeros(model.n_envs, bool)
-    kind, position, has_gauss, gauss = values["numpy"]
-    np.random.set_state((kind, tensors["rng.numpy"].numpy().astype(np.uint32), position, has_gauss, gauss))  # noqa: NPY002
+    numpy_state = values["numpy"]
+    numpy_state["state"]["key"] = tensors["rng.numpy"].numpy().astype(np.uint32)
+    np.random.set_state(numpy_state)  # noqa: NPY002
     version, internal, gauss_next = values["python"]
     random.setstate((version, tuple(internal), gauss_next))
     torch.set_rng_state(tensors["rng.torch"])  # last: whatever was built above may have drawn from it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.policy_files import find_policy, load_policy, read_card
 from locomotion.threads import set_threads
+
+EVALUATION_SEED = 1_000_000  # far from the seeds of training: start states no policy was trained from
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Evaluation:
         low, high = self.return_ci95
         lines = [
             f"{self.env}, {self.episodes} episodes from seed {self.seed}, policy {self.policy}",
-            f"  return     {self.return_mean:10.2f} +- {self.return_std_error:.2f} (95 % interval {low:.2f} to {high:.2f})",
+            f"  return     {self.return_mean:10.2f} +- {self.return_std_error:.2f}"
+            f" (95 % interval {low:.2f} to {high:.2f})",
             f"  length     {self.length_mean:10.1f} steps",
         ]
         if self.seconds_mean is not None:
@@ -55,7 +59,7 @@ class Evaluation:
 
 
 def evaluate_folder(
-    name: str, episodes: int, seed: int, stochastic: bool = False, threads: int | None = None
+    name: str | Path, episodes: int, seed: int, stochastic: bool = False, threads: int | None = None
 ) -> Evaluation:
     """Score the policy in a folder in the environment it was trained in.
 

@@ -7,7 +7,6 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 from gymnasium import spaces
@@ -145,5 +144,3 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
-
-

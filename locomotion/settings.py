@@ -60,6 +60,10 @@ class Settings:
     """Evaluations during training, evenly spread, by which the best policy is kept."""
     evaluation_episodes: int = 8
     """Episodes of each of them."""
+    final_episodes: int = 100
+    """Episodes by which the final policy is scored."""
+    video_seconds: float = 10.0
+    """Length of the final policy's video; 0 for none."""
     keep_checkpoints: int = 3
     """How many of the latest checkpoints are kept."""
     checkpoint_seconds: float = 30.0
@@ -83,11 +87,13 @@ class Settings:
         if not 0.0 <= self.cg_damping < float("inf"):
             raise UsageError(f"--cg-damping must not be negative, got {self.cg_damping}")
         at_least_one = ("steps", "num_envs", "n_steps", "fisher_stride", "critic_epochs", "keep_checkpoints")
-        for name in (*at_least_one, "evaluation_episodes"):
+        for name in (*at_least_one, "evaluation_episodes", "final_episodes"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{_flag(name)} must be at least 1, got {getattr(self, name)}")
         if self.evaluations < 0:
             raise UsageError(f"--evaluations must not be negative, got {self.evaluations}")
+        if not 0.0 <= self.video_seconds <= 3600.0:
+            raise UsageError(f"--video-seconds must lie in [0, 3600], got {self.video_seconds}")
         if self.threads is not None and self.threads < 1:
             raise UsageError(f"--threads must be at least 1, got {self.threads}")
         if not 0 <= self.seed < 2**32:

@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 import envs
 from envs.registry import GYMNASIUM_TASKS
+from locomotion.errors import UsageError
 
 BARE, OURS, SYNC, DUMMY, ENVPOOL = "Batch.step", "ours", "SyncVectorEnv", "DummyVecEnv", "EnvPool"
 WARM_UP_STEPS = 100  # the robots fall, or find their feet, before anything is timed
@@ -82,7 +83,11 @@ class Row:
 
 
 def measure(
-    robots: Sequence[str] = tuple(GYMNASIUM_TASKS), copies: int = 64, threads: int = 1, rounds: int = 9, seconds: float = 0.2
+    robots: Sequence[str] = tuple(GYMNASIUM_TASKS),
+    copies: int = 64,
+    threads: int = 1,
+    rounds: int = 9,
+    seconds: float = 0.2,
 ) -> Iterator[Row]:
     """Yield the figures of one robot after the other.
 
@@ -114,6 +119,8 @@ def _steps_for(seconds: float, contender: Contender, warm_up: np.ndarray) -> int
 
 def _contenders(env: str, copies: int, threads: int) -> tuple[dict[str, Contender], Callable[[], None]]:
     ours = envs.make_vec(env, copies, seed=0, num_threads=threads)
+    if not isinstance(ours, envs.BatchedVecEnv):
+        raise UsageError(f"{env} is not one of the robots we step in batches: {', '.join(GYMNASIUM_TASKS)}")
     sync = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make(env)] * copies)
     dummy = DummyVecEnv([lambda: gymnasium.make(env)] * copies)
     for world in (ours, sync, dummy):

@@ -50,7 +50,10 @@ class WandbRows(KVWriter):
             self._run = start(mode)
         except (wandb.errors.Error, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            print(f"W&B is not reachable ({reason}): this run is kept offline; `wandb sync` sends it later", file=sys.stderr)
+            print(
+                f"W&B is not reachable ({reason}): this run is kept offline; `wandb sync` sends it later",
+                file=sys.stderr,
+            )
             self._run = start("offline")
         self._run.define_metric(STEP)
         self._run.define_metric("*", step_metric=STEP)
@@ -65,7 +68,11 @@ class WandbRows(KVWriter):
 
     def log_video(self, path: Path, step: int) -> None:
         """Attach a video file."""
-        self._run.log({"video": self._wandb.Video(str(path), format=path.suffix[1:]), STEP: step})
+        self._run.log({"video": self._wandb.Video(str(path)), STEP: step})
+
+    def summarise(self, scores: dict[str, Any]) -> None:
+        """Put the final policy's scores into the run's summary."""
+        self._run.summary.update({"final": scores})
 
     def close(self) -> None:
         self._run.finish()

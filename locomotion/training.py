@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,14 @@ from agents.policy_gradient import PolicyGradient
 from locomotion.checkpoints import load_checkpoint, save_checkpoint
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
-from locomotion.evaluation import evaluate
+from locomotion.evaluation import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
 from locomotion.metrics import CsvRows, TensorBoard, Terminal
 from locomotion.policy_files import PolicyCard, describe, save_policy
 from locomotion.runs import Run, atomic_folder, write_json
 from locomotion.settings import Settings
 from locomotion.threads import set_threads
 from locomotion.tracking import WandbRows
-
-EVALUATION_SEED = 1_000_000  # far from the seeds of training: start states no policy was trained from
+from locomotion.video import record
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,8 @@ class Outcome:
     run: Run
     steps: int  # of the run so far
     interrupted: bool
+    scores: Evaluation | None = None  # of the final policy, unless interrupted
+    video: Path | None = None  # of the final policy, where there is OpenGL to draw it
 
 
 def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
@@ -48,9 +49,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
     Raises:
         UsageError: where it cannot learn in this environment.
     """
-    critic: CriticFit = (
-        AdamFit(epochs=settings.critic_epochs) if settings.critic == "adam" else TrustRegionFit()
-    )
+    critic: CriticFit = AdamFit(epochs=settings.critic_epochs) if settings.critic == "adam" else TrustRegionFit()
     try:
         return TRPO(
             "MlpPolicy",
@@ -156,23 +155,49 @@ def train(settings: Settings) -> Outcome:
     with run.locked():
         extra = load_checkpoint(checkpoint, learner) if checkpoint else {}
         first_step = learner.num_timesteps
-        writers: list[KVWriter] = [CsvRows(run.metrics, first_step), TensorBoard(run.folder / "tensorboard", first_step)]
+        writers: list[KVWriter] = [
+            CsvRows(run.metrics, first_step),
+            TensorBoard(run.folder / "tensorboard", first_step),
+        ]
+        tracker = None
         if settings.track != "off":
             name = f"{settings.env}-{settings.algo}-{run.folder.name}"
             tracker = WandbRows(run.folder, settings.as_json(), settings.track, name, extra.get("wandb_id"))
             extra["wandb_id"] = tracker.run_id
             writers.append(tracker)
-        writers.append(Terminal(settings.steps, first_step))
-        learner.set_logger(Logger(str(run.folder), writers))  # type: ignore[arg-type]
+        terminal = Terminal(settings.steps, first_step)
+        learner.set_logger(Logger(str(run.folder), [*writers, terminal]))  # type: ignore[arg-type]
         keeper = Keeper(run, settings, threads, extra)
         try:
-            if first_step < settings.steps:
-                with stopping_on_interrupt(keeper):
+            with stopping_on_interrupt(keeper):
+                if first_step < settings.steps:
                     learner.learn(settings.steps - first_step, callback=keeper, reset_num_timesteps=checkpoint is None)
+                terminal.close()
+            outcome = Outcome(run, learner.num_timesteps, keeper.stopped)
+            return outcome if keeper.stopped else finish(outcome, settings, tracker)
         finally:
             learner.logger.close()
             env.close()
-    return Outcome(run, learner.num_timesteps, keeper.stopped)
+
+
+def finish(outcome: Outcome, settings: Settings, tracker: WandbRows | None) -> Outcome:
+    """Score and film the final policy; leave the scores in evaluation.json."""
+    run = outcome.run
+    print(f"scoring the final policy over {settings.final_episodes} episodes", file=sys.stderr)
+    scores = evaluate_folder(run.folder, settings.final_episodes, EVALUATION_SEED, threads=settings.threads)
+    write_json(run.folder / "evaluation.json", scores.as_json())
+    video = None
+    if settings.video_seconds > 0:
+        print(f"filming it for {settings.video_seconds:g} s", file=sys.stderr)
+        try:
+            video = record(run.folder, seconds=settings.video_seconds).path
+        except UsageError as error:  # no OpenGL, most likely: the training is worth as much without a video
+            print(f"no video: {error}", file=sys.stderr)
+    if tracker is not None:
+        tracker.summarise(scores.as_json())
+        if video is not None:
+            tracker.log_video(video, outcome.steps)
+    return replace(outcome, scores=scores, video=video)
 
 
 @contextlib.contextmanager
@@ -190,5 +215,3 @@ def stopping_on_interrupt(keeper: Keeper) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import tyro
 
 from locomotion.command_line import run
-from locomotion.evaluation import evaluate_folder
+from locomotion.evaluation import EVALUATION_SEED, evaluate_folder
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Arguments:
     """A run's folder (its last checkpoint is scored) or a checkpoint's."""
     episodes: int = 100
     """How many; they are run side by side."""
-    seed: int = 0
+    seed: int = EVALUATION_SEED
     """Episode i starts as the environment reset with seed + i."""
     stochastic: tyro.conf.FlagCreatePairsOff[bool] = False
     """Sample actions, as in training, instead of taking the most likely ones."""

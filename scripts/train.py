@@ -14,6 +14,10 @@ def main(arguments: list[str]) -> int:
         print(f"stopped at step {outcome.steps:,}; go on with: python scripts/train.py --resume {outcome.run.folder}")
         return 130
     print(f"trained for {outcome.steps:,} steps: {outcome.run.folder}")
+    if outcome.scores is not None:
+        print(outcome.scores.table())
+    if outcome.video is not None:
+        print(f"video: {outcome.video}")
     return 0
 
 

@@ -1,0 +1,108 @@
+"""How fast training is, end to end: our TRPO against sb3-contrib's, and against the bare physics, in one run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import VecNormalize
+
+import envs
+from agents.policy_gradient import PolicyGradient
+from locomotion.environments import make_env
+from locomotion.errors import UsageError
+from locomotion.recipes import recipe
+from locomotion.settings import Settings
+from locomotion.throughput import Bare
+from locomotion.training import build_learner
+
+ROBOTS = ("Hopper-v5", "HalfCheetah-v5", "Ant-v5")
+
+# rl-baselines3-zoo, hyperparams/trpo.yml, for these robots (there of version 4); target_kl is HalfCheetah's alone.
+ZOO = {
+    "n_steps": 1024,
+    "batch_size": 128,
+    "gamma": 0.99,
+    "gae_lambda": 0.95,
+    "sub_sampling_factor": 1,
+    "cg_max_steps": 25,
+    "cg_damping": 0.1,
+    "n_critic_updates": 20,
+    "learning_rate": 1e-3,
+}
+ZOO_ENVS = 2
+ZOO_TARGET_KL = {"HalfCheetah-v5": 0.04}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One robot's figures in env steps per second: medians over the rounds."""
+
+    env: str
+    ours: float
+    peer: float  # sb3-contrib's TRPO with the zoo's settings
+    physics: float  # the bare Batch.step of as many robots, standing where ours stand
+
+
+def measure(robots: Sequence[str] = ROBOTS, threads: int = 1, rounds: int = 5) -> Iterator[Row]:
+    """Yield the figures of one robot after the other; the learners take turns, a few iterations each.
+
+    Raises:
+        UsageError: where sb3-contrib is not installed.
+    """
+    for env in robots:
+        ours, vec_env = _ours(env, threads)
+        peer = _peer(env)
+        bare = Bare(vec_env)
+        rng = np.random.default_rng(0)
+        shape = (200, vec_env.num_envs, *vec_env.action_space.shape)  # type: ignore[misc]
+        speeds: dict[str, list[float]] = {"ours": [], "peer": [], "physics": []}
+        batch = ours.n_steps * vec_env.num_envs
+        for learner, steps in ((ours, 10 * batch), (peer, 2 * ZOO_ENVS * 1024)):  # past the first falls
+            learner.learn(steps, log_interval=1_000_000)
+        for _ in range(rounds):
+            speeds["ours"].append(_speed(ours, 6 * batch))
+            speeds["peer"].append(_speed(peer, 2 * ZOO_ENVS * 1024))
+            actions = rng.uniform(-1, 1, shape).astype(np.float32)
+            speeds["physics"].append(actions.shape[0] * actions.shape[1] / bare.run(actions))
+        vec_env.close()
+        yield Row(env, *(float(np.median(speeds[name])) for name in ("ours", "peer", "physics")))
+
+
+def _speed(learner: BaseAlgorithm, steps: int) -> float:
+    start = time.perf_counter()
+    learner.learn(steps, reset_num_timesteps=False, log_interval=1_000_000)
+    return steps / (time.perf_counter() - start)
+
+
+def _ours(env: str, threads: int) -> tuple[PolicyGradient, envs.BatchedVecEnv]:
+    settings = Settings(env=env, **recipe(env, "trpo"))
+    vec_env = make_env(env, settings.num_envs, threads=threads)
+    assert isinstance(vec_env, envs.BatchedVecEnv)
+    return build_learner(settings, vec_env), vec_env
+
+
+def _peer(env: str) -> BaseAlgorithm:
+    try:
+        import sb3_contrib
+    except ImportError as error:
+        raise UsageError("sb3-contrib is not installed: pip install -c constraints.txt -e '.[bench]'") from error
+    vec_env = VecNormalize(make_vec_env(env, ZOO_ENVS, seed=0), gamma=ZOO["gamma"])
+    target_kl = ZOO_TARGET_KL.get(env, 0.01)
+    return sb3_contrib.TRPO("MlpPolicy", vec_env, target_kl=target_kl, seed=0, device="cpu", **ZOO)  # type: ignore[arg-type]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [
+        "| robot | ours, steps/s | sb3-contrib TRPO | ours / sb3-contrib | share of bare physics |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for row in rows:
+        ratio, share = row.ours / row.peer, row.ours / row.physics
+        lines.append(f"| {row.env} | {row.ours:,.0f} | {row.peer:,.0f} | {ratio:.1f} | {share:.2f} |")
+    return "\n".join(lines)

@@ -1,0 +1,50 @@
+"""Measure: python scripts/benchmark.py throughput, or training."""
+
+from dataclasses import dataclass
+
+import tyro
+
+from locomotion import throughput, training_speed
+from locomotion.command_line import run
+from locomotion.threads import set_threads
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Steps/s of the worlds: bare physics, ours, EnvPool, Gymnasium's and SB3's vectorisation, interleaved."""
+
+    robots: tuple[str, ...] = tuple(throughput.GYMNASIUM_TASKS)
+    """Which of the eleven Gymnasium robots."""
+    copies: int = 64
+    """Copies of each robot."""
+    rounds: int = 9
+    """How often the contenders take turns; medians are reported."""
+    threads: int | None = None
+    """Threads (default: all cores)."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Steps/s of training: our TRPO, sb3-contrib's with the zoo's settings, and the bare physics, interleaved."""
+
+    robots: tuple[str, ...] = training_speed.ROBOTS
+    """Which Gymnasium robots."""
+    rounds: int = 5
+    """How often the learners take turns; medians are reported."""
+    threads: int | None = None
+    """Threads (default: all cores)."""
+
+
+def main(arguments: list[str]) -> None:
+    """Run the benchmark that the command line names; print its table."""
+    wanted = tyro.cli(Throughput | Training, args=arguments, description=__doc__)  # type: ignore[call-overload]
+    threads = set_threads(wanted.threads)
+    if isinstance(wanted, Throughput):
+        rows = list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))
+        print(throughput.table(rows))
+    else:
+        print(training_speed.table(list(training_speed.measure(wanted.robots, threads, wanted.rounds))))
+
+
+if __name__ == "__main__":
+    run(main)
