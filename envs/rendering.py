@@ -48,7 +48,7 @@ class Renderer:
         self._shadows = shadow_size > 0
         self._data = mujoco.MjData(self.model)
         self._renderer: mujoco.Renderer | None = None
-        settings = world.task.camera or {}
+        settings = world.task.camera_settings()
         self._followed = self._root(settings.get("trackbodyid"))
         self.camera = self._camera(settings)
 

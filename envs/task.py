@@ -35,6 +35,10 @@ class Task:
         """Return the MJCF file."""
         return ASSETS / self.model
 
+    def camera_settings(self) -> Mapping[str, Any]:
+        """Return the attributes of `mujoco.MjvCamera` to draw with, where the default will not do."""
+        return self.camera or {}
+
     def substeps(self, model: mujoco.MjModel) -> int:
         """Return the physics steps of one action."""
         count = self.control_dt / model.opt.timestep

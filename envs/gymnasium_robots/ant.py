@@ -1,6 +1,5 @@
 """Ant-v5: four legs run forward in three dimensions."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import ClassVar
@@ -8,13 +7,12 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import Runner, gaussian_state, sum_of_squares
+from envs.gymnasium_robots.robot import FallingRunner, gaussian_state, sum_of_squares
 from envs.simulation import Fields
-from envs.task import fall_rate
 
 
 @dataclass(frozen=True)
-class Ant(Runner):
+class Ant(FallingRunner):
     """`gymnasium.envs.mujoco.ant_v5.AntEnv` for N robots at once (Schulman et al. 2016)."""
 
     xml_file: str = "ant.xml"
@@ -51,7 +49,7 @@ class Ant(Runner):
     def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
         return {
             "forward": self.speed(sim, before) * self.forward_reward_weight,
-            "survive": self.healthy(sim) * self.healthy_reward,
+            "survive": self.survival(sim),
             "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
             "contact": -self.contact_cost_weight * sum_of_squares(self.clipped_contact_forces(sim)),
         }
@@ -60,16 +58,9 @@ class Ant(Runner):
         return (terms["forward"] + terms["survive"]) + (terms["ctrl"] + terms["contact"])
 
     def healthy(self, sim: Fields) -> np.ndarray:
-        """Return which robots (N,) hold their torso at a healthy height."""
         low, high = self.healthy_z_range
         height = sim.qpos[:, 2]
         return (low <= height) & (height <= high)
 
-    def terminated(self, sim: Fields) -> np.ndarray:
-        return ~self.healthy(sim) & self.terminate_when_unhealthy
-
     def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         return gaussian_state(model, rng, self.reset_noise_scale)
-
-    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        return fall_rate(episodes) | super().metrics(episodes)

@@ -1,6 +1,5 @@
 """Hopper-v5: one leg hops forward in a vertical plane."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import ClassVar
@@ -8,13 +7,13 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import Runner, sum_of_squares, uniform_state
+from envs.gymnasium_robots.robot import FallingRunner, sum_of_squares, uniform_state
 from envs.simulation import Fields
-from envs.task import fall_rate, inside
+from envs.task import inside
 
 
 @dataclass(frozen=True)
-class Hopper(Runner):
+class Hopper(FallingRunner):
     """`gymnasium.envs.mujoco.hopper_v5.HopperEnv` for N robots at once (Erez, Tassa and Todorov 2011)."""
 
     xml_file: str = "hopper.xml"
@@ -38,12 +37,11 @@ class Hopper(Runner):
     def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
         return {
             "forward": self.forward_reward_weight * self.speed(sim, before),
-            "survive": self.healthy(sim) * self.healthy_reward,
+            "survive": self.survival(sim),
             "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
         }
 
     def healthy(self, sim: Fields) -> np.ndarray:
-        """Return which robots (N,) stand upright and in one piece."""
         state = np.concatenate([sim.qpos[:, 2:], sim.qvel], axis=1)
         return (
             inside(state, self.healthy_state_range).all(axis=1)
@@ -51,11 +49,5 @@ class Hopper(Runner):
             & inside(sim.qpos[:, 2], self.healthy_angle_range)
         )
 
-    def terminated(self, sim: Fields) -> np.ndarray:
-        return ~self.healthy(sim) & self.terminate_when_unhealthy
-
     def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         return uniform_state(model, rng, self.reset_noise_scale)
-
-    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        return fall_rate(episodes) | super().metrics(episodes)

@@ -1,6 +1,5 @@
 """Humanoid-v5: a body of 13 parts walks forward in three dimensions."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import ClassVar
@@ -8,13 +7,13 @@ from typing import ClassVar
 import numpy as np
 
 from envs.gymnasium_robots.humanoid_body import HumanoidBody
-from envs.gymnasium_robots.robot import Runner, sum_of_squares
+from envs.gymnasium_robots.robot import FallingRunner, sum_of_squares
 from envs.simulation import Fields
-from envs.task import fall_rate, inside
+from envs.task import inside
 
 
 @dataclass(frozen=True)
-class Humanoid(HumanoidBody, Runner):
+class Humanoid(HumanoidBody, FallingRunner):
     """`gymnasium.envs.mujoco.humanoid_v5.HumanoidEnv` for N robots at once (Tassa, Erez and Todorov 2012)."""
 
     xml_file: str = "humanoid.xml"
@@ -38,7 +37,7 @@ class Humanoid(HumanoidBody, Runner):
         contact_cost = self.contact_cost_weight * sum_of_squares(sim.cfrc_ext)
         return {
             "forward": self.forward_reward_weight * self.speed(sim, before),
-            "survive": self.healthy(sim) * self.healthy_reward,
+            "survive": self.survival(sim),
             "ctrl": -self.ctrl_cost_weight * sum_of_squares(sim.ctrl),
             "contact": -contact_cost.clip(*self.contact_cost_range),
         }
@@ -47,11 +46,4 @@ class Humanoid(HumanoidBody, Runner):
         return (terms["forward"] + terms["survive"]) + (terms["ctrl"] + terms["contact"])
 
     def healthy(self, sim: Fields) -> np.ndarray:
-        """Return which robots (N,) are on their feet."""
         return inside(sim.qpos[:, 2], self.healthy_z_range)
-
-    def terminated(self, sim: Fields) -> np.ndarray:
-        return ~self.healthy(sim) & self.terminate_when_unhealthy
-
-    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        return fall_rate(episodes) | super().metrics(episodes)

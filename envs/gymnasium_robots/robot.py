@@ -12,7 +12,7 @@ from gymnasium import spaces
 from gymnasium.envs.mujoco.mujoco_env import expand_model_path
 
 from envs.simulation import Fields
-from envs.task import Task, walking_metrics
+from envs.task import Task, fall_rate, walking_metrics
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class GymnasiumRobot(Task):
 
     def model_path(self) -> Path:
         return Path(expand_model_path(self.xml_file))
+
+    def camera_settings(self) -> Mapping[str, Any]:
+        return super().camera_settings() if self.default_camera_config is None else self.default_camera_config
 
     def substeps(self, model: mujoco.MjModel) -> int:
         return self.frame_skip
@@ -66,6 +69,29 @@ class Runner(GymnasiumRobot):
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         return walking_metrics(episodes)
+
+
+@dataclass(frozen=True)
+class FallingRunner(Runner):
+    """A runner that is paid for staying healthy, and has failed where it is not."""
+
+    healthy_reward: float = 1.0  # per step
+    terminate_when_unhealthy: bool = True
+
+    def healthy(self, sim: Fields) -> np.ndarray:
+        """Return which robots (N,) are on their feet."""
+        raise NotImplementedError
+
+    def survival(self, sim: Fields) -> np.ndarray:
+        """Return the reward (N,) for being healthy."""
+        return self.healthy(sim) * self.healthy_reward
+
+    def terminated(self, sim: Fields) -> np.ndarray:
+        return ~self.healthy(sim) if self.terminate_when_unhealthy else super().terminated(sim)
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        falls = fall_rate(episodes) if self.terminate_when_unhealthy else {}
+        return falls | super().metrics(episodes)
 
 
 def sum_of_squares(values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Walker2d-v5: two legs walk forward in a vertical plane."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import ClassVar
@@ -8,13 +7,13 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import Runner, sum_of_squares, uniform_state
+from envs.gymnasium_robots.robot import FallingRunner, sum_of_squares, uniform_state
 from envs.simulation import Fields
-from envs.task import fall_rate, inside
+from envs.task import inside
 
 
 @dataclass(frozen=True)
-class Walker2d(Runner):
+class Walker2d(FallingRunner):
     """`gymnasium.envs.mujoco.walker2d_v5.Walker2dEnv` for N robots at once (Erez, Tassa and Todorov 2011)."""
 
     xml_file: str = "walker2d_v5.xml"
@@ -37,19 +36,12 @@ class Walker2d(Runner):
     def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
         return {
             "forward": self.forward_reward_weight * self.speed(sim, before),
-            "survive": self.healthy(sim) * self.healthy_reward,
+            "survive": self.survival(sim),
             "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
         }
 
     def healthy(self, sim: Fields) -> np.ndarray:
-        """Return which robots (N,) stand upright."""
         return inside(sim.qpos[:, 1], self.healthy_z_range) & inside(sim.qpos[:, 2], self.healthy_angle_range)
-
-    def terminated(self, sim: Fields) -> np.ndarray:
-        return ~self.healthy(sim) & self.terminate_when_unhealthy
 
     def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         return uniform_state(model, rng, self.reset_noise_scale)
-
-    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        return fall_rate(episodes) | super().metrics(episodes)

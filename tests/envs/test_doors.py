@@ -9,6 +9,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers import RecordEpisodeStatistics
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
+from stable_baselines3.common.env_util import make_vec_env
 
 import envs
 from envs.single_env import SingleEnv
@@ -151,3 +152,12 @@ def test_bad_arguments_are_refused():
         gymnasium.make(CARTPOLE, wheels=3)
     with pytest.raises(ValueError, match="at least 1, got 0"):
         vectorised(0)
+
+
+def test_other_vectorisations_build_on_the_single_environment():
+    ours = vectorised(2)
+    first, _ = ours.reset(seed=3)
+    sync = gymnasium.make_vec(CARTPOLE, 2, vectorization_mode="sync")
+    np.testing.assert_array_equal(sync.reset(seed=3)[0], first.astype(sync.single_observation_space.dtype))
+    dummy = make_vec_env(CARTPOLE, 2, seed=3)
+    np.testing.assert_array_equal(dummy.reset(), first)

@@ -131,6 +131,8 @@ def test_walkers_report_speed_distance_and_falls():
         "distance": np.array([1.0, 8.0]),
     }
     assert task.metrics(episodes) == {"fall_rate": 0.5, "speed_mean": 1.25, "distance_mean": 4.5}
+    unending = make_task("Hopper-v5", terminate_when_unhealthy=False)
+    assert unending.metrics(episodes) == {"speed_mean": 1.25, "distance_mean": 4.5}
 
 
 def test_distance_is_how_far_the_robot_has_come():
