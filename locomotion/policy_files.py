@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from gymnasium import spaces
 from safetensors import SafetensorError
-from safetensors.torch import load_file, load_model, save_model
+from safetensors.torch import load_file, save_file
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents import ActorCritic
@@ -55,8 +55,7 @@ def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) ->
 
 def save_policy(policy: ActorCritic, card: PolicyCard, folder: Path) -> None:
     """Write policy.safetensors and policy.json into a folder."""
-    # save_model, not save_file: SB3 has three names for the one features extractor.
-    save_model(policy, str(folder / "policy.safetensors"))
+    save_file(own_tensors(policy), folder / "policy.safetensors")
     write_json(folder / "policy.json", vars(card))
 
 
@@ -126,12 +125,19 @@ def load_tensors(policy: ActorCritic, path: Path) -> None:
     Raises:
         UsageError: where the file is damaged, or not of such a policy.
     """
-    try:
-        load_model(policy, path)
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"{path} is damaged: {error}") from error
-    except RuntimeError as error:
-        raise UsageError(f"{path} does not hold this policy: {str(error).splitlines()[-1].strip()}") from error
+    tensors, expected = read_tensors(path), own_tensors(policy)
+    for name in sorted(tensors.keys() | expected.keys()):
+        if name not in tensors or name not in expected or tensors[name].shape != expected[name].shape:
+            raise UsageError(f"{path} does not hold this policy: {name} is missing, unknown or of another shape")
+    policy.load_state_dict(tensors, strict=False)
+
+
+def own_tensors(policy: ActorCritic) -> dict[str, torch.Tensor]:
+    """Return a policy's tensors, each under its first name: SB3 has three for the one features extractor."""
+    tensors: dict[int, tuple[str, torch.Tensor]] = {}
+    for name, tensor in policy.state_dict().items():
+        tensors.setdefault(tensor.data_ptr(), (name, tensor))
+    return dict(tensors.values())
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,9 +175,9 @@ def read_config(run: Path) -> Settings:
 
 def _value_of(option: str, arguments: list[str]) -> str | None:
     """Return the value of an option that must be known before the others can be read."""
-    for word, following in zip(arguments, [*arguments[1:], None], strict=True):
+    for word, following in itertools.pairwise([*arguments, None]):
         if word == option:
             return following
-        if word.startswith(option + "="):
+        if word is not None and word.startswith(option + "="):
             return word.removeprefix(option + "=")
     return None

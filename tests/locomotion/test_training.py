@@ -1,0 +1,151 @@
+import csv
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from locomotion.checkpoints import load_checkpoint
+from locomotion.environments import make_env
+from locomotion.errors import UsageError
+from locomotion.policy_files import find_policy, load_policy
+from locomotion.runs import Run
+from locomotion.settings import Settings
+from locomotion.training import build_learner, train
+
+
+def rows(run):
+    """The metrics, less what depends on the clock."""
+    with (run.folder / "metrics.csv").open() as file:
+        return [{k: v for k, v in row.items() if not k.startswith("time/")} for row in csv.DictReader(file)]
+
+
+def policy_bytes(run):
+    return (find_policy(run.folder) / "policy.safetensors").read_bytes()
+
+
+def test_a_run_leaves_what_it_should(small):
+    outcome = train(small())
+    run = outcome.run
+    assert not outcome.interrupted
+    assert outcome.steps == 6 * 128
+    assert run.steps() == [5 * 128, 6 * 128]  # the last two
+    assert [int(row["global_step"]) for row in rows(run)] == [128 * i for i in range(1, 7)]
+    assert rows(run)[-1]["reward/alive"] != ""
+    assert json.loads((run.folder / "evaluation.json").read_text())["episodes"] == 3
+    assert (run.best / "policy.safetensors").is_file()
+    assert list(run.folder.glob("tensorboard/events*"))
+    assert not [path for path in run.folder.rglob("*.pkl")] + [path for path in run.folder.rglob("*.zip")]
+
+
+@pytest.mark.parametrize("env", ["Locomotion/CartPole-v0", "Ant-v5"])
+def test_resuming_from_the_middle_equals_never_having_stopped(small, tmp_path, env):
+    straight = train(small(env=env, out=tmp_path / "straight", keep_checkpoints=9)).run
+    # As a kill leaves it: the checkpoint of iteration 3 the last, with a row after it and one cut short.
+    broken = Run(shutil.copytree(straight.folder, tmp_path / "broken"))
+    for step in broken.steps():
+        if step > 3 * 128:
+            shutil.rmtree(broken.checkpoint(step))
+    lines = broken.metrics.read_text().splitlines(keepends=True)
+    broken.metrics.write_text("".join(lines[:5]) + lines[5][:9])
+
+    resumed = train(small(env=env, out=broken.folder, resume=broken.folder)).run
+    assert policy_bytes(resumed) == policy_bytes(straight)
+    assert rows(resumed) == rows(straight)
+    for name in ("state.safetensors", "policy.json"):
+        step = straight.steps()[-1]
+        assert (resumed.checkpoint(step) / name).read_bytes() == (straight.checkpoint(step) / name).read_bytes(), name
+
+
+def test_a_finished_run_can_be_made_longer(small):
+    short = train(small(steps=2 * 128, evaluations=0)).run
+    longer = train(small(steps=4 * 128, evaluations=0, resume=short.folder)).run
+    fresh = train(small(steps=4 * 128, evaluations=0, out=short.folder.parent / "fresh")).run
+    assert policy_bytes(longer) == policy_bytes(fresh)
+
+
+def test_runs_of_the_same_seed_are_equal_and_of_another_are_not(small, tmp_path):
+    runs = [train(small(seed=seed, out=tmp_path / name)).run for name, seed in (("a", 1), ("b", 1), ("c", 2))]
+    assert policy_bytes(runs[0]) == policy_bytes(runs[1])
+    assert policy_bytes(runs[0]) != policy_bytes(runs[2])
+
+
+def test_a_loaded_policy_acts_as_the_learner_did(small):
+    settings = small()
+    run = train(settings).run
+    env = make_env(settings.env, settings.num_envs)
+    learner = build_learner(settings, env)
+    load_checkpoint(run.latest(), learner)
+    policy = load_policy(run.latest(), env)
+    observations = np.random.default_rng(0).normal(size=(50, 4))
+    np.testing.assert_array_equal(policy.mode(observations), learner.policy.mode(observations))
+    assert policy.features_extractor.moments.count == 6 * 128
+
+
+def test_a_folder_in_use_is_refused_and_left_alone(small, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="in use"):
+        train(small())
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_a_run_that_is_being_trained_cannot_be_resumed(small):
+    run = train(small()).run
+    with run.locked(), pytest.raises(UsageError, match="another process is training"):
+        train(small(steps=10_000, resume=run.folder))
+
+
+def test_nothing_is_written_for_an_environment_that_cannot_be_made(small, tmp_path):
+    with pytest.raises(UsageError, match="cannot make|unknown environment"):
+        train(small(env="gymnasium.envs.nothing:Nothing-v0"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["policy.safetensors", "state.safetensors", "state.json", "policy.json"])
+@pytest.mark.parametrize("damage", ["truncated", "garbage", "missing"])
+def test_a_damaged_checkpoint_is_named(small, name, damage):
+    settings = small(steps=128, evaluations=0)
+    run = train(settings).run
+    path = run.latest() / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"\x93garbage" * 20)
+    env = make_env(settings.env, settings.num_envs)
+    with pytest.raises(UsageError, match=r"damaged|no policy"):
+        if name == "policy.json":
+            load_policy(find_policy(run.folder), env)
+        else:
+            load_checkpoint(run.latest(), build_learner(settings, env))
+
+
+def test_a_policy_for_other_spaces_is_refused(small):
+    run = train(small(steps=128, evaluations=0)).run
+    with pytest.raises(UsageError, match="trained on observations"):
+        load_policy(run.latest(), make_env("Hopper-v5", 1))
+
+
+def test_learns_in_an_environment_that_is_not_ours(small):
+    run = train(small(env="MountainCarContinuous-v0", steps=2 * 128, evaluations=1)).run
+    assert run.steps()[-1] == 256
+    assert json.loads((run.folder / "evaluation.json").read_text())["seconds_mean"] is None
+
+
+def test_the_run_is_read_back_from_weights_and_biases_on_disk(small, tmp_path):
+    run = train(small(track="offline")).run
+    (file,) = run.folder.glob("wandb/offline-run-*/*.wandb")
+    inspect = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
+    printed = subprocess.run(inspect, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    records = [json.loads(line) for line in printed.splitlines()]
+    (begun,) = [record["run"] for record in records if record["type"] == "run"]
+    assert begun["config"]["update"]["gamma"] == Settings(env="CartPole").gamma
+    text = json.dumps(records)
+    assert '"train/kl"' in text
+    assert '"global_step"' in text
+    state = json.loads((run.latest() / "state.json").read_text())
+    assert state["extra"]["wandb_id"] == begun["run_id"]
+
+
