@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
@@ -66,6 +67,9 @@ class ActorCritic(ActorCriticPolicy):
                 f"{type(self.features_extractor).__name__} has trainable parameters, which actor and critic would"
                 " share; pass share_features_extractor=False"
             )
+        self._plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and (
+            isinstance(self.observation_space, spaces.Box) and not is_image_space(self.observation_space)
+        )
         self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
         self.value_net.apply(partial(self.init_weights, gain=1.0))
         self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
@@ -100,8 +104,10 @@ class ActorCritic(ActorCriticPolicy):
 
     def features(self, observations: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
         """Return the actor's and the critic's features (B, F) of observations (B, ...)."""
-        tensor = torch.as_tensor(observations, device=self.device)
-        extracted = self.extract_features(tensor)
+        if self._plain_vectors:  # what SB3 does below, in half the time
+            extracted = self.features_extractor(torch.as_tensor(observations, dtype=torch.float32, device=self.device))
+        else:
+            extracted = self.extract_features(torch.as_tensor(observations, device=self.device))
         return (extracted, extracted) if isinstance(extracted, Tensor) else extracted
 
     def values(self, features: Tensor) -> Tensor:
