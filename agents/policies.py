@@ -35,6 +35,7 @@ class ActorCritic(ActorCriticPolicy):
 
     optimizer: torch.optim.Optimizer  # of the critic alone: the actor moves by natural gradient
     value_net: ScaledValue
+    net_arch: dict[str, list[int]]
 
     def __init__(
         self,
@@ -48,11 +49,12 @@ class ActorCritic(ActorCriticPolicy):
         share_features_extractor: bool = True,
         **kwargs: Any,
     ):
+        layers = [64, 64] if net_arch is None else net_arch
         super().__init__(
             observation_space,
             action_space,
             lr_schedule,
-            net_arch=[64, 64] if net_arch is None else net_arch,
+            net_arch={"pi": layers, "vf": layers} if isinstance(layers, list) else layers,
             activation_fn=activation_fn,
             log_std_init=log_std_init,
             features_extractor_class=features_extractor_class,

@@ -47,8 +47,8 @@ def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) ->
         steps=steps,
         observation_space=str(policy.observation_space),
         action_space=str(policy.action_space),
-        actor=tuple(policy.net_arch["pi"]),  # type: ignore[call-overload]
-        value=tuple(policy.net_arch["vf"]),  # type: ignore[call-overload]
+        actor=tuple(policy.net_arch["pi"]),
+        value=tuple(policy.net_arch["vf"]),
         versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     )
 

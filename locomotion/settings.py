@@ -70,7 +70,7 @@ class Settings:
     checkpoint_seconds: float = 30.0
     """Seconds between checkpoints."""
     threads: int | None = None
-    """Threads for physics and learner (default: all cores)."""
+    """Threads of the physics (default: all cores)."""
     out: Path | None = None
     """The run's folder, which must not exist yet (default: runs/ENV/ALGO/DATE-TIME-seedS)."""
     resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None

@@ -9,23 +9,24 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import av
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageOps
 from stable_baselines3.common.vec_env import VecEnv
 
 import envs
 from agents import ActorCritic
+from locomotion.encoding import write
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
+from locomotion.overlay import Overlay
 from locomotion.policy_files import PolicyCard, find_policy, load_policy, read_card
-from locomotion.runs import Run, atomic_file
+from locomotion.runs import Run
 
 ENDINGS = (".mp4", ".gif", ".webp")
 SMALLEST, LARGEST = 16, 4096  # pixels
@@ -270,76 +271,3 @@ def tracks_distance(vec_env: VecEnv) -> bool:
     task, sim = vec_env.task, vec_env.world.sim
     idle = np.zeros((1, *vec_env.action_space.shape), np.float32)  # type: ignore[misc]
     return "distance" in task.track(sim, idle, SimpleNamespace(**task.carry(sim)))
-
-
-class Overlay:
-    """Writes figures on a dark strip along a picture's lower edge, in letters that grow with the picture.
-
-    A picture too small for legible letters is left alone.
-    """
-
-    def __init__(self, width: int, height: int):
-        size = min(width / 32, height / 16)
-        self.legible = size >= 8
-        self.margin = size * 0.6
-        self.strip = (0, height - round(size * 2.5), width, height)
-        self.column = width * 0.19
-        self.large = ImageFont.load_default(size=size)
-        self.small = ImageFont.load_default(size=max(8.0, size * 0.65))
-        self.top = self.strip[1] + size * 0.4  # of the labels, in pixels
-        self.base = height - size * 0.6  # on which the values stand
-
-    def draw(self, image: Image.Image, name: str, episode: str, figures: dict[str, str]) -> None:
-        """Write a robot's name, the episode and each figure under its label onto an RGB picture."""
-        if not self.legible:
-            return
-        canvas = ImageDraw.Draw(image, "RGBA")  # blends what is half transparent
-        canvas.rectangle(self.strip, fill=(16, 20, 28, 190))
-        columns = [(self.margin, name, episode)]
-        left = self.strip[2] - self.column * len(figures)  # the figures keep to the right, whatever their number
-        columns += [(left + i * self.column, label, value) for i, (label, value) in enumerate(figures.items())]
-        for x, label, value in columns:
-            canvas.text((x, self.top), label, font=self.small, fill=(190, 200, 212), anchor="lt")
-            canvas.text((x, self.base), value, font=self.large, fill=(255, 255, 255), anchor="ls")
-
-
-def write(path: Path, frames: Iterator[np.ndarray], count: int, width: int, height: int, rate: Fraction) -> None:
-    """Write `count` frames (height, width, 3), uint8, as the file's ending says: the whole file, or nothing.
-
-    Raises:
-        UsageError: where the file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(path) as temporary:
-            if path.suffix.lower() == ".mp4":
-                write_mp4(temporary, frames, width, height, rate)
-            else:
-                write_pillow(temporary, frames, count, rate, path.suffix.lower())
-    except (OSError, av.FFmpegError) as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def write_mp4(path: Path, frames: Iterator[np.ndarray], width: int, height: int, rate: Fraction) -> None:
-    """Encode frames as they come as H.264, in the pixel format that every player and browser knows."""
-    # "faststart" puts the index first, so that a browser shows the beginning before it has loaded the end.
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "23"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for pixels in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
-        container.mux(stream.encode())
-
-
-def write_pillow(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, ending: str) -> None:
-    """Encode frames as a GIF or WebP that repeats for ever."""
-    # A GIF counts in hundredths of a second: rounding the moments rather than the durations keeps real time.
-    grid = 10 if ending == ".gif" else 1  # ms
-    moments = [round(1000 * i / rate / grid) * grid for i in range(count + 1)]
-    durations = [end - start for start, end in pairwise(moments)]
-    images: Iterator[Image.Image] = map(Image.fromarray, frames)
-    if ending == ".gif":
-        # A third of the size of Pillow's own choice: undithered, what stands still costs nothing.
-        images = (image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for image in images)
-    first = next(images)
-    first.save(path, ending[1:], save_all=True, append_images=images, duration=durations, loop=0)

@@ -20,7 +20,7 @@ class Throughput:
     rounds: int = 9
     """How often the contenders take turns; medians are reported."""
     threads: int | None = None
-    """Threads (default: all cores)."""
+    """Threads of the physics (default: all cores)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Training:
     rounds: int = 5
     """How often the learners take turns; medians are reported."""
     threads: int | None = None
-    """Threads (default: all cores)."""
+    """Threads of the physics (default: all cores)."""
 
 
 def main(arguments: list[str]) -> None:

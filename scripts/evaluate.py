@@ -24,7 +24,7 @@ class Arguments:
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object instead of a table."""
     threads: int | None = None
-    """Threads (default: all cores)."""
+    """Threads of the physics (default: all cores)."""
 
 
 def main(arguments: list[str]) -> None:

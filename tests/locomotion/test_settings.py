@@ -66,7 +66,7 @@ def test_a_resumed_run_goes_on_with_its_own_settings(tmp_path):
 @pytest.mark.parametrize("text", ["{", "[]", '{"env": "Hopper-v5"}', "\x80"])
 def test_a_damaged_config_is_named(tmp_path, text):
     (tmp_path / "config.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(UsageError, match="damaged|not of this version"):
+    with pytest.raises(UsageError, match=r"damaged|not of this version"):
         read_config(tmp_path)
 
 

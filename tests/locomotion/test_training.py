@@ -10,7 +10,7 @@ import pytest
 from locomotion.checkpoints import load_checkpoint
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
-from locomotion.policy_files import find_policy, load_policy
+from locomotion.policy_files import find_policy, load_policy, read_card
 from locomotion.runs import Run
 from locomotion.settings import Settings
 from locomotion.training import build_learner, train
@@ -99,12 +99,12 @@ def test_a_run_that_is_being_trained_cannot_be_resumed(small):
 
 
 def test_nothing_is_written_for_an_environment_that_cannot_be_made(small, tmp_path):
-    with pytest.raises(UsageError, match="cannot make|unknown environment"):
+    with pytest.raises(UsageError, match=r"cannot make|unknown environment"):
         train(small(env="gymnasium.envs.nothing:Nothing-v0"))
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["policy.safetensors", "state.safetensors", "state.json", "policy.json"])
+@pytest.mark.parametrize("name", ["policy.safetensors", "state.safetensors", "state.json"])
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "missing"])
 def test_a_damaged_checkpoint_is_named(small, name, damage):
     settings = small(steps=128, evaluations=0)
@@ -114,12 +114,17 @@ def test_a_damaged_checkpoint_is_named(small, name, damage):
     path.unlink()
     if damage != "missing":
         path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"\x93garbage" * 20)
-    env = make_env(settings.env, settings.num_envs)
-    with pytest.raises(UsageError, match=r"damaged|no policy"):
-        if name == "policy.json":
-            load_policy(find_policy(run.folder), env)
-        else:
-            load_checkpoint(run.latest(), build_learner(settings, env))
+    learner = build_learner(settings, make_env(settings.env, settings.num_envs))
+    with pytest.raises(UsageError, match="damaged"):
+        load_checkpoint(run.latest(), learner)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"format": 9}', b'{"format": 1}', b"\xff\xfe"])
+def test_a_damaged_policy_card_is_named(small, content):
+    run = train(small(steps=128, evaluations=0)).run
+    (run.latest() / "policy.json").write_bytes(content)
+    with pytest.raises(UsageError, match=r"policy.json is (damaged|of format)"):
+        read_card(run.latest())
 
 
 def test_a_policy_for_other_spaces_is_refused(small):
@@ -147,5 +152,3 @@ def test_the_run_is_read_back_from_weights_and_biases_on_disk(small, tmp_path):
     assert '"global_step"' in text
     state = json.loads((run.latest() / "state.json").read_text())
     assert state["extra"]["wandb_id"] == begun["run_id"]
-
-

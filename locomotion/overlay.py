@@ -1,0 +1,34 @@
+"""The figures of an episode, written onto its pictures."""
+
+from PIL import Image, ImageDraw, ImageFont
+
+
+class Overlay:
+    """Writes figures on a dark strip along a picture's lower edge, in letters that grow with the picture.
+
+    A picture too small for legible letters is left alone.
+    """
+
+    def __init__(self, width: int, height: int):
+        size = min(width / 32, height / 16)
+        self.legible = size >= 8
+        self.margin = size * 0.6
+        self.strip = (0, height - round(size * 2.5), width, height)
+        self.column = width * 0.19
+        self.large = ImageFont.load_default(size=size)
+        self.small = ImageFont.load_default(size=max(8.0, size * 0.65))
+        self.top = self.strip[1] + size * 0.4  # of the labels, in pixels
+        self.base = height - size * 0.6  # on which the values stand
+
+    def draw(self, image: Image.Image, name: str, episode: str, figures: dict[str, str]) -> None:
+        """Write a robot's name, the episode and each figure under its label onto an RGB picture."""
+        if not self.legible:
+            return
+        canvas = ImageDraw.Draw(image, "RGBA")  # blends what is half transparent
+        canvas.rectangle(self.strip, fill=(16, 20, 28, 190))
+        columns = [(self.margin, name, episode)]
+        left = self.strip[2] - self.column * len(figures)  # the figures keep to the right, whatever their number
+        columns += [(left + i * self.column, label, value) for i, (label, value) in enumerate(figures.items())]
+        for x, label, value in columns:
+            canvas.text((x, self.top), label, font=self.small, fill=(190, 200, 212), anchor="lt")
+            canvas.text((x, self.base), value, font=self.large, fill=(255, 255, 255), anchor="ls")
