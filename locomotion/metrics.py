@@ -38,8 +38,8 @@ class CsvRows(KVWriter):
         if path.exists():
             with path.open(newline="") as file:
                 reader = csv.DictReader(file)
-                # A row cut short by a kill has no step of its own, or one past the checkpoint.
-                rows = [row for row in reader if (row[STEP] or "").isdigit() and int(row[STEP]) <= last_step]
+                # A kill may have cut the last row short, even in the middle of its step.
+                rows = [row for row in reader if None not in row.values() and int(row[STEP]) <= last_step]
                 self.columns = list(reader.fieldnames or self.columns)
         self._rewrite(rows)
 
