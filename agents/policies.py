@@ -47,6 +47,7 @@ class ActorCritic(ActorCriticPolicy):
         log_std_init: float = -0.5,
         features_extractor_class: type[BaseFeaturesExtractor] = ObservationNormalizer,
         share_features_extractor: bool = True,
+        optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ):
         layers = [64, 64] if net_arch is None else net_arch
@@ -59,6 +60,7 @@ class ActorCritic(ActorCriticPolicy):
             log_std_init=log_std_init,
             features_extractor_class=features_extractor_class,
             share_features_extractor=share_features_extractor,
+            optimizer_kwargs={"eps": 1e-5, "fused": True} if optimizer_kwargs is None else optimizer_kwargs,
             **kwargs,
         )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.utils import FloatSchedule
 from torch import Tensor
 from torch.distributions import kl_divergence
 
@@ -27,7 +28,8 @@ class TRPO(PolicyGradient):
     """The natural gradient step to the border of a KL trust region, made safe by a line search.
 
     Args:
-        target_kl: bound on the mean over states of KL(old || new), summed over action dimensions.
+        target_kl: bound on the mean over states of KL(old || new), summed over action dimensions; a number, or a
+            function of the share of training that remains (1 to 0), as SB3's schedules are.
         cg_iterations: products spent on the natural gradient.
         cg_damping: added to the Fisher matrix's diagonal.
         fisher_stride: Fisher products use every so-manieth state of the batch (TRPO, appendix C.1: a tenth will do).
@@ -39,14 +41,14 @@ class TRPO(PolicyGradient):
         self,
         policy: str | type[ActorCritic],
         env: GymEnv | str | None,
-        target_kl: float = 0.02,
+        target_kl: float | Schedule = 0.02,
         cg_iterations: int = 10,
         cg_damping: float = 0.1,
         fisher_stride: int = 5,
         max_backtracks: int = 10,
         **kwargs: Any,
     ):
-        if not target_kl > 0:
+        if not callable(target_kl) and not target_kl > 0:
             raise ValueError(f"target_kl must be positive, got {target_kl}")
         self.target_kl = target_kl
         self.cg_iterations = cg_iterations
@@ -54,6 +56,10 @@ class TRPO(PolicyGradient):
         self.fisher_stride = fisher_stride
         self.max_backtracks = max_backtracks
         super().__init__(policy, env, **kwargs)
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self.kl_schedule = FloatSchedule(self.target_kl)
 
     def improve(self, rollout: Rollout, features: Tensor, advantages: Tensor) -> None:
         policy, parameters = self.policy, self.policy.actor_parameters()
@@ -67,7 +73,8 @@ class TRPO(PolicyGradient):
 
         fisher = self.fisher(features[:: self.fisher_stride])
         direction, residual = conjugate_gradient(fisher, gradient, self.cg_iterations)
-        step = natural_step(fisher, direction, self.target_kl)
+        target_kl = self.kl_schedule(self._current_progress_remaining)
+        step = natural_step(fisher, direction, target_kl)
         start = flat(parameters).detach()
         surrogate_before = float(advantages.mean())
         result = {"surrogate": surrogate_before, "kl": 0.0}
@@ -78,7 +85,7 @@ class TRPO(PolicyGradient):
             new = policy.distribution(policy.distribution_parameters(features))
             ratio = (new.log_prob(actions) - old_log_prob).exp()
             surrogate, kl = float((ratio * advantages).mean()), float(kl_divergence(old, new).mean())
-            if not (kl <= self.target_kl and surrogate > surrogate_before):  # NaN is refused too
+            if not (kl <= target_kl and surrogate > surrogate_before):  # NaN is refused too
                 return False
             result.update(surrogate=surrogate, kl=kl)
             return True

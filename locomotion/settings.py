@@ -41,6 +41,8 @@ class Settings:
     """Lambda of generalised advantage estimation, in [0, 1]."""
     target_kl: float = 0.02
     """Trust region: bound on the mean KL(old || new), summed over action dimensions."""
+    final_kl: float = 0.002
+    """The same bound at the end of training: over its second half it narrows towards this, linearly."""
     cg_damping: float = 0.1
     """Added to the Fisher matrix's diagonal."""
     fisher_stride: int = 5
@@ -82,7 +84,7 @@ class Settings:
         for name in ("gamma", "gae_lambda"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UsageError(f"{_flag(name)} must lie in [0, 1], got {getattr(self, name)}")
-        for name in ("target_kl", "learning_rate", "checkpoint_seconds"):
+        for name in ("target_kl", "final_kl", "learning_rate", "checkpoint_seconds"):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{_flag(name)} must be a positive number, got {getattr(self, name)}")
         if not 0.0 <= self.cg_damping < float("inf"):

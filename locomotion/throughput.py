@@ -6,7 +6,7 @@ import importlib.util
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
@@ -42,31 +42,46 @@ class Loop:
 
 
 class Bare:
-    """The physics alone, from where our robots stand: the floor under every figure."""
+    """The physics alone, doing over again what our robots did: the floor under every figure.
+
+    A copy of our robots first lives through the actions untimed and notes every control and every new episode's
+    start; what is timed is `Batch.step` and the copying of those numbers into it.
+    """
 
     def __init__(self, ours: envs.BatchedVecEnv):
         world = ours.world
-        self._world = world
+        self._ours = ours
+        self._shadow = envs.BatchedVecEnv(ours.task, ours.num_envs, num_threads=world.batch.nthread)
         self._batch = Batch(world.model, world.num_robots, nthread=world.batch.nthread)
-        self._ctrl = self._batch.bind("ctrl")
-        self._controls = world.sim.ctrl
+        self._substeps = world.substeps
 
     def run(self, actions: np.ndarray) -> float:
-        self._batch.state[:] = self._world.batch.state
-        controls = [self._control(action) for action in actions]
-        start = time.perf_counter()
-        for control in controls:
-            self._ctrl[:] = control
-            self._batch.step(nstep=self._world.substeps)
-        return time.perf_counter() - start
+        return self.replay(self._ours.get_state(), len(actions), lambda t, _: actions[t])
 
-    def _control(self, action: np.ndarray) -> np.ndarray:
-        """Return the controls (N, nu) our task makes of actions (N, actions)."""
-        kept = self._controls.copy()
-        self._world.task.apply(self._world.sim, action)
-        control = self._controls.copy()
-        self._controls[:] = kept
-        return control
+    def replay(self, start: dict[str, Any], steps: int, act: Callable[[int, np.ndarray], np.ndarray]) -> float:
+        """Return the seconds the physics alone takes for `steps` steps from a state of our robots.
+
+        Args:
+            start: from their `get_state`.
+            steps: T.
+            act: (t, observations) -> actions (N, actions).
+        """
+        shadow, batch = self._shadow, self._batch
+        shadow.set_state(start)
+        observations, noted = start["observations"], []
+        for t in range(steps):
+            observations, _, dones, _ = shadow.step(act(t, observations))
+            begun = dones.nonzero()[0]
+            noted.append((shadow.world.sim.ctrl.copy(), begun, shadow.world.batch.state[begun]))
+        batch.state[:] = start["simulation"]
+        controls = batch.bind("ctrl")
+        begin = time.perf_counter()
+        for control, begun, states in noted:
+            controls[:] = control
+            batch.step(nstep=self._substeps)
+            if len(begun):
+                batch.state[begun] = states
+        return time.perf_counter() - begin
 
 
 @dataclass(frozen=True)
@@ -105,9 +120,11 @@ def measure(
 
         lengths = {name: _steps_for(seconds, contender, draw(WARM_UP_STEPS)) for name, contender in contenders.items()}
         speeds: dict[str, list[float]] = {name: [] for name in contenders}
+        lengths[BARE] = lengths[OURS]
         for _ in range(rounds):
+            same = draw(lengths[OURS])
             for name, contender in contenders.items():
-                actions = draw(lengths[name])
+                actions = same if name in (BARE, OURS) else draw(lengths[name])
                 speeds[name].append(len(actions) * copies / contender.run(actions))
         close()
         yield Row(env, {name: float(np.median(values)) for name, values in speeds.items()})
@@ -125,8 +142,9 @@ def _contenders(env: str, copies: int, threads: int) -> tuple[dict[str, Contende
     dummy = DummyVecEnv([lambda: gymnasium.make(env)] * copies)
     for world in (ours, sync, dummy):
         world.reset()
-    contenders: dict[str, Contender] = {OURS: Loop(ours.step)}
-    contenders |= {BARE: Bare(ours), SYNC: Loop(sync.step), DUMMY: Loop(dummy.step)}
+    # The physics goes first: it starts where ours stands, and so does ours after it.
+    contenders: dict[str, Contender] = {BARE: Bare(ours), OURS: Loop(ours.step)}
+    contenders |= {SYNC: Loop(sync.step), DUMMY: Loop(dummy.step)}
     if importlib.util.find_spec("envpool"):
         import envpool
 

@@ -54,7 +54,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
         return TRPO(
             "MlpPolicy",
             env,
-            target_kl=settings.target_kl,
+            target_kl=lambda remaining: narrowing(remaining, settings.target_kl, settings.final_kl),
             cg_damping=settings.cg_damping,
             fisher_stride=settings.fisher_stride,
             n_steps=settings.n_steps,
@@ -70,6 +70,11 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
         )
     except AssertionError as error:  # SB3 asserts what spaces it supports
         raise UsageError(f"TRPO cannot learn in {settings.env}: {error}") from error
+
+
+def narrowing(remaining: float, first: float, final: float) -> float:
+    """Return a bound that is `first` for half of the training, then falls to `final` (`remaining`: from 1 to 0)."""
+    return final + (first - final) * min(1.0, 2 * remaining)
 
 
 class Keeper(BaseCallback):

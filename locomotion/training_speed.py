@@ -20,6 +20,7 @@ from locomotion.settings import Settings
 from locomotion.throughput import Bare
 from locomotion.training import build_learner
 
+PHYSICS_STEPS = 200
 ROBOTS = ("Hopper-v5", "HalfCheetah-v5", "Ant-v5")
 
 # rl-baselines3-zoo, hyperparams/trpo.yml, for these robots (there of version 4); target_kl is HalfCheetah's alone.
@@ -45,7 +46,7 @@ class Row:
     env: str
     ours: float
     peer: float  # sb3-contrib's TRPO with the zoo's settings
-    physics: float  # the bare Batch.step of as many robots, standing where ours stand
+    physics: float  # the bare Batch.step of as many robots, doing what ours do
 
 
 def measure(robots: Sequence[str] = ROBOTS, threads: int = 1, rounds: int = 5) -> Iterator[Row]:
@@ -58,8 +59,6 @@ def measure(robots: Sequence[str] = ROBOTS, threads: int = 1, rounds: int = 5) -
         ours, vec_env = _ours(env, threads)
         peer = _peer(env)
         bare = Bare(vec_env)
-        rng = np.random.default_rng(0)
-        shape = (200, vec_env.num_envs, *vec_env.action_space.shape)  # type: ignore[misc]
         speeds: dict[str, list[float]] = {"ours": [], "peer": [], "physics": []}
         batch = ours.n_steps * vec_env.num_envs
         for learner, steps in ((ours, 10 * batch), (peer, 2 * ZOO_ENVS * 1024)):  # past the first falls
@@ -67,8 +66,7 @@ def measure(robots: Sequence[str] = ROBOTS, threads: int = 1, rounds: int = 5) -
         for _ in range(rounds):
             speeds["ours"].append(_speed(ours, 6 * batch))
             speeds["peer"].append(_speed(peer, 2 * ZOO_ENVS * 1024))
-            actions = rng.uniform(-1, 1, shape).astype(np.float32)
-            speeds["physics"].append(actions.shape[0] * actions.shape[1] / bare.run(actions))
+            speeds["physics"].append(PHYSICS_STEPS * ours.n_envs / _physics_seconds(ours, vec_env, bare))
         vec_env.close()
         yield Row(env, *(float(np.median(speeds[name])) for name in ("ours", "peer", "physics")))
 
@@ -77,6 +75,16 @@ def _speed(learner: BaseAlgorithm, steps: int) -> float:
     start = time.perf_counter()
     learner.learn(steps, reset_num_timesteps=False, log_interval=1_000_000)
     return steps / (time.perf_counter() - start)
+
+
+def _physics_seconds(ours: PolicyGradient, vec_env: envs.BatchedVecEnv, bare: Bare) -> float:
+    """Return the seconds of PHYSICS_STEPS bare steps of the robots, acting by the policy as it is now."""
+    noise = ours.policy.sample_noise(PHYSICS_STEPS, vec_env.num_envs)
+
+    def act(t: int, observations: np.ndarray) -> np.ndarray:
+        return ours.policy.clip(ours.policy.act(observations, noise[t]))
+
+    return bare.replay(vec_env.get_state(), PHYSICS_STEPS, act)
 
 
 def _ours(env: str, threads: int) -> tuple[PolicyGradient, envs.BatchedVecEnv]:

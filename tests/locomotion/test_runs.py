@@ -53,5 +53,5 @@ def test_every_id_is_a_folder(env, name):
 
 def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "run").write_text("a file")
-    with pytest.raises(UsageError, match="cannot write to .*run: Not a directory"):
+    with pytest.raises(UsageError, match=r"cannot write to .*run: Not a directory"):
         Run.create(Settings(env="Hopper-v5", out=tmp_path / "run"))
