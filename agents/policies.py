@@ -71,7 +71,7 @@ class ActorCritic(ActorCriticPolicy):
                 f"{type(self.features_extractor).__name__} has trainable parameters, which actor and critic would"
                 " share; pass share_features_extractor=False"
             )
-        self._plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and (
+        self.plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and (
             isinstance(self.observation_space, spaces.Box) and not is_image_space(self.observation_space)
         )
         self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
@@ -108,7 +108,7 @@ class ActorCritic(ActorCriticPolicy):
 
     def features(self, observations: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
         """Return the actor's and the critic's features (B, F) of observations (B, ...)."""
-        if self._plain_vectors:  # what SB3 does below, in half the time
+        if self.plain_vectors:  # what SB3 does below, in half the time
             extracted = self.features_extractor(torch.as_tensor(observations, dtype=torch.float32, device=self.device))
         else:
             extracted = self.extract_features(torch.as_tensor(observations, device=self.device))
@@ -118,21 +118,21 @@ class ActorCritic(ActorCriticPolicy):
         """Return V (B,) for the critic's features (B, F)."""
         return self.value_net(self.mlp_extractor.forward_critic(features)).squeeze(1)
 
-    def sample_noise(self, *shape: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample_noise(self, *shape: int, generator: torch.Generator | None = None) -> np.ndarray:
         """Draw the randomness of actions ahead of time: (*shape, actions)."""
         if self.continuous:
-            return torch.randn(*shape, *self.action_space.shape, generator=generator, device=self.device)  # type: ignore[misc]
-        uniform = torch.rand(*shape, self.action_space.n, generator=generator, device=self.device)  # type: ignore[attr-defined]
-        return -torch.log(-torch.log(uniform.clamp(1e-10, 1 - 1e-7)))  # Gumbel: its argmax samples a softmax
+            return torch.randn(*shape, *self.action_space.shape, generator=generator).numpy()  # type: ignore[misc]
+        uniform = torch.rand(*shape, self.action_space.n, generator=generator)  # type: ignore[attr-defined]
+        return -torch.log(-torch.log(uniform.clamp(1e-10, 1 - 1e-7))).numpy()  # Gumbel: its argmax samples a softmax
 
     @torch.no_grad()
-    def act(self, observations: np.ndarray, noise: Tensor) -> np.ndarray:
+    def act(self, observations: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """Return sampled actions for observations (N, ...), given their noise (N, actions)."""
         parameters = self.distribution_parameters(self.features(observations)[0])
         if self.continuous:
-            mean, log_std = parameters
-            return (mean + log_std.exp() * noise).cpu().numpy()
-        return (parameters[0] + noise).argmax(1).cpu().numpy()
+            mean, log_std = (parameter.cpu().numpy() for parameter in parameters)
+            return mean + np.exp(log_std) * noise
+        return (parameters[0].cpu().numpy() + noise).argmax(1)
 
     @torch.no_grad()
     def mode(self, observations: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from stable_baselines3.common.utils import explained_variance, safe_mean
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
+from agents.acting import actor_in_numpy
 from agents.critics import CriticFit, TrustRegionFit
 from agents.policies import ActorCritic
 from agents.rollout import Rollout
@@ -139,8 +140,9 @@ class PolicyGradient(OnPolicyAlgorithm):
         self._env_seconds = 0.0
         callback.on_rollout_start()
         noise = self.policy.sample_noise(n_rollout_steps, env.num_envs)
+        act = actor_in_numpy(self.policy) or self.policy.act
         for t in range(n_rollout_steps):
-            actions = self.policy.act(self._last_obs, noise[t])  # type: ignore[arg-type]
+            actions = act(self._last_obs, noise[t])  # type: ignore[arg-type]
             before = time.perf_counter()
             new_obs, rewards, dones, infos = env.step(self.policy.clip(actions))
             self._env_seconds += time.perf_counter() - before
