@@ -23,7 +23,7 @@ CHANGEABLE = ("steps", "resume", "out", "track", "threads")
 class Settings:
     """Train a robot. Defaults are the recipe's for the robot and the algorithm (locomotion/recipes.py)."""
 
-    env: tyro.conf.Positional[str] = ""
+    env: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ENV")] = ""
     """Robot: one of ours (CartPole), or any Gymnasium id (Hopper-v5)."""
     algo: Literal["trpo"] = "trpo"
     """Learner."""

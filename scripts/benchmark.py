@@ -1,10 +1,10 @@
-"""Measure: python scripts/benchmark.py throughput, or training."""
+"""Measure: python scripts/benchmark.py throughput, training, or scores."""
 
 from dataclasses import dataclass
 
 import tyro
 
-from locomotion import throughput, training_speed
+from locomotion import scores, throughput, training_speed
 from locomotion.command_line import run
 from locomotion.threads import set_threads
 
@@ -35,13 +35,29 @@ class Training:
     """Threads of the physics (default: all cores)."""
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Returns of policies trained from nothing with the recipes, each seed's final policy over 100 episodes."""
+
+    robots: tuple[str, ...] = ("Hopper-v5", "Walker2d-v5")
+    """Which robots."""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """One training each; those already done are not done again."""
+    steps: int = 1_000_000
+    """Environment steps of each training."""
+    threads: int | None = None
+    """Threads of the physics (default: all cores)."""
+
+
 def main(arguments: list[str]) -> None:
     """Run the benchmark that the command line names; print its table."""
-    wanted = tyro.cli(Throughput | Training, args=arguments, description=__doc__)  # type: ignore[call-overload]
+    wanted = tyro.cli(Throughput | Training | Scores, args=arguments, description=__doc__)  # type: ignore[call-overload]
     threads = set_threads(wanted.threads)
     if isinstance(wanted, Throughput):
         rows = list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))
         print(throughput.table(rows))
+    elif isinstance(wanted, Scores):
+        print(scores.table(list(scores.measure(wanted.robots, wanted.seeds, wanted.steps, threads))))
     else:
         print(training_speed.table(list(training_speed.measure(wanted.robots, threads, wanted.rounds))))
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Annotated
 
 import tyro
 
@@ -13,7 +14,7 @@ from locomotion.evaluation import EVALUATION_SEED, evaluate_folder
 class Arguments:
     """Score a policy over seeded episodes, all of them counted."""
 
-    policy: tyro.conf.Positional[str]
+    policy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
     """A run's folder (its last checkpoint is scored) or a checkpoint's."""
     episodes: int = 100
     """How many; they are run side by side."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -13,7 +14,7 @@ from locomotion.video import record
 class Arguments:
     """Film a policy, episode after episode, in real time."""
 
-    policy: tyro.conf.Positional[str]
+    policy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
     """A run's folder (its last checkpoint is filmed) or a checkpoint's."""
     out: Path | None = None
     """The video, .mp4, .gif or .webp (default: an MP4 in the run's videos folder)."""
