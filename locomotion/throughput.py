@@ -52,7 +52,7 @@ class Bare:
         world = ours.world
         self._ours = ours
         self._shadow = envs.BatchedVecEnv(ours.task, ours.num_envs, num_threads=world.batch.nthread)
-        self._batch = Batch(world.model, world.num_robots, nthread=world.batch.nthread)
+        self.batch = Batch(world.model, world.num_robots, nthread=world.batch.nthread)
         self._substeps = world.substeps
 
     def run(self, actions: np.ndarray) -> float:
@@ -66,7 +66,7 @@ class Bare:
             steps: T.
             act: (t, observations) -> actions (N, actions).
         """
-        shadow, batch = self._shadow, self._batch
+        shadow, batch = self._shadow, self.batch
         shadow.set_state(start)
         observations, noted = start["observations"], []
         for t in range(steps):
