@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
 import mujoco
 import numpy as np
 
 from envs.simulation import Fields
-from envs.task import Task, fall_rate, mean_over_time
+from envs.task import Measured, Task, fall_rate, mean_over_time
 
 
 @dataclass(frozen=True)
@@ -33,25 +32,31 @@ class CartPole(Task):
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.ctrl[:] = self.max_force * np.clip(action, -1.0, 1.0)
 
-    def observe(self, sim: Fields) -> np.ndarray:
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        offset, tilt = np.abs(sim.qpos.T)
+        return {
+            "offset": offset,  # m from the middle of the rail
+            "tilt": tilt,  # rad from upright
+            "failed": (offset > self.max_position) | (tilt > self.max_angle),
+        }
+
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         position, angle = sim.qpos.T
         speed, turning = sim.qvel.T
         return np.stack([position, speed, angle, turning], axis=1)
 
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        return {"alive": np.where(self.terminated(sim), 0.0, self.alive_weight)}
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {"alive": np.where(now.failed, 0.0, self.alive_weight)}
 
-    def terminated(self, sim: Fields) -> np.ndarray:
-        position, angle = np.abs(sim.qpos.T)
-        return (position > self.max_position) | (angle > self.max_angle)
+    def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
+        return now.failed
 
-    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        qpos = rng.uniform(-self.reset_noise, self.reset_noise, model.nq)
-        return qpos, rng.uniform(-self.reset_noise, self.reset_noise, model.nv)
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        noise = np.array([rng.uniform(-self.reset_noise, self.reset_noise, model.nq + model.nv) for rng in rngs])
+        return noise[:, : model.nq], noise[:, model.nq :]
 
-    def track(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        position, angle = np.abs(sim.qpos.T)
-        return {"offset": position * sim.dt, "tilt": angle * sim.dt}  # m s, rad s
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {"offset": now.offset * sim.dt, "tilt": now.tilt * sim.dt}  # m s, rad s
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         return fall_rate(episodes) | {

@@ -1,4 +1,4 @@
-"""What a task sees of the physics: named arrays over all robots, or over some of them."""
+"""What a task sees of the physics: named arrays over all robots, or over the first few."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def _ignore(message: str) -> None:
 class Fields:
     """The fields of `mujoco.MjData` for N robots: arrays (N, ...) by attribute, such as `qpos`, `xpos`, `ctrl`.
 
-    Derived fields (`xpos`, `cvel`, ...) are, as after `mj_step`, those of the last physics step's beginning.
+    Derived fields (`xpos`, `cvel`, ...) are, as after `mj_step`, those of the last physics step's beginning; `apply`,
+    which comes before it, finds none of a robot whose episode has just begun.
     `cfrc_ext` is only filled for tasks that ask for `contact_forces`.
     """
 
@@ -64,17 +65,17 @@ class Simulation(Fields):
             self._bodies[name] = self.model.body(name).id
         return self._bodies[name]
 
-    def rows(self, ids: np.ndarray) -> Rows:
-        """Return a copy of the robots `ids`, for reading."""
-        return Rows(self, ids)
+    def first(self, count: int) -> First:
+        """Return the first `count` robots."""
+        return First(self, count)
 
 
-class Rows(Fields):
-    """Some robots of a simulation: copies of their fields, for reading."""
+class First(Fields):
+    """The first few robots of a simulation: views of its fields, no less live."""
 
-    def __init__(self, sim: Simulation, ids: np.ndarray):
+    def __init__(self, sim: Simulation, count: int):
         self._sim = sim
-        self._ids = ids
+        self._count = count
         self.model = sim.model
         self.dt = sim.dt
 
@@ -82,4 +83,4 @@ class Rows(Fields):
         return self._sim.body(name)
 
     def __getattr__(self, name: str) -> np.ndarray:
-        return getattr(self._sim, name)[self._ids]
+        return getattr(self._sim, name)[: self._count]

@@ -16,6 +16,10 @@ from envs.simulation import Fields
 ASSETS = Path(__file__).parent / "assets"
 
 
+class Measured(SimpleNamespace):
+    """What `Task.measure` returned, or what is remembered of it: arrays (N, ...), by attribute."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One robot and one thing to do with it, written once for any number of robots.
@@ -23,12 +27,16 @@ class Task:
     A subclass is a frozen dataclass: its fields are the task's numbers (and the keyword arguments of
     ``gymnasium.make`` and ``envs.make_vec``), its class attributes below describe the robot. Every method
     works on all N robots of `sim` at once and returns arrays whose first axis is the robot.
+
+    After the physics `measure` is asked once; what it returned is `now` to `observe`, `rewards`, `terminated` and
+    `track`. What is `remembered` of the step before, or of the episode's start, is `before`.
     """
 
     model: ClassVar[str]  # MJCF file in envs/assets
     control_dt: ClassVar[float]  # s between two actions
     episode_steps: ClassVar[int]  # actions until the episode is cut off (truncated)
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
+    remembered: ClassVar[tuple[str, ...]] = ()  # what of `measure` the next step is given as `before`
     camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
 
     def model_path(self) -> Path:
@@ -62,31 +70,31 @@ class Task:
         low, high = sim.model.actuator_ctrlrange.T
         sim.ctrl[:] = low + (np.clip(action, -1.0, 1.0) + 1.0) * (high - low) / 2
 
-    def observe(self, sim: Fields) -> np.ndarray:
-        """Return the observations (N, observations)."""
-        raise NotImplementedError
-
-    def carry(self, sim: Fields) -> dict[str, np.ndarray]:
-        """Return what `rewards` and `track` must know of the state before the step: copies, by name."""
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        """Return the task's physical quantities (N, ...) by name, such as a position in m; views of `sim` will do."""
         return {}
 
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        """Return the named terms (N,) of the reward of the step that led from `before` (what `carry` returned) here."""
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+        """Return the observations (N, observations), a new array."""
+        raise NotImplementedError
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        """Return the named terms (N,) of the reward of the step that led from `before` to `now`."""
         raise NotImplementedError
 
     def total(self, terms: dict[str, np.ndarray]) -> np.ndarray:
         """Return the reward (N,): the sum of its terms."""
         return functools.reduce(np.add, terms.values())
 
-    def terminated(self, sim: Fields) -> np.ndarray:
+    def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
         """Return which robots (N,) have failed or finished for good; by default none ever does."""
         return np.zeros(len(sim.qpos), bool)
 
-    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw one robot's first positions (nq,) and velocities (nv,)."""
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        """Draw the first positions (E, nq) and velocities (E, nv) of E robots, each from its own generator."""
         raise NotImplementedError
 
-    def track(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         """Return quantities (N,) of this step to be summed over the episode, such as the distance travelled in m."""
         return {}
 

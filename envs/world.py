@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import mujoco
@@ -14,7 +13,7 @@ from gymnasium.utils.seeding import np_random
 from mujoco.batch import Batch, SimulationError
 
 from envs.simulation import Simulation, compile_model
-from envs.task import Task
+from envs.task import Measured, Task
 
 # The warnings after which MuJoCo has thrown a simulation's state or controls away, without raising.
 BLOWN_UP = [
@@ -79,33 +78,47 @@ class World:
         self._data = mujoco.MjData(self.model)
         self._cfrc_ext = np.zeros((num_robots, self.model.nbody, 6)) if task.contact_forces else None
         self.sim = Simulation(self.batch, self.dt, self._cfrc_ext)
+        # Episodes begin in a batch of their own on one thread: waking the others for a few robots takes longer.
+        untouched = None if self._cfrc_ext is None else np.zeros_like(self._cfrc_ext)
+        self._cradle = Simulation(Batch(self.model, num_robots, nthread=1), self.dt, untouched)
 
         self.rngs = [np_random()[0] for _ in range(num_robots)]
         self.physics_errors = 0  # blow-ups so far
         self.action_space = task.action_space(self.model)
         self._elapsed = np.zeros(num_robots, np.int64)
         self._returns = np.zeros(num_robots)
-        # Over each robot's present episode: the reward's terms, and what the task tracks besides.
-        self._sums: dict[str, dict[str, np.ndarray]] = {"terms": {}, "tracked": {}}
         self._started = time.perf_counter()
-        # A robot begins with this row, a whole simulation at rest: cheaper than Batch.reset, which wakes the threads.
+        # A robot begins with this row, a whole simulation at rest.
         self._rest = self.batch.state[0].copy()
 
-        self._before = SimpleNamespace(**task.carry(self.sim))
         self._bind_fields()
-        self._observations = self.reset(np.arange(num_robots))
+        self.reset(np.arange(num_robots))
         self.observation_space = task.observation_space(self._observations.shape[1])
 
     def _bind_fields(self) -> None:
-        """Ask the task for everything once: a field that is first used after a step would be zero in that step."""
+        """Ask the task for everything once: a field that is first used after a step would be zero in that step.
+
+        What it answers with says what there is to keep from one step to the next.
+        """
+        task, sim = self.task, self.sim
         idle = np.zeros((self.num_robots, *self.action_space.shape), np.float32)
         with np.errstate(all="ignore"):
-            self.task.observe(self.sim)
-            self.task.rewards(self.sim, idle, self._before)
-            self.task.track(self.sim, idle, self._before)
-            self.task.terminated(self.sim)
-        if self.task.contact_forces:
-            self.sim.bind("ncon")
+            now = Measured(**task.measure(sim))
+            self._remember(now)
+            self._observations = task.observe(sim, now)
+            terms = task.rewards(sim, idle, now, self._before)
+            tracked = task.track(sim, idle, now, self._before)
+            task.terminated(sim, now)
+            task.observe(self._cradle, Measured(**task.measure(self._cradle)))
+        # Over each robot's present episode: the reward's terms, and what the task tracks besides.
+        self._totals = np.zeros((len(terms) + len(tracked), self.num_robots))
+        rows = iter(self._totals)
+        self._sums = {
+            "terms": {name: next(rows) for name in terms},
+            "tracked": {name: next(rows) for name in tracked},
+        }
+        if task.contact_forces:
+            sim.bind("ncon")
 
     def reset(self, ids: np.ndarray, seeds: list[int | None] | None = None) -> np.ndarray:
         """Begin a new episode for the robots `ids`; return their first observations (len(ids), observations).
@@ -117,26 +130,30 @@ class World:
         for i, seed in zip(ids, seeds or [None] * len(ids), strict=True):
             if seed is not None:
                 self.rngs[i] = np_random(seed)[0]
-        self.batch.state[ids] = self._rest
-        for i in ids:
-            self.sim.qpos[i], self.sim.qvel[i] = self.task.initial_state(self.model, self.rngs[i])
-        self.batch.forward(ids)
+        self._begin(ids)
+        return self._observations[ids]
+
+    def _begin(self, ids: np.ndarray) -> None:
+        """Begin a new episode for the robots `ids` with the next draws of their generators."""
+        task, cradle = self.task, self._cradle.first(len(ids))
+        states = self._cradle.batch.state[: len(ids)]
+        states[:] = self._rest
+        cradle.qpos[:], cradle.qvel[:] = task.initial_states(self.model, [self.rngs[i] for i in ids.tolist()])
+        self._cradle.batch.forward(np.arange(len(ids)))
+        self.batch.state[ids] = states
         if self._cfrc_ext is not None:
             self._cfrc_ext[ids] = 0.0
         self._elapsed[ids] = 0
         self._returns[ids] = 0.0
-        for totals in self._sums.values():
-            for total in totals.values():
-                total[ids] = 0.0
-        rows = self.sim.rows(ids)
-        for name, value in self.task.carry(rows).items():
-            getattr(self._before, name)[ids] = value
-        observations = self.task.observe(rows)
-        if len(ids) == self.num_robots:
-            self._observations = observations
-        else:
-            self._observations[ids] = observations
-        return observations.copy()
+        self._totals[:, ids] = 0.0
+        now = Measured(**task.measure(cradle))
+        for name in task.remembered:
+            getattr(self._before, name)[ids] = getattr(now, name)
+        self._observations[ids] = task.observe(cradle, now)
+
+    def _remember(self, now: Measured) -> None:
+        """Keep of what was measured what the next step compares itself with: copies, for the physics goes on."""
+        self._before = Measured(**{name: getattr(now, name).copy() for name in self.task.remembered})
 
     @property
     def observations(self) -> np.ndarray:
@@ -150,11 +167,12 @@ class World:
         task.apply(sim, actions)
         broken |= self._advance()
 
-        terms = task.rewards(sim, actions, self._before)
+        now = Measured(**task.measure(sim))
+        terms = task.rewards(sim, actions, now, self._before)
         rewards = task.total(terms)
-        tracked = task.track(sim, actions, self._before)
-        observations = task.observe(sim)
-        terminated = task.terminated(sim)
+        tracked = task.track(sim, actions, now, self._before)
+        observations = task.observe(sim, now)
+        terminated = task.terminated(sim, now)
         if not (np.isfinite(observations).all() and np.isfinite(rewards).all()):
             broken |= ~(np.isfinite(observations).all(axis=1) & np.isfinite(rewards))
         if broken.any():
@@ -167,16 +185,17 @@ class World:
 
         self._elapsed += 1
         self._returns += rewards
-        self._add("terms", terms)
-        self._add("tracked", tracked)
+        for kind, values in (("terms", terms), ("tracked", tracked)):
+            for name, value in values.items():
+                self._sums[kind][name] += value
         truncated = self._elapsed >= task.episode_steps
         self._observations = observations
+        self._remember(now)
         ended = (terminated | truncated).nonzero()[0]
         final_observations = observations[ended]
-        episodes = [self._summary(int(i), bool(terminated[i]), bool(broken[i])) for i in ended]
+        episodes = [self._summary(i, terminated.item(i), broken.item(i)) for i in ended.tolist()]
         if self.auto_reset and len(ended):
-            self.reset(ended)
-        vars(self._before).update(task.carry(sim))
+            self._begin(ended)
         return Step(
             self._observations.copy(), rewards, terminated, truncated, terms, ended, final_observations, episodes
         )
@@ -200,7 +219,7 @@ class World:
             self.batch.step(nstep=self.substeps)
         except SimulationError as error:
             failed[error.ids] = True
-        if self.batch.warning.any():
+        if np.count_nonzero(self.batch.warning):
             failed |= self.batch.warning[:, BLOWN_UP, 1].any(axis=1)
             self.batch.warning[:] = 0
         if self._cfrc_ext is not None:
@@ -213,31 +232,24 @@ class World:
         Copying a simulation out costs more than the computation: those on which no force acts are left out.
         """
         model, data, get_data, sim = self.model, self._data, self.batch.get_data, self.sim
+        forces = data.cfrc_ext
         cfrc_ext[:] = 0.0
         touched = (sim.ncon > 0) | sim.xfrc_applied.any(axis=(1, 2))
-        for i in range(self.num_robots) if model.neq else touched.nonzero()[0]:
+        for i in range(self.num_robots) if model.neq else touched.nonzero()[0].tolist():
             get_data(i, data)
             mujoco.mj_rnePostConstraint(model, data)
-            cfrc_ext[i] = data.cfrc_ext
-
-    def _add(self, kind: str, values: dict[str, np.ndarray]) -> None:
-        totals = self._sums[kind]
-        for name, value in values.items():
-            if name in totals:
-                totals[name] += value
-            else:
-                totals[name] = value.astype(np.float64)
+            cfrc_ext[i] = forces
 
     def _summary(self, i: int, terminated: bool, broken: bool) -> dict[str, Any]:
         """Describe the episode that robot i has just ended."""
         return {
-            "return": float(self._returns[i]),
-            "length": int(self._elapsed[i]),
-            "seconds": float(self._elapsed[i] * self.dt),
+            "return": self._returns.item(i),
+            "length": self._elapsed.item(i),
+            "seconds": self._elapsed.item(i) * self.dt,
             "wall_time": time.perf_counter() - self._started,
             "terminated": terminated,
             "physics_error": broken,
-            **{kind: {name: float(total[i]) for name, total in totals.items()} for kind, totals in self._sums.items()},
+            **{kind: {name: total.item(i) for name, total in totals.items()} for kind, totals in self._sums.items()},
         }
 
     def get_state(self) -> dict[str, Any]:
@@ -266,9 +278,9 @@ class World:
         self._observations = state["observations"].copy()
         for name, value in vars(self._before).items():
             value[:] = state[f"before.{name}"]
-        for kind in self._sums:
-            names = [key.removeprefix(f"{kind}.") for key in state if key.startswith(f"{kind}.")]
-            self._sums[kind] = {name: state[f"{kind}.{name}"].copy() for name in names}
+        for kind, totals in self._sums.items():
+            for name, total in totals.items():
+                total[:] = state[f"{kind}.{name}"]
         for rng, saved in zip(self.rngs, state["generators"], strict=True):
             rng.bit_generator.state = saved
         self.physics_errors = state["physics_errors"]

@@ -1,14 +1,14 @@
 """Ant-v5: four legs run forward in three dimensions."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import FallingRunner, gaussian_state, sum_of_squares
+from envs.gymnasium_robots.robot import FallingRunner, gaussian_states, sum_of_squares
 from envs.simulation import Fields
+from envs.task import Measured
 
 
 @dataclass(frozen=True)
@@ -35,32 +35,32 @@ class Ant(FallingRunner):
     def position(self, sim: Fields) -> np.ndarray:
         return sim.xpos[:, sim.body(self.main_body), 0]
 
-    def clipped_contact_forces(self, sim: Fields) -> np.ndarray:
-        """Return the contact forces and torques on each body (N, bodies, 6), clipped, in N and N m."""
-        return sim.cfrc_ext.clip(*self.contact_force_range)
-
-    def observe(self, sim: Fields) -> np.ndarray:
-        start = 2 if self.exclude_current_positions_from_observation else 0
-        parts = [sim.qpos[:, start:], sim.qvel]
-        if self.include_cfrc_ext_in_observation:
-            parts.append(self.clipped_contact_forces(sim)[:, 1:].reshape(len(sim.qpos), -1))
-        return np.concatenate(parts, axis=1)
-
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        return {
-            "forward": self.speed(sim, before) * self.forward_reward_weight,
-            "survive": self.survival(sim),
-            "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
-            "contact": -self.contact_cost_weight * sum_of_squares(self.clipped_contact_forces(sim)),
-        }
-
-    def total(self, terms: dict[str, np.ndarray]) -> np.ndarray:
-        return (terms["forward"] + terms["survive"]) + (terms["ctrl"] + terms["contact"])
-
     def healthy(self, sim: Fields) -> np.ndarray:
         low, high = self.healthy_z_range
         height = sim.qpos[:, 2]
         return (low <= height) & (height <= high)
 
-    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return gaussian_state(model, rng, self.reset_noise_scale)
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        # The forces and torques on each body: (N, bodies, 6), in N and N m.
+        return super().measure(sim) | {"contact": sim.cfrc_ext.clip(*self.contact_force_range)}
+
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+        start = 2 if self.exclude_current_positions_from_observation else 0
+        parts = [sim.qpos[:, start:], sim.qvel]
+        if self.include_cfrc_ext_in_observation:
+            parts.append(now.contact[:, 1:].reshape(len(sim.qpos), -1))
+        return np.concatenate(parts, axis=1)
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {
+            "forward": self.speed(sim, now, before) * self.forward_reward_weight,
+            "survive": self.survival(now),
+            "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
+            "contact": -self.contact_cost_weight * sum_of_squares(now.contact),
+        }
+
+    def total(self, terms: dict[str, np.ndarray]) -> np.ndarray:
+        return (terms["forward"] + terms["survive"]) + (terms["ctrl"] + terms["contact"])
+
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        return gaussian_states(model, rngs, self.reset_noise_scale)

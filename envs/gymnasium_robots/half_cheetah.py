@@ -1,14 +1,14 @@
 """HalfCheetah-v5: two legs and a spine run forward in a vertical plane."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import Runner, gaussian_state, sum_of_squares
+from envs.gymnasium_robots.robot import Runner, gaussian_states, sum_of_squares
 from envs.simulation import Fields
+from envs.task import Measured
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class HalfCheetah(Runner):
 
     camera: ClassVar = {"distance": 4.0}
 
-    def observe(self, sim: Fields) -> np.ndarray:
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         start = 1 if self.exclude_current_positions_from_observation else 0
         return np.concatenate([sim.qpos[:, start:], sim.qvel], axis=1)
 
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {
-            "forward": self.forward_reward_weight * self.speed(sim, before),
+            "forward": self.forward_reward_weight * self.speed(sim, now, before),
             "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
         }
 
-    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return gaussian_state(model, rng, self.reset_noise_scale)
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        return gaussian_states(model, rngs, self.reset_noise_scale)

@@ -1,15 +1,14 @@
 """Hopper-v5: one leg hops forward in a vertical plane."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import FallingRunner, sum_of_squares, uniform_state
+from envs.gymnasium_robots.robot import FallingRunner, sum_of_squares, uniform_states
 from envs.simulation import Fields
-from envs.task import inside
+from envs.task import Measured, inside
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,14 @@ class Hopper(FallingRunner):
 
     camera: ClassVar = {"trackbodyid": 2, "distance": 3.0, "lookat": (0.0, 0.0, 0.9), "elevation": -20.0}
 
-    def observe(self, sim: Fields) -> np.ndarray:
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         start = 1 if self.exclude_current_positions_from_observation else 0
         return np.concatenate([sim.qpos[:, start:], sim.qvel.clip(-10, 10)], axis=1)
 
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {
-            "forward": self.forward_reward_weight * self.speed(sim, before),
-            "survive": self.survival(sim),
+            "forward": self.forward_reward_weight * self.speed(sim, now, before),
+            "survive": self.survival(now),
             "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
         }
 
@@ -49,5 +48,5 @@ class Hopper(FallingRunner):
             & inside(sim.qpos[:, 2], self.healthy_angle_range)
         )
 
-    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return uniform_state(model, rng, self.reset_noise_scale)
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        return uniform_states(model, rngs, self.reset_noise_scale)

@@ -1,7 +1,6 @@
 """Humanoid-v5: a body of 13 parts walks forward in three dimensions."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from envs.gymnasium_robots.humanoid_body import HumanoidBody
 from envs.gymnasium_robots.robot import FallingRunner, sum_of_squares
 from envs.simulation import Fields
-from envs.task import inside
+from envs.task import Measured, inside
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,11 @@ class Humanoid(HumanoidBody, FallingRunner):
         mass = sim.model.body_mass
         return np.einsum("b,nb->n", mass, sim.xipos[:, :, 0]) / mass.sum()
 
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         contact_cost = self.contact_cost_weight * sum_of_squares(sim.cfrc_ext)
         return {
-            "forward": self.forward_reward_weight * self.speed(sim, before),
-            "survive": self.survival(sim),
+            "forward": self.forward_reward_weight * self.speed(sim, now, before),
+            "survive": self.survival(now),
             "ctrl": -self.ctrl_cost_weight * sum_of_squares(sim.ctrl),
             "contact": -contact_cost.clip(*self.contact_cost_range),
         }

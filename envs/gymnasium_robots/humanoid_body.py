@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import GymnasiumRobot, uniform_state
+from envs.gymnasium_robots.robot import GymnasiumRobot, uniform_states
 from envs.simulation import Fields
+from envs.task import Measured
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class HumanoidBody(GymnasiumRobot):
 
     contact_forces = True
 
-    def observe(self, sim: Fields) -> np.ndarray:
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         robots = len(sim.qpos)
         parts = [sim.qpos[:, 2 if self.exclude_current_positions_from_observation else 0 :], sim.qvel]
         if self.include_cinert_in_observation:
@@ -35,5 +36,5 @@ class HumanoidBody(GymnasiumRobot):
             parts.append(sim.cfrc_ext[:, 1:].reshape(robots, -1))
         return np.concatenate(parts, axis=1)
 
-    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return uniform_state(model, rng, self.reset_noise_scale)
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        return uniform_states(model, rngs, self.reset_noise_scale)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from envs.gymnasium_robots.humanoid_body import HumanoidBody
 from envs.gymnasium_robots.robot import sum_of_squares
 from envs.simulation import Fields
-from envs.task import mean_over_time
+from envs.task import Measured, mean_over_time
 
 
 @dataclass(frozen=True)
@@ -26,17 +25,20 @@ class HumanoidStandup(HumanoidBody):
 
     camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 0.8925), "elevation": -20.0}
 
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        return {"height": sim.qpos[:, 2]}  # m, of the torso
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         impact_cost = self.impact_cost_weight * sum_of_squares(sim.cfrc_ext)
         return {
-            "linup": sim.qpos[:, 2] / sim.model.opt.timestep,
+            "linup": now.height / sim.model.opt.timestep,
             "quadctrl": -self.ctrl_cost_weight * sum_of_squares(sim.ctrl),
             "impact": -impact_cost.clip(*self.impact_cost_range),
             "alive": np.ones(len(sim.qpos)),
         }
 
-    def track(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        return {"height": sim.qpos[:, 2] * sim.dt}  # m s
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {"height": now.height * sim.dt}  # m s
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         return {"height_mean": mean_over_time(episodes, "height")}  # m, of the torso

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import GymnasiumRobot, gaussian_state
+from envs.gymnasium_robots.robot import GymnasiumRobot, gaussian_states
 from envs.simulation import Fields
-from envs.task import fall_rate
+from envs.task import Measured, fall_rate
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,11 @@ class InvertedDoublePendulum(GymnasiumRobot):
 
     camera: ClassVar = {"trackbodyid": 0, "distance": 4.1225, "lookat": (0.0, 0.0, 0.5), "elevation": -10.0}
 
-    def observe(self, sim: Fields) -> np.ndarray:
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        x, _, height = sim.site_xpos[:, 0].T
+        return {"x": x, "height": height, "fallen": height <= 1}  # m, of the tip
+
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         angles = sim.qpos[:, 1:]
         return np.concatenate(
             [
@@ -37,20 +40,19 @@ class InvertedDoublePendulum(GymnasiumRobot):
             axis=1,
         )
 
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        x, height = sim.site_xpos[:, 0, 0], sim.site_xpos[:, 0, 2]
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         v1, v2 = sim.qvel[:, 1], sim.qvel[:, 2]
         return {
-            "survive": self.healthy_reward * ~self.terminated(sim),
-            "distance": -(0.01 * x**2 + (height - 2) ** 2),
+            "survive": self.healthy_reward * ~now.fallen,
+            "distance": -(0.01 * now.x**2 + (now.height - 2) ** 2),
             "velocity": -(1e-3 * v1**2 + 5e-3 * v2**2),
         }
 
-    def terminated(self, sim: Fields) -> np.ndarray:
-        return sim.site_xpos[:, 0, 2] <= 1  # m, of the tip
+    def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
+        return now.fallen
 
-    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return gaussian_state(model, rng, self.reset_noise_scale)
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        return gaussian_states(model, rngs, self.reset_noise_scale)
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         return fall_rate(episodes)

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import GymnasiumRobot, uniform_state
+from envs.gymnasium_robots.robot import GymnasiumRobot, uniform_states
 from envs.simulation import Fields
-from envs.task import fall_rate
+from envs.task import Measured, fall_rate
 
 
 @dataclass(frozen=True)
@@ -23,17 +22,20 @@ class InvertedPendulum(GymnasiumRobot):
 
     camera: ClassVar = {"trackbodyid": 0, "distance": 2.6, "elevation": -10.0}
 
-    def observe(self, sim: Fields) -> np.ndarray:
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        return {"fallen": np.abs(sim.qpos[:, 1]) > 0.2}  # rad
+
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         return np.concatenate([sim.qpos, sim.qvel], axis=1)
 
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        return {"survive": np.where(self.terminated(sim), 0.0, 1.0)}
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {"survive": np.where(now.fallen, 0.0, 1.0)}
 
-    def terminated(self, sim: Fields) -> np.ndarray:
-        return np.abs(sim.qpos[:, 1]) > 0.2  # rad
+    def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
+        return now.fallen
 
-    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return uniform_state(model, rng, self.reset_noise_scale)
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        return uniform_states(model, rngs, self.reset_noise_scale)
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         return fall_rate(episodes)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
 import mujoco
@@ -10,7 +9,7 @@ import numpy as np
 
 from envs.gymnasium_robots.robot import GymnasiumRobot, sum_of_squares
 from envs.simulation import Fields
-from envs.task import mean_over_time, norm
+from envs.task import Measured, mean_over_time, norm
 
 
 @dataclass(frozen=True)
@@ -32,39 +31,43 @@ class Pusher(GymnasiumRobot):
         "lookat": (0.2, -0.2, -0.1),
     }
 
-    def observe(self, sim: Fields) -> np.ndarray:
-        places = [sim.xpos[:, sim.body(name)] for name in ("tips_arm", "object", "goal")]
-        return np.concatenate([sim.qpos[:, :7], sim.qvel[:, :7], *places], axis=1)
-
-    def goal_distance(self, sim: Fields) -> np.ndarray:
-        """Return the distance (N,) from the cylinder to the goal, in m."""
-        return norm(sim.xpos[:, sim.body("object")] - sim.xpos[:, sim.body("goal")])
-
-    def reach_distance(self, sim: Fields) -> np.ndarray:
-        """Return the distance (N,) from the cylinder to the fingertip, in m."""
-        return norm(sim.xpos[:, sim.body("object")] - sim.xpos[:, sim.body("tips_arm")])
-
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        fingertip, cylinder, goal = (sim.xpos[:, sim.body(name)] for name in ("tips_arm", "object", "goal"))
         return {
-            "dist": -self.goal_distance(sim) * self.reward_dist_weight,
-            "ctrl": -sum_of_squares(action) * self.reward_control_weight,
-            "near": -self.reach_distance(sim) * self.reward_near_weight,
+            "fingertip": fingertip,  # (N, 3), m, as the two that follow
+            "cylinder": cylinder,
+            "goal": goal,
+            "goal_distance": norm(cylinder - goal),  # m
+            "reach_distance": norm(cylinder - fingertip),  # m
         }
 
-    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+        return np.concatenate([sim.qpos[:, :7], sim.qvel[:, :7], now.fingertip, now.cylinder, now.goal], axis=1)
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {
+            "dist": -now.goal_distance * self.reward_dist_weight,
+            "ctrl": -sum_of_squares(action) * self.reward_control_weight,
+            "near": -now.reach_distance * self.reward_near_weight,
+        }
+
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        qpos = np.tile(model.qpos0, (len(rngs), 1))
+        qpos[:, -4:-2] = [self.place_cylinder(rng) for rng in rngs]
+        qpos[:, -2:] = 0  # the goal
+        qvel = np.array([rng.uniform(-0.005, 0.005, model.nv) for rng in rngs])
+        qvel[:, -4:] = 0
+        return qpos, qvel
+
+    def place_cylinder(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw where the cylinder begins (2,), in m, anew until it is clear of the goal."""
         while True:
             cylinder = np.concatenate([rng.uniform(-0.3, 0, 1), rng.uniform(-0.2, 0.2, 1)])
             if np.linalg.norm(cylinder) > 0.17:  # m, from the goal
-                break
-        qpos = model.qpos0.copy()
-        qpos[-4:-2] = cylinder
-        qpos[-2:] = 0  # the goal
-        qvel = rng.uniform(-0.005, 0.005, model.nv)
-        qvel[-4:] = 0
-        return qpos, qvel
+                return cylinder
 
-    def track(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        return {"goal_distance": self.goal_distance(sim) * sim.dt}  # m s
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {"goal_distance": now.goal_distance * sim.dt}  # m s
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         return {"goal_distance_mean": mean_over_time(episodes, "goal_distance")}  # m

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import mujoco
@@ -12,7 +11,7 @@ from gymnasium import spaces
 from gymnasium.envs.mujoco.mujoco_env import expand_model_path
 
 from envs.simulation import Fields
-from envs.task import Task, fall_rate, walking_metrics
+from envs.task import Measured, Task, fall_rate, walking_metrics
 
 
 @dataclass(frozen=True)
@@ -53,19 +52,21 @@ class GymnasiumRobot(Task):
 class Runner(GymnasiumRobot):
     """A robot that is paid for getting ahead along the x axis."""
 
+    remembered = ("position",)
+
     def position(self, sim: Fields) -> np.ndarray:
         """Return how far along the x axis the robots (N,) are, in m."""
         return sim.qpos[:, 0]
 
-    def carry(self, sim: Fields) -> dict[str, np.ndarray]:
-        return {"position": self.position(sim).copy()}
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        return {"position": self.position(sim)}
 
-    def speed(self, sim: Fields, before: SimpleNamespace) -> np.ndarray:
+    def speed(self, sim: Fields, now: Measured, before: Measured) -> np.ndarray:
         """Return the speed (N,) along the x axis, in m/s, as the mean over the step."""
-        return (self.position(sim) - before.position) / sim.dt
+        return (now.position - before.position) / sim.dt
 
-    def track(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
-        return {"distance": self.position(sim) - before.position}
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {"distance": now.position - before.position}
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         return walking_metrics(episodes)
@@ -82,12 +83,15 @@ class FallingRunner(Runner):
         """Return which robots (N,) are on their feet."""
         raise NotImplementedError
 
-    def survival(self, sim: Fields) -> np.ndarray:
-        """Return the reward (N,) for being healthy."""
-        return self.healthy(sim) * self.healthy_reward
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        return super().measure(sim) | {"healthy": self.healthy(sim)}
 
-    def terminated(self, sim: Fields) -> np.ndarray:
-        return ~self.healthy(sim) if self.terminate_when_unhealthy else super().terminated(sim)
+    def survival(self, now: Measured) -> np.ndarray:
+        """Return the reward (N,) for being healthy."""
+        return now.healthy * self.healthy_reward
+
+    def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
+        return ~now.healthy if self.terminate_when_unhealthy else super().terminated(sim, now)
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         falls = fall_rate(episodes) if self.terminate_when_unhealthy else {}
@@ -99,13 +103,21 @@ def sum_of_squares(values: np.ndarray) -> np.ndarray:
     return np.square(values.reshape(len(values), -1)).sum(axis=1)
 
 
-def uniform_state(model: mujoco.MjModel, rng: np.random.Generator, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Draw positions (nq,) and velocities (nv,) uniformly within `scale` of the model's state at rest."""
-    noise = rng.uniform(-scale, scale, model.nq + model.nv)  # the numbers that two draws would give
-    return model.qpos0 + noise[: model.nq], noise[model.nq :]
+def uniform_states(
+    model: mujoco.MjModel, rngs: list[np.random.Generator], scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw positions (E, nq) and velocities (E, nv) uniformly within `scale` of the model's state at rest."""
+    # One draw of nq + nv numbers gives the numbers of Gymnasium's two.
+    noise = np.array([rng.uniform(-scale, scale, model.nq + model.nv) for rng in rngs])
+    return model.qpos0 + noise[:, : model.nq], noise[:, model.nq :]
 
 
-def gaussian_state(model: mujoco.MjModel, rng: np.random.Generator, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Draw positions (nq,) uniformly within `scale` of rest, and velocities (nv,) with that standard deviation."""
-    qpos = model.qpos0 + rng.uniform(-scale, scale, model.nq)
-    return qpos, scale * rng.standard_normal(model.nv)
+def gaussian_states(
+    model: mujoco.MjModel, rngs: list[np.random.Generator], scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw positions (E, nq) uniformly within `scale` of rest, velocities (E, nv) with that standard deviation."""
+    qpos, qvel = np.empty((len(rngs), model.nq)), np.empty((len(rngs), model.nv))
+    for i, rng in enumerate(rngs):
+        qpos[i] = rng.uniform(-scale, scale, model.nq)
+        qvel[i] = rng.standard_normal(model.nv)
+    return model.qpos0 + qpos, scale * qvel

@@ -1,14 +1,14 @@
 """Swimmer-v5: a chain of three links swims forward in a viscous fluid."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import Runner, sum_of_squares, uniform_state
+from envs.gymnasium_robots.robot import Runner, sum_of_squares, uniform_states
 from envs.simulation import Fields
+from envs.task import Measured
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Swimmer(Runner):
 
     camera: ClassVar = {"distance": 7.0, "elevation": -50.0}
 
-    def observe(self, sim: Fields) -> np.ndarray:
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         start = 2 if self.exclude_current_positions_from_observation else 0
         return np.concatenate([sim.qpos[:, start:], sim.qvel], axis=1)
 
-    def rewards(self, sim: Fields, action: np.ndarray, before: SimpleNamespace) -> dict[str, np.ndarray]:
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {
-            "forward": self.forward_reward_weight * self.speed(sim, before),
+            "forward": self.forward_reward_weight * self.speed(sim, now, before),
             "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
         }
 
-    def initial_state(self, model: mujoco.MjModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return uniform_state(model, rng, self.reset_noise_scale)
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        return uniform_states(model, rngs, self.reset_noise_scale)

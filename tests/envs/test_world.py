@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from mujoco.batch import SimulationError
 
+from envs.gymnasium_robots.hopper import Hopper
 from envs.registry import make_task
 from envs.world import World
 
@@ -62,6 +63,52 @@ def test_goes_on_from_a_saved_state_to_the_last_bit(env_id):
         for mine, theirs in zip(step.episodes, expected.episodes, strict=True):
             assert {**mine, "wall_time": 0} == {**theirs, "wall_time": 0}
     assert sum(len(step.ended) for step in ahead) > 0
+
+
+def test_what_a_task_measures_is_measured_once_for_each_step_and_each_beginning():
+    measured = []
+
+    class Counting(Hopper):
+        def measure(self, sim):
+            measured.append(len(sim.qpos))
+            return super().measure(sim)
+
+    world = World(Counting(), 4, 2)
+    ends = 0
+    for actions in actions_for(world, 100):
+        measured.clear()
+        ended = world.step(actions).ended
+        assert measured == ([4, len(ended)] if len(ended) else [4])
+        ends += len(ended)
+    assert ends > 4
+
+
+@pytest.mark.parametrize(("env_id", "names"), [("Ant-v5", {"position"}), ("Locomotion/CartPole-v0", set())])
+def test_only_what_the_next_step_needs_is_remembered(env_id, names):
+    world = begin(env_id)
+    assert {key.removeprefix("before.") for key in world.get_state() if key.startswith("before.")} == names
+
+
+@pytest.mark.parametrize("env_id", ["HalfCheetah-v5", "Humanoid-v5"])
+def test_what_is_remembered_is_of_the_step_before_or_of_the_episodes_start(env_id):
+    world = begin(env_id)
+    before = world.get_state()["before.position"]
+    for actions in actions_for(world, 60):
+        travelled = world.get_state()["tracked.distance"]
+        ended = world.step(actions).ended
+        now = world.get_state()
+        going_on = np.setdiff1d(np.arange(4), ended)
+        # A sum is rounded once more than the difference that it grew by.
+        grown = (now["tracked.distance"] - travelled)[going_on]
+        np.testing.assert_allclose(grown, (now["before.position"] - before)[going_on], atol=1e-12)
+        assert (now["tracked.distance"][ended] == 0).all()
+        before = now["before.position"]
+
+
+def test_the_sums_over_an_episode_are_there_from_its_start():
+    state = begin("Hopper-v5").get_state()
+    for name in ("terms.forward", "terms.survive", "terms.ctrl", "tracked.distance"):
+        np.testing.assert_array_equal(state[name], np.zeros(4))
 
 
 def test_a_state_of_another_number_of_robots_is_refused():
