@@ -13,8 +13,9 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, Independent, Normal
+from torch.distributions import Categorical, Distribution, Independent
 
+from agents.distributions import ClippedNormal
 from agents.normalization import ObservationNormalizer, ScaledValue
 
 
@@ -74,6 +75,8 @@ class ActorCritic(ActorCriticPolicy):
         self.plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and (
             isinstance(self.observation_space, spaces.Box) and not is_image_space(self.observation_space)
         )
+        if isinstance(self.action_space, spaces.Box):
+            self._bounds = torch.as_tensor(self.action_space.low), torch.as_tensor(self.action_space.high)
         self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
         self.value_net.apply(partial(self.init_weights, gain=1.0))
         self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
@@ -103,7 +106,7 @@ class ActorCritic(ActorCriticPolicy):
         """Return the action distribution with the given parameters; its KL, entropy and log_prob are (B,)."""
         if self.continuous:
             mean, log_std = parameters
-            return Independent(Normal(mean, log_std.exp(), validate_args=False), 1, validate_args=False)
+            return Independent(ClippedNormal(mean, log_std.exp(), *self._bounds), 1, validate_args=False)
         return Categorical(logits=parameters[0], validate_args=False)
 
     def features(self, observations: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:

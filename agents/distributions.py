@@ -1,0 +1,33 @@
+"""Action distributions."""
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+
+class ClippedNormal(Normal):
+    """A Gaussian whose samples are clipped to [low, high] before they act, scored by what they do.
+
+    All samples beyond a bound act alike, so their log-probability is that of landing there at all, not the density
+    where they happened to land. The policy gradient stays unbiased and loses the variance of a difference that makes
+    no difference (Fujita and Maeda 2018, "Clipped Action Policy Gradient", equation 8). Samples, entropy and KL are
+    those of the Gaussian; its KL is an upper bound on that of the clipped actions.
+
+    Args:
+        mean: (B, actions).
+        std: (B, actions).
+        low: bound (actions,).
+        high: bound (actions,).
+    """
+
+    def __init__(self, mean: Tensor, std: Tensor, low: Tensor, high: Tensor):
+        super().__init__(mean, std, validate_args=False)
+        self.low = low
+        self.high = high
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return log-probabilities (B, actions): masses at and beyond the bounds, densities between them."""
+        below = torch.special.log_ndtr((self.low - self.mean) / self.stddev)
+        above = torch.special.log_ndtr((self.mean - self.high) / self.stddev)
+        between = super().log_prob(value)
+        return torch.where(value <= self.low, below, torch.where(value >= self.high, above, between))

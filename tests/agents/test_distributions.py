@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from agents.distributions import ClippedNormal
+
+LOW, HIGH = torch.tensor([-1.0], dtype=torch.float64), torch.tensor([0.5], dtype=torch.float64)
+
+
+def make(mean, std):
+    return ClippedNormal(torch.tensor([[mean]]).double(), torch.tensor([[std]]).double(), LOW, HIGH)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (0.9, 0.3), (-3.0, 0.5)])
+def test_masses_beyond_the_bounds_and_density_between_add_up_to_one(mean, std):
+    distribution = make(mean, std)
+    inside = torch.linspace(-1 + 1e-9, 0.5 - 1e-9, 200_001, dtype=torch.float64)[:, None]
+    density = distribution.log_prob(inside).exp()[:, 0]
+    beyond = distribution.log_prob(torch.tensor([[-7.0], [4.0]], dtype=torch.float64)).exp().sum()
+    assert float(torch.trapezoid(density, inside[:, 0]) + beyond) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_all_that_acts_alike_is_equally_likely():
+    distribution = make(0.2, 0.6)
+    values = torch.tensor([[0.5], [0.6], [30.0]], dtype=torch.float64)
+    mass = 1 - Normal(0.2, 0.6).cdf(torch.tensor(0.5))
+    torch.testing.assert_close(distribution.log_prob(values), mass.log().double().expand(3, 1))
+
+
+def test_the_score_has_mean_zero_and_less_variance_than_the_gaussians():
+    samples = torch.from_numpy(np.random.default_rng(0).normal(0.3, 0.8, (200_000, 1)))
+
+    def scores(distribution):
+        where = torch.full((200_000, 1), 0.3, dtype=torch.float64, requires_grad=True)
+        return torch.autograd.grad(distribution(where).log_prob(samples).sum(), where)[0]
+
+    clipped = scores(lambda where: ClippedNormal(where, torch.full_like(where, 0.8), LOW, HIGH))
+    gaussian = scores(lambda where: Normal(where, 0.8))
+    assert abs(float(clipped.mean())) < 4 * float(clipped.std()) / 200_000**0.5
+    assert float(clipped.var()) < 0.9 * float(gaussian.var())
+
+
+def test_gradients_stay_finite_far_beyond_the_bounds():
+    mean = torch.tensor([[50.0], [-50.0]], requires_grad=True)
+    distribution = ClippedNormal(mean, torch.full((2, 1), 0.1), LOW.float(), HIGH.float())
+    distribution.log_prob(torch.tensor([[60.0], [60.0]])).sum().backward()
+    assert torch.isfinite(mean.grad).all()
+
+
+def test_divergence_and_entropy_are_the_gaussians():
+    one, other = make(0.0, 1.0), make(0.5, 1.0)
+    torch.testing.assert_close(kl_divergence(one, other), torch.tensor([[0.125]]).double())
+    torch.testing.assert_close(one.entropy(), Normal(0.0, 1.0).entropy().double().reshape(1, 1))
