@@ -14,8 +14,8 @@ from agents.trust_region import assign, conjugate_gradient, flat, gauss_newton_p
 class CriticFit(Protocol):
     """A way to move the critic towards the returns."""
 
-    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> dict[str, float]:
-        """Fit V to returns (B,) at features (B, F); return figures for the log."""
+    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
+        """Fit V to returns (B,) at features (B, F)."""
 
 
 class TrustRegionFit:
@@ -35,7 +35,7 @@ class TrustRegionFit:
         self.damping = damping
         self.stride = stride
 
-    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> dict[str, float]:
+    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
         parameters = policy.critic_parameters()
         scale = policy.value_net.std
         for _ in range(self.steps):
@@ -54,7 +54,6 @@ class TrustRegionFit:
             # The Gauss-Newton step itself is the minimiser: a wide trust region must not carry us past it.
             step = step * torch.clamp(torch.sqrt(self.epsilon / divergence), max=1.0)
             assign(parameters, flat(parameters) + step)
-        return {}
 
 
 class AdamFit:
@@ -64,7 +63,7 @@ class AdamFit:
         self.epochs = epochs
         self.batch_size = batch_size
 
-    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> dict[str, float]:
+    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
         targets = policy.value_net.normalise(returns[:, None]).squeeze(1)
         mean, std = policy.value_net.mean, policy.value_net.std
         for _ in range(self.epochs):
@@ -73,4 +72,3 @@ class AdamFit:
                 policy.optimizer.zero_grad()
                 ((predictions - targets[batch]) ** 2).mean().backward()
                 policy.optimizer.step()
-        return {}
