@@ -42,7 +42,7 @@ class Settings:
     target_kl: float = 0.02
     """Trust region: bound on the mean KL(old || new), summed over action dimensions."""
     final_kl: float = 0.002
-    """The same bound at the end of training: over the last quarter it narrows to this."""
+    """The same bound at the end of training: over the last fifth it narrows to this."""
     cg_damping: float = 0.1
     """Added to the Fisher matrix's diagonal."""
     fisher_stride: int = 5

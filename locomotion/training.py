@@ -73,14 +73,14 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
 
 
 def narrowing(remaining: float, first: float, final: float) -> float:
-    """Return a bound that is `first` for three quarters of the training, then falls to `final` in a straight line.
+    """Return a bound that is `first` for four fifths of the training, then falls to `final` in a straight line.
 
     Args:
         remaining: share of the training still to do, from 1 to 0.
         first: bound of most of the training.
         final: bound of its end.
     """
-    return final + (first - final) * min(1.0, 4 * remaining)
+    return final + (first - final) * min(1.0, 5 * remaining)
 
 
 class Keeper(BaseCallback):
