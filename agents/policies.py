@@ -45,7 +45,7 @@ class ActorCritic(ActorCriticPolicy):
         lr_schedule: Schedule,
         net_arch: list[int] | dict[str, list[int]] | None = None,
         activation_fn: type[nn.Module] = nn.Tanh,
-        log_std_init: float = -0.5,
+        log_std_init: float = 0.0,
         features_extractor_class: type[BaseFeaturesExtractor] = ObservationNormalizer,
         share_features_extractor: bool = True,
         optimizer_kwargs: dict[str, Any] | None = None,

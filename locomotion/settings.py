@@ -31,9 +31,9 @@ class Settings:
     """Environment steps, over all robots; rounded up to whole iterations."""
     seed: int = 0
     """Seed of everything: weights, noise, start states."""
-    num_envs: int = 16
+    num_envs: int = 32
     """Robots simulated at once."""
-    n_steps: int = 128
+    n_steps: int = 64
     """Steps of each robot in one iteration."""
     gamma: float = 0.995
     """Discount, in [0, 1]."""
@@ -53,7 +53,7 @@ class Settings:
     """Passes over the batch (adam)."""
     learning_rate: float = 1e-3
     """Of the critic (adam)."""
-    log_std_init: float = -0.5
+    log_std_init: float = 0.0
     """First log standard deviation of the actions."""
     actor: tuple[int, ...] = (64, 64)
     """Hidden layers of the actor."""
