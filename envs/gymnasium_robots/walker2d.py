@@ -26,7 +26,7 @@ class Walker2d(FallingRunner):
     reset_noise_scale: float = 5e-3  # m or rad, and their rates
     exclude_current_positions_from_observation: bool = True
 
-    camera: ClassVar = {"trackbodyid": 2, "distance": 4.0, "lookat": (0.0, 0.0, 0.9), "elevation": -20.0}
+    camera: ClassVar = {"trackbodyid": 2, "distance": 2.8, "lookat": (0.0, 0.0, 0.75), "elevation": -12.0}
 
     def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         start = 1 if self.exclude_current_positions_from_observation else 0
