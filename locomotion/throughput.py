@@ -25,7 +25,7 @@ class Contender(Protocol):
     """A way to step N robots."""
 
     def run(self, actions: np.ndarray) -> float:
-        """Step by actions (T, N, actions); return the seconds it took."""
+        """Step by actions (T, N, actions); return the robots' steps per second."""
 
 
 class Loop:
@@ -38,7 +38,23 @@ class Loop:
         start = time.perf_counter()
         for action in actions:
             self._step(action)
-        return time.perf_counter() - start
+        return actions.shape[0] * actions.shape[1] / (time.perf_counter() - start)
+
+
+class NextStepLoop:
+    """A contender that spends a robot's step after an episode's end on its reset, which is no step of the robot's."""
+
+    def __init__(self, step: Callable[[np.ndarray], tuple[Any, ...]]):
+        self._step = step
+
+    def run(self, actions: np.ndarray) -> float:
+        ends = []
+        start = time.perf_counter()
+        for action in actions:
+            _, _, terminated, truncated, _ = self._step(action)
+            ends.append(terminated | truncated)
+        seconds = time.perf_counter() - start
+        return (actions.shape[0] * actions.shape[1] - np.sum(ends)) / seconds
 
 
 class Bare:
@@ -56,7 +72,8 @@ class Bare:
         self._substeps = world.substeps
 
     def run(self, actions: np.ndarray) -> float:
-        return self.replay(self._ours.get_state(), len(actions), lambda t, _: actions[t])
+        seconds = self.replay(self._ours.get_state(), len(actions), lambda t, _: actions[t])
+        return actions.shape[0] * actions.shape[1] / seconds
 
     def replay(self, start: dict[str, Any], steps: int, act: Callable[[int, np.ndarray], np.ndarray]) -> float:
         """Return the seconds the physics alone takes for `steps` steps from a state of our robots.
@@ -125,13 +142,13 @@ def measure(
             same = draw(lengths[OURS])
             for name, contender in contenders.items():
                 actions = same if name in (BARE, OURS) else draw(lengths[name])
-                speeds[name].append(len(actions) * copies / contender.run(actions))
+                speeds[name].append(contender.run(actions))
         close()
         yield Row(env, {name: float(np.median(values)) for name, values in speeds.items()})
 
 
 def _steps_for(seconds: float, contender: Contender, warm_up: np.ndarray) -> int:
-    return max(5, round(seconds * len(warm_up) / contender.run(warm_up)))
+    return max(5, round(seconds * contender.run(warm_up) / warm_up.shape[1]))
 
 
 def _contenders(env: str, copies: int, threads: int) -> tuple[dict[str, Contender], Callable[[], None]]:
@@ -144,13 +161,13 @@ def _contenders(env: str, copies: int, threads: int) -> tuple[dict[str, Contende
         world.reset()
     # The physics goes first: it starts where ours stands, and so does ours after it.
     contenders: dict[str, Contender] = {BARE: Bare(ours), OURS: Loop(ours.step)}
-    contenders |= {SYNC: Loop(sync.step), DUMMY: Loop(dummy.step)}
+    contenders |= {SYNC: NextStepLoop(sync.step), DUMMY: Loop(dummy.step)}
     if importlib.util.find_spec("envpool"):
         import envpool
 
         pool = envpool.make(env, env_type="gymnasium", num_envs=copies, num_threads=threads)
         pool.reset()
-        contenders[ENVPOOL] = Loop(pool.step)
+        contenders[ENVPOOL] = NextStepLoop(pool.step)
 
     def close() -> None:
         for world in (ours, sync, dummy):
