@@ -95,8 +95,19 @@ class PolicyGradient(OnPolicyAlgorithm):
         if _init_setup_model:
             self._setup_model()
 
+    def _setup_model(self) -> None:
+        if not isinstance(self.observation_space, spaces.Box):
+            raise ValueError(f"observations must be vectors (a Box), got {self.observation_space}")
+        super()._setup_model()
+
     def improve(self, rollout: Rollout, features: Tensor, advantages: Tensor) -> None:
-        """Move the actor.
+        """Move the actor, `self.policy.actor_parameters()`, and record figures by `self.logger.record`.
+
+        The log-probabilities of the rollout's actions, with a graph that leads to those parameters, are::
+
+            actions = torch.as_tensor(rollout.actions.reshape(len(features), *rollout.actions.shape[2:]))
+            distribution = self.policy.distribution(self.policy.distribution_parameters(features))
+            log_prob = distribution.log_prob(actions)  # (T N,)
 
         Args:
             rollout: the steps (T, N) the old policy took.

@@ -32,7 +32,7 @@ class TRPO(PolicyGradient):
             function of the share of training that remains (1 to 0), as SB3's schedules are.
         cg_iterations: products spent on the natural gradient.
         cg_damping: added to the Fisher matrix's diagonal.
-        fisher_stride: Fisher products use every so-manieth state of the batch (TRPO, appendix C.1: a tenth will do).
+        fisher_stride: Fisher products use one state in so many of the batch (TRPO, appendix C.1: a tenth will do).
         max_backtracks: halvings of the step that are tried.
         **kwargs: of PolicyGradient.
     """

@@ -110,6 +110,12 @@ class World:
             tracked = task.track(sim, idle, now, self._before)
             task.terminated(sim, now)
             task.observe(self._cradle, Measured(**task.measure(self._cradle)))
+        for name, value in (terms | tracked).items():
+            if np.shape(value) != (self.num_robots,):
+                raise ValueError(
+                    f"{type(task).__name__}: {name} must be one number for each of {self.num_robots} robots,"
+                    f" got shape {np.shape(value)}"
+                )
         # Over each robot's present episode: the reward's terms, and what the task tracks besides.
         self._totals = np.zeros((len(terms) + len(tracked), self.num_robots))
         rows = iter(self._totals)

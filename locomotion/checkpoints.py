@@ -16,7 +16,7 @@ from torch import Tensor
 import envs
 from agents.policy_gradient import PolicyGradient
 from locomotion.errors import UsageError
-from locomotion.policy_files import PolicyCard, load_tensors, read_tensors, save_policy
+from locomotion.policy_files import PolicyCard, load_tensors, read_card, read_tensors, save_policy
 from locomotion.runs import atomic_folder, write_json
 
 ENV, OPTIMIZER = "env.", "optimizer."
@@ -47,14 +47,15 @@ def load_checkpoint(folder: Path, model: PolicyGradient) -> dict[str, Any]:
         UsageError: where a file is missing or damaged.
     """
     path = folder / "state.json"
+    read_card(folder)
     load_tensors(model.policy, folder / "policy.safetensors")
     tensors = read_tensors(folder / "state.safetensors")
     try:
         values = json.loads(path.read_text())
         _restore(model, tensors, values)
+        return dict(values["extra"])
     except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"the checkpoint {folder} is damaged: {type(error).__name__}: {error}") from error
-    return values["extra"]
 
 
 def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -86,8 +87,8 @@ def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-    model.num_timesteps = values["num_timesteps"]
-    model._n_updates = values["n_updates"]
+    model.num_timesteps = int(values["num_timesteps"])
+    model._n_updates = int(values["n_updates"])
     model.physics_errors = values["physics_errors"]
     model.ep_info_buffer = deque(values["episodes"], maxlen=model._stats_window_size)
     model.ep_success_buffer = deque(values["successes"], maxlen=model._stats_window_size)

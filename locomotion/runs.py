@@ -20,7 +20,8 @@ RUNS = Path("runs")
 
 def folder_name(env: str) -> str:
     """Return an environment's id as a folder's name: `Locomotion/CartPole-v0` is `CartPole`."""
-    return env.removeprefix("Locomotion/").removesuffix("-v0").replace("/", "-").replace(":", "-")
+    own = env.removeprefix("Locomotion/").removesuffix("-v0")
+    return own if env == f"Locomotion/{own}-v0" else env.replace("/", "-").replace(":", "-")
 
 
 class Run:
@@ -119,6 +120,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         for file in temporary.iterdir():
+            file.chmod(0o644)
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
         temporary.chmod(0o755)

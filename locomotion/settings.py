@@ -15,8 +15,11 @@ from locomotion.environments import known_environment
 from locomotion.errors import UsageError
 from locomotion.recipes import recipe
 
-# What may differ from the saved settings when a run is resumed: how long, where from, and who watches.
-CHANGEABLE = ("steps", "resume", "out", "track", "threads")
+# What may differ from the saved settings when a run is resumed: how long, where from, who watches, what is kept.
+CHANGEABLE = (
+    *("steps", "resume", "out", "track", "threads"),
+    *("final_episodes", "video_seconds", "keep_checkpoints", "checkpoint_seconds"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Settings:
     cg_damping: float = 0.1
     """Added to the Fisher matrix's diagonal."""
     fisher_stride: int = 5
-    """Fisher products use every so-manieth state of the batch."""
+    """Fisher products use one state in so many of the batch."""
     critic: Literal["adam", "trust-region"] = "adam"
     """How the critic is fitted."""
     critic_epochs: int = 5
@@ -74,7 +77,7 @@ class Settings:
     threads: int | None = None
     """Threads of the physics (default: all cores)."""
     out: Path | None = None
-    """The run's folder, which must not exist yet (default: runs/ENV/ALGO/DATE-TIME-seedS)."""
+    """The run's folder, which must be new or empty (default: runs/ENV/ALGO/DATE-TIME-seedS)."""
     resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
     """Go on with this run, exactly where its last checkpoint left it."""
     track: Literal["offline", "online", "off"] = "offline"
@@ -93,6 +96,8 @@ class Settings:
         for name in (*at_least_one, "evaluation_episodes", "final_episodes"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{_flag(name)} must be at least 1, got {getattr(self, name)}")
+        if not abs(self.log_std_init) < 10.0:
+            raise UsageError(f"--log-std-init must lie between -10 and 10, got {self.log_std_init}")
         if self.evaluations < 0:
             raise UsageError(f"--evaluations must not be negative, got {self.evaluations}")
         if not 0.0 <= self.video_seconds <= 3600.0:
@@ -125,7 +130,7 @@ def from_json(values: dict[str, Any]) -> Settings:
     known = {field.name for field in dataclasses.fields(Settings)}
     if set(values) != known:
         odd = sorted(set(values) ^ known)
-        raise UsageError(f"config.json is not of this version: {', '.join(odd)} missing or unknown")
+        raise UsageError(f"this run's config.json is not of this version: {', '.join(odd)} missing or unknown")
     try:
         return Settings(
             **values
@@ -168,7 +173,10 @@ def read_config(run: Path) -> Settings:
     """Return the settings a run was begun with."""
     path = run / "config.json"
     try:
-        return from_json(json.loads(path.read_text()))
+        values = json.loads(path.read_text())
+        if not isinstance(values, dict):
+            raise UsageError(f"{path} is damaged: it holds no settings")
+        return from_json(values)
     except FileNotFoundError as error:
         raise UsageError(f"{run} is not a run: it has no config.json") from error
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:

@@ -152,9 +152,10 @@ def _steps_for(seconds: float, contender: Contender, warm_up: np.ndarray) -> int
 
 
 def _contenders(env: str, copies: int, threads: int) -> tuple[dict[str, Contender], Callable[[], None]]:
+    if env not in GYMNASIUM_TASKS:
+        raise UsageError(f"{env} is not one of the Gymnasium robots we step in batches: {', '.join(GYMNASIUM_TASKS)}")
     ours = envs.make_vec(env, copies, seed=0, num_threads=threads)
-    if not isinstance(ours, envs.BatchedVecEnv):
-        raise UsageError(f"{env} is not one of the robots we step in batches: {', '.join(GYMNASIUM_TASKS)}")
+    assert isinstance(ours, envs.BatchedVecEnv)
     sync = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make(env)] * copies)
     dummy = DummyVecEnv([lambda: gymnasium.make(env)] * copies)
     for world in (ours, sync, dummy):

@@ -68,7 +68,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
                 "log_std_init": settings.log_std_init,
             },
         )
-    except AssertionError as error:  # SB3 asserts what spaces it supports
+    except (AssertionError, NotImplementedError, ValueError) as error:  # as SB3 and we refuse spaces
         raise UsageError(f"TRPO cannot learn in {settings.env}: {error}") from error
 
 
@@ -76,11 +76,11 @@ def narrowing(remaining: float, first: float, final: float) -> float:
     """Return a bound that is `first` for four fifths of the training, then falls to `final` in a straight line.
 
     Args:
-        remaining: share of the training still to do, from 1 to 0.
+        remaining: share of the training still to do, from 1 to 0, and below it in an iteration that overshoots.
         first: bound of most of the training.
         final: bound of its end.
     """
-    return final + (first - final) * min(1.0, 5 * remaining)
+    return final + (first - final) * min(1.0, max(0.0, 5 * remaining))
 
 
 class Keeper(BaseCallback):
@@ -166,6 +166,10 @@ def train(settings: Settings) -> Outcome:
     with run.locked():
         extra = load_checkpoint(checkpoint, learner) if checkpoint else {}
         first_step = learner.num_timesteps
+        if first_step >= settings.steps and (run.folder / "evaluation.json").exists():
+            raise UsageError(f"{run.folder} is finished, at step {first_step:,}; to make it longer, name more --steps")
+        if checkpoint:  # which may have been given more steps
+            write_json(run.config, replace(settings, resume=None).as_json())
         writers: list[KVWriter] = [
             CsvRows(run.metrics, first_step),
             TensorBoard(run.folder / "tensorboard", first_step),
@@ -184,7 +188,8 @@ def train(settings: Settings) -> Outcome:
                 if first_step < settings.steps:
                     learner.learn(settings.steps - first_step, callback=keeper, reset_num_timesteps=checkpoint is None)
                 terminal.close()
-            outcome = Outcome(run, learner.num_timesteps, keeper.stopped)
+            # The checkpoint's step: stopping has let SB3 take one more step, which is not part of the run.
+            outcome = Outcome(run, run.steps()[-1], keeper.stopped)
             return outcome if keeper.stopped else finish(outcome, settings, tracker)
         finally:
             learner.logger.close()

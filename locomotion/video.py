@@ -25,7 +25,7 @@ from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.overlay import Overlay
 from locomotion.policy_files import PolicyCard, find_policy, load_policy, read_card
-from locomotion.runs import Run
+from locomotion.runs import Run, folder_name
 
 ENDINGS = (".mp4", ".gif", ".webp")
 SMALLEST, LARGEST = 16, 4096  # pixels
@@ -237,7 +237,7 @@ class Show:
         speed = self._speed(seconds)
         if speed is not None:
             figures["speed"] = f"{speed:z.2f} m/s"
-        self.overlay.draw(image, self.name.removeprefix("Locomotion/"), f"episode {self.episode}", figures)
+        self.overlay.draw(image, folder_name(self.name), f"episode {self.episode}", figures)
         return np.asarray(image)
 
     def first_return(self) -> tuple[float, bool]:

@@ -89,7 +89,7 @@ def test_the_camera_follows_the_robot():
 
 def test_the_camera_is_the_tasks_or_the_callers():
     world = envs.World(envs.make_task("Walker2d-v5"), 1)
-    assert Renderer(world).camera.distance == 4.0
+    assert Renderer(world).camera.distance == world.task.camera["distance"] == 2.8
     closer = envs.make_task("Walker2d-v5", default_camera_config={"distance": 1.5, "azimuth": 30.0})
     camera = Renderer(envs.World(closer, 1)).camera
     assert (camera.distance, camera.azimuth) == (1.5, 30.0)

@@ -45,7 +45,12 @@ def test_the_last_checkpoints_are_kept(tmp_path):
 
 @pytest.mark.parametrize(
     ("env", "name"),
-    [("Locomotion/CartPole-v0", "CartPole"), ("Hopper-v5", "Hopper-v5"), ("a.b:C/D-v1", "a.b-C-D-v1")],
+    [
+        ("Locomotion/CartPole-v0", "CartPole"),
+        ("CartPole-v0", "CartPole-v0"),  # Gymnasium's
+        ("Hopper-v5", "Hopper-v5"),
+        ("a.b:C/D-v1", "a.b-C-D-v1"),
+    ],
 )
 def test_every_id_is_a_folder(env, name):
     assert folder_name(env) == name

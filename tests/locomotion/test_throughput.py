@@ -36,5 +36,5 @@ def test_ratios_are_of_the_first_to_the_second():
 
 
 def test_an_environment_without_a_batch_is_refused():
-    with pytest.raises(UsageError, match="not one of the robots we step in batches"):
-        list(measure(["MountainCarContinuous-v0"]))
+    with pytest.raises(UsageError, match="not one of the Gymnasium robots"):
+        list(measure(["CartPole"]))

@@ -12,8 +12,8 @@ from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.policy_files import find_policy, load_policy, read_card
 from locomotion.runs import Run
-from locomotion.settings import Settings
-from locomotion.training import build_learner, train
+from locomotion.settings import Settings, read_config
+from locomotion.training import build_learner, narrowing, train
 
 
 def rows(run):
@@ -105,7 +105,7 @@ def test_nothing_is_written_for_an_environment_that_cannot_be_made(small, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["policy.safetensors", "state.safetensors", "state.json"])
+@pytest.mark.parametrize("name", ["policy.safetensors", "policy.json", "state.safetensors", "state.json"])
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "missing"])
 def test_a_damaged_checkpoint_is_named(small, name, damage):
     settings = small(steps=128, evaluations=0)
@@ -153,3 +153,29 @@ def test_the_run_is_read_back_from_weights_and_biases_on_disk(small, tmp_path):
     assert '"global_step"' in text
     state = json.loads((run.latest() / "state.json").read_text())
     assert state["extra"]["wandb_id"] == begun["run_id"]
+
+
+def test_the_trust_region_narrows_at_the_end_and_never_below_its_end():
+    assert narrowing(1.0, 0.02, 0.002) == narrowing(0.2, 0.02, 0.002) == pytest.approx(0.02)
+    assert narrowing(0.1, 0.02, 0.002) == pytest.approx(0.011)
+    assert narrowing(0.0, 0.02, 0.002) == narrowing(-0.3, 0.02, 0.002) == 0.002
+
+
+def test_an_iteration_that_overshoots_the_last_step_still_learns(small):
+    run = train(small(steps=100)).run
+    assert float(rows(run)[-1]["train/step_fraction"]) > 0
+
+
+@pytest.mark.parametrize("env", ["FrozenLake-v1", "Blackjack-v1"])
+def test_observations_that_are_no_vectors_are_refused_and_nothing_is_left(small, tmp_path, env):
+    with pytest.raises(UsageError, match="TRPO cannot learn in"):
+        train(small(env=env))
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_steps_are_kept_for_the_next_resume_and_a_finished_run_says_so(small):
+    run = train(small(steps=128, evaluations=0)).run
+    with pytest.raises(UsageError, match="is finished, at step 128"):
+        train(small(steps=128, evaluations=0, resume=run.folder))
+    train(small(steps=256, evaluations=0, resume=run.folder))
+    assert read_config(run.folder).steps == 256

@@ -68,6 +68,7 @@ def test_an_interrupt_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path):
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"--resume {tmp_path / 'run'}" in output
+    assert f"stopped at step {Run(tmp_path / 'run').steps()[-1]:,};" in output
     assert "Traceback" not in errors
     folder = Run(tmp_path / "run")
     assert len(rows(folder.folder)) * ITERATION == folder.steps()[-1]
