@@ -4,7 +4,9 @@ from typing import Any
 
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/CartPole-v0", "trpo"): {"steps": 100_000},
-    # Two seeds each: the critic in a trust region and a first std of 1 gave 4604, Adam and a std of 0.6 3880.
+    # Half as many, twice as large iterations: a twentieth faster, and as good after 250,000 steps (one seed).
+    ("Ant-v5", "trpo"): {"num_envs": 64, "n_steps": 64, "fisher_stride": 10, "critic_epochs": 3},
+    # At 1 M steps: the critic in a trust region 4316 (five seeds), Adam 3777 (two seeds) and less steady.
     ("Walker2d-v5", "trpo"): {"critic": "trust-region", "num_envs": 16, "n_steps": 128},
 }
 
