@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,6 @@ def evaluate(
     name: str = "",
     stochastic: bool = False,
     threads: int | None = None,
-    progress: Callable[[int], None] = lambda done: None,
 ) -> Evaluation:
     """Run one episode on each of `episodes` robots, all in one batch, and score them.
 
@@ -97,7 +95,7 @@ def evaluate(
     """
     vec_env = make_env(env, episodes, seed=seed, threads=threads)
     try:
-        records = play(policy, vec_env, seed if stochastic else None, progress)
+        records = play(policy, vec_env, seed if stochastic else None)
     finally:
         vec_env.close()
     returns = np.array([record["return"] for record in records])
@@ -124,9 +122,7 @@ def evaluate(
 
 
 @torch.no_grad()
-def play(
-    policy: ActorCritic, vec_env: VecEnv, noise_seed: int | None, progress: Callable[[int], None]
-) -> list[dict[str, Any]]:
+def play(policy: ActorCritic, vec_env: VecEnv, noise_seed: int | None) -> list[dict[str, Any]]:
     """Return the first episode's record of every robot, in their order."""
     policy.set_training_mode(False)
     generator = None if noise_seed is None else torch.Generator().manual_seed(noise_seed)
@@ -149,7 +145,6 @@ def play(
                 "terminated": not info["TimeLimit.truncated"],
                 "terms": {**info["episode"].get("terms", {}), **info["episode"].get("tracked", {})},
             }
-            progress(len(records))
     return [records[i] for i in range(vec_env.num_envs)]
 
 
