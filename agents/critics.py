@@ -26,14 +26,11 @@ class TrustRegionFit:
     KL divergence.
     """
 
-    def __init__(
-        self, epsilon: float = 0.1, steps: int = 3, cg_iterations: int = 10, damping: float = 0.01, stride: int = 1
-    ):
+    def __init__(self, epsilon: float = 0.1, steps: int = 3, cg_iterations: int = 10, damping: float = 0.01):
         self.epsilon = epsilon
         self.steps = steps
         self.cg_iterations = cg_iterations
         self.damping = damping
-        self.stride = stride
 
     def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
         parameters = policy.critic_parameters()
@@ -42,10 +39,9 @@ class TrustRegionFit:
             values = policy.values(features)
             error = (values - returns) / scale
             sigma_squared = (error.detach() ** 2).mean()
-            gradient = flat(torch.autograd.grad(0.5 * (error**2).mean(), parameters))
-            sample = policy.values(features[:: self.stride]) / scale
+            gradient = flat(torch.autograd.grad(0.5 * (error**2).mean(), parameters, retain_graph=True))
             product = gauss_newton_product(
-                [sample], parameters, lambda tangents: [tangents[0] / len(tangents[0])], self.damping
+                [values / scale], parameters, lambda tangents: [tangents[0] / len(tangents[0])], self.damping
             )
             step, _ = conjugate_gradient(product, -gradient, self.cg_iterations)
             divergence = step @ product(step) / (2 * sigma_squared)
