@@ -126,7 +126,7 @@ def _with_sky(world: World) -> mujoco.MjModel:
     """Return a copy of the world's model; one whose background would be black gets a sky and more light."""
     if (world.model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX.value).any():
         return copy.copy(world.model)
-    spec = mujoco.MjSpec.from_file(str(world.task.model_path()))
+    spec = world.task.model_spec()
     spec.add_texture(
         name="sky",
         type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,

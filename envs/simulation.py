@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import warnings
 from typing import TYPE_CHECKING
 
 import mujoco
@@ -10,10 +10,12 @@ import numpy as np
 from mujoco.batch import Batch
 
 
-def compile_model(path: Path) -> mujoco.MjModel:
-    """Compile an MJCF file, keeping MuJoCo's warnings out of the working folder (it would write MUJOCO_LOG.TXT)."""
+def compile_model(spec: mujoco.MjSpec) -> mujoco.MjModel:
+    """Compile a model, keeping MuJoCo's warnings out of the working folder (it would write MUJOCO_LOG.TXT)."""
     mujoco.set_mju_user_warning(_ignore)
-    return mujoco.MjModel.from_xml_path(str(path))
+    with warnings.catch_warnings():  # what the engine itself finds fault with in a model
+        warnings.simplefilter("ignore", UserWarning)
+        return spec.compile()
 
 
 def _ignore(message: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.registry import require_task
 from envs.rendering import Renderer
-from envs.world import World
+from envs.world import World, outcome
 
 ONLY = np.array([0])
 
@@ -46,13 +46,15 @@ class SingleEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed)
         self.world.rngs[0] = self.np_random
+        if seed is not None:
+            self.world.forget(ONLY)
         return self.world.reset(ONLY)[0], {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         step = self.world.step(np.asarray(action)[None])
         info: dict[str, Any] = {f"reward_{name}": float(term[0]) for name, term in step.terms.items()}
-        if step.episodes and step.episodes[0]["physics_error"]:
-            info["physics_error"] = True
+        for episode in step.episodes:
+            info |= outcome(episode)
         terminated = bool(step.terminated[0])
         return step.observations[0], float(step.rewards[0]), terminated, bool(step.truncated[0]), info
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import mujoco
 import numpy as np
@@ -20,6 +20,28 @@ class Measured(SimpleNamespace):
     """What `Task.measure` returned, or what is remembered of it: arrays (N, ...), by attribute."""
 
 
+class SignedPermutation(NamedTuple):
+    """What mirroring does to a vector x: it becomes ``sign * x[order]``."""
+
+    order: np.ndarray  # (size,) which number comes to stand here
+    sign: np.ndarray  # (size,) 1, or -1 where mirroring turns the number round
+
+
+class Mirror(NamedTuple):
+    """How a robot's left and right are exchanged, in what it observes and in what it does."""
+
+    observation: SignedPermutation
+    action: SignedPermutation
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One more set of circumstances under which a policy is evaluated."""
+
+    fields: Mapping[str, Any]  # of the task, in place of its own
+    metrics: tuple[str, ...]  # which of the task's figures are reported of it
+
+
 @dataclass(frozen=True)
 class Task:
     """One robot and one thing to do with it, written once for any number of robots.
@@ -30,6 +52,10 @@ class Task:
 
     After the physics `measure` is asked once; what it returned is `now` to `observe`, `rewards`, `terminated` and
     `track`. What is `remembered` of the step before, or of the episode's start, is `before`.
+
+    All chance of an episode is drawn at its start, by `place`: commands to come and pushes to suffer as well as the
+    first posture. What is drawn, and what `apply` wants to keep from step to step, lives in the physics' own state:
+    in `userdata`, as many numbers as the model's ``<size nuserdata>`` says, or in the place of a mocap body.
     """
 
     model: ClassVar[str]  # MJCF file in envs/assets
@@ -38,10 +64,21 @@ class Task:
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
     remembered: ClassVar[tuple[str, ...]] = ()  # what of `measure` the next step is given as `before`
     camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
+    evaluation: ClassVar[Mapping[str, Any]] = {}  # fields that differ where a policy is evaluated
+    trials: ClassVar[Mapping[str, Trial]] = {}  # what else it is evaluated under, by the prefix of the figures' names
+    commands: ClassVar[Mapping[str, tuple[float, float]]] = {}  # what the robot is told to do: name with unit -> range
 
     def model_path(self) -> Path:
         """Return the MJCF file."""
         return ASSETS / self.model
+
+    def model_spec(self) -> mujoco.MjSpec:
+        """Return the model, not yet compiled."""
+        return mujoco.MjSpec.from_file(str(self.model_path()))
+
+    def mirror(self) -> Mirror | None:
+        """Return how left and right are exchanged, or None where the robot or its task is not symmetric."""
+        return None
 
     def camera_settings(self) -> Mapping[str, Any]:
         """Return the attributes of `mujoco.MjvCamera` to draw with, where the default will not do."""
@@ -90,6 +127,24 @@ class Task:
         """Return which robots (N,) have failed or finished for good; by default none ever does."""
         return np.zeros(len(sim.qpos), bool)
 
+    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+        """Write the state in which each of the E robots of `sim` begins an episode, drawn from its own generator.
+
+        All state fields are at rest, but for `userdata`, which is as the robot's last episode left it: zero in the
+        first after a reset with a seed. By default `initial_states` gives positions and velocities.
+        """
+        sim.qpos[:], sim.qvel[:] = self.initial_states(sim.model, rngs)
+
+    def physics(self, sim: Fields) -> dict[str, np.ndarray]:
+        """Return the model's fields (E, ...) that differ from robot to robot, such as `geom_friction`.
+
+        They are read from what `place` drew into `sim.userdata`, for they are set again when a state is restored.
+        """
+        return {}
+
+    def steer(self, sim: Fields, commands: np.ndarray) -> None:
+        """Have the robots of `sim` obey these commands (len(self.commands),) from now to the end of their episodes."""
+
     def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
         """Draw the first positions (E, nq) and velocities (E, nv) of E robots, each from its own generator."""
         raise NotImplementedError
@@ -97,6 +152,10 @@ class Task:
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         """Return quantities (N,) of this step to be summed over the episode, such as the distance travelled in m."""
         return {}
+
+    def succeeded(self, episode: Mapping[str, float]) -> bool | None:
+        """Return whether an episode, of which the arguments of `metrics` are given, reached its goal, if it had one."""
+        return None
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Return the task's own figures over E finished episodes.

@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 from envs.registry import canonical_id, make_task
 from envs.rendering import Renderer
 from envs.task import Task
-from envs.world import World
+from envs.world import World, outcome
 
 
 def make_vec(
@@ -26,6 +26,7 @@ def make_vec(
     render_mode: str | None = None,
     width: int = 480,
     height: int = 480,
+    stagger: bool = False,
     **task_kwargs: Any,
 ) -> VecEnv:
     """Return `num_envs` robots behind Stable-Baselines3's VecEnv interface.
@@ -41,6 +42,7 @@ def make_vec(
         render_mode: None or `rgb_array` (or another one that a foreign environment knows).
         width: of a batch's pictures, in pixels.
         height: of a batch's pictures, in pixels.
+        stagger: whether a batch's first episodes end at different times, evenly spread (see `World.stagger`).
         **task_kwargs: the task's fields, or a foreign environment's keyword arguments.
 
     Raises:
@@ -58,7 +60,14 @@ def make_vec(
         env_kwargs = task_kwargs if render_mode is None else task_kwargs | {"render_mode": render_mode}
         return make_vec_env(env_id, num_envs, seed=seed, env_kwargs=env_kwargs)
     return BatchedVecEnv(
-        task, num_envs, seed, num_threads=num_threads, render_mode=render_mode, width=width, height=height
+        task,
+        num_envs,
+        seed,
+        num_threads=num_threads,
+        render_mode=render_mode,
+        width=width,
+        height=height,
+        stagger=stagger,
     )
 
 
@@ -67,7 +76,8 @@ class BatchedVecEnv(VecEnv):
 
     - Robots whose episode ends begin the next one in the same step; `infos[i]` then holds `terminal_observation`,
       `TimeLimit.truncated`, `episode` (`r`, `l`, `t` as SB3's Monitor writes them, and over the episode the sums of
-      each of the reward's `terms` and each `tracked` quantity) and, if the simulation blew up, `physics_error`.
+      each of the reward's `terms` and each `tracked` quantity), of a task with a goal `is_success`, and, if the
+      simulation blew up, `physics_error`.
     - Arrays that are returned belong to the caller; rewards are float32, as in SB3's own VecEnvs.
     - `get_attr`, `set_attr` and `env_method` speak to `Robot` objects, one for each row.
     - Options of `set_options` are taken and forgotten at the next reset, for no task of ours has any.
@@ -83,11 +93,13 @@ class BatchedVecEnv(VecEnv):
         render_mode: str | None = None,
         width: int = 480,
         height: int = 480,
+        stagger: bool = False,
     ):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
         self.world = World(task, num_envs, num_threads)
         self.task = task
+        self._stagger = stagger
         self._renderer = Renderer(self.world, width, height) if render_mode else None
         self.robots = [Robot(self.world, i, self._renderer) for i in range(num_envs)]
         super().__init__(num_envs, self.world.observation_space, self.world.action_space)
@@ -98,6 +110,8 @@ class BatchedVecEnv(VecEnv):
 
     def reset(self) -> np.ndarray:
         observations = self.world.reset(np.arange(self.num_envs), self._seeds)
+        if self._stagger:
+            self.world.stagger()
         self.reset_infos = [{} for _ in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
@@ -113,16 +127,15 @@ class BatchedVecEnv(VecEnv):
             infos[i] |= {
                 "terminal_observation": final_observation,
                 "TimeLimit.truncated": bool(step.truncated[i] and not step.terminated[i]),
-                "episode": {
+            } | outcome(episode)
+            if episode["whole"]:
+                infos[i]["episode"] = {
                     "r": round(episode["return"], 6),
                     "l": episode["length"],
                     "t": round(episode["wall_time"], 6),
                     "terms": episode["terms"],
                     "tracked": episode["tracked"],
-                },
-            }
-            if episode["physics_error"]:
-                infos[i]["physics_error"] = True
+                }
             self.reset_infos[i] = {}
         return step.observations, step.rewards.astype(np.float32), step.terminated | step.truncated, infos
 

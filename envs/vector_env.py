@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 
 from envs.registry import require_task
 from envs.rendering import Renderer
-from envs.world import World
+from envs.world import World, outcome
 
 
 class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
@@ -83,8 +83,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             infos |= {f"reward_{name}": term, f"_reward_{name}": np.ones(self.num_envs, bool)}
         for i, final_observation, episode in zip(step.ended, step.final_observations, step.episodes, strict=True):
             final_info = {f"reward_{name}": float(term[i]) for name, term in step.terms.items()}
-            if episode["physics_error"]:
-                final_info["physics_error"] = True
+            final_info |= outcome(episode)
             infos = self._add_info(infos, {"final_obs": final_observation, "final_info": final_info}, i)
         return step.observations, step.rewards, step.terminated, step.truncated, infos
 

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.utils.seeding import np_random
 from mujoco.batch import Batch, SimulationError
 
-from envs.simulation import Simulation, compile_model
+from envs.simulation import Fields, Simulation, compile_model
 from envs.task import Measured, Task
 
 # The warnings after which MuJoCo has thrown a simulation's state or controls away, without raising.
@@ -22,6 +22,10 @@ BLOWN_UP = [
     mujoco.mjtWarning.mjWARN_BADQACC.value,
     mujoco.mjtWarning.mjWARN_BADCTRL.value,
 ]
+
+
+# Model fields from which MuJoCo derives others, which must then follow.
+SETCONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)
 
 
 def available_cores() -> int:
@@ -41,6 +45,12 @@ class Step:
     ended: np.ndarray  # (E,) rows of the robots whose episode ended
     final_observations: np.ndarray  # (E, observations), the last of the episode that ended
     episodes: list[dict[str, Any]] = field(default_factory=list)  # (E,) summaries of what ended
+
+
+def outcome(episode: dict[str, Any]) -> dict[str, Any]:
+    """Return what the last `info` of an episode says of its end, given its summary."""
+    success = {} if episode["succeeded"] is None else {"is_success": episode["succeeded"]}
+    return success | ({"physics_error": True} if episode["physics_error"] else {})
 
 
 class World:
@@ -67,7 +77,7 @@ class World:
         self.task = task
         self.num_robots = num_robots
         self.auto_reset = auto_reset
-        self.model = compile_model(task.model_path())
+        self.model = compile_model(task.model_spec())
         self.substeps = task.substeps(self.model)
         if self.substeps < 1:
             raise ValueError(f"{type(task).__name__} must take at least 1 physics step per action, got {self.substeps}")
@@ -86,6 +96,7 @@ class World:
         self.physics_errors = 0  # blow-ups so far
         self.action_space = task.action_space(self.model)
         self._elapsed = np.zeros(num_robots, np.int64)
+        self._limits = np.full(num_robots, task.episode_steps)  # steps after which the present episodes are cut off
         self._returns = np.zeros(num_robots)
         self._started = time.perf_counter()
         # A robot begins with this row, a whole simulation at rest.
@@ -136,26 +147,49 @@ class World:
         for i, seed in zip(ids, seeds or [None] * len(ids), strict=True):
             if seed is not None:
                 self.rngs[i] = np_random(seed)[0]
+                self.forget(i)
         self._begin(ids)
         return self._observations[ids]
+
+    def forget(self, ids: np.ndarray | int) -> None:
+        """Clear what the robots `ids` remember of their last episode."""
+        self.sim.userdata[ids] = 0.0
 
     def _begin(self, ids: np.ndarray) -> None:
         """Begin a new episode for the robots `ids` with the next draws of their generators."""
         task, cradle = self.task, self._cradle.first(len(ids))
         states = self._cradle.batch.state[: len(ids)]
         states[:] = self._rest
-        cradle.qpos[:], cradle.qvel[:] = task.initial_states(self.model, [self.rngs[i] for i in ids.tolist()])
+        cradle.userdata[:] = self.sim.userdata[ids]
+        task.place(cradle, [self.rngs[i] for i in ids.tolist()])
         self._cradle.batch.forward(np.arange(len(ids)))
         self.batch.state[ids] = states
+        self._individualise(ids, cradle)
         if self._cfrc_ext is not None:
             self._cfrc_ext[ids] = 0.0
         self._elapsed[ids] = 0
+        self._limits[ids] = task.episode_steps
         self._returns[ids] = 0.0
         self._totals[:, ids] = 0.0
         now = Measured(**task.measure(cradle))
         for name in task.remembered:
             getattr(self._before, name)[ids] = getattr(now, name)
         self._observations[ids] = task.observe(cradle, now)
+
+    def _individualise(self, ids: np.ndarray, sim: Fields) -> None:
+        """Give the robots `ids`, whose state `sim` shows, the physics of their own."""
+        fields = self.task.physics(sim)
+        for name, values in fields.items():
+            self.batch.expand(name)[ids] = values
+        if not SETCONST_INPUTS.isdisjoint(fields):
+            self.batch.set_const(ids)
+
+    def stagger(self) -> None:
+        """Spread the ends of the present episodes evenly over an episode's length.
+
+        A rollout shorter than an episode then shows all parts of it. The episodes cut short by this are not reported.
+        """
+        self._limits[:] = self.task.episode_steps * np.arange(1, self.num_robots + 1) // self.num_robots
 
     def _remember(self, now: Measured) -> None:
         """Keep of what was measured what the next step compares itself with: copies, for the physics goes on."""
@@ -194,7 +228,7 @@ class World:
         for kind, values in (("terms", terms), ("tracked", tracked)):
             for name, value in values.items():
                 self._sums[kind][name] += value
-        truncated = self._elapsed >= task.episode_steps
+        truncated = self._elapsed >= self._limits
         self._observations = observations
         self._remember(now)
         ended = (terminated | truncated).nonzero()[0]
@@ -248,14 +282,19 @@ class World:
 
     def _summary(self, i: int, terminated: bool, broken: bool) -> dict[str, Any]:
         """Describe the episode that robot i has just ended."""
+        seconds = self._elapsed.item(i) * self.dt
+        sums = {kind: {name: total.item(i) for name, total in totals.items()} for kind, totals in self._sums.items()}
+        episode = {"seconds": seconds, "terminated": terminated} | sums["terms"] | sums["tracked"]
         return {
             "return": self._returns.item(i),
             "length": self._elapsed.item(i),
-            "seconds": self._elapsed.item(i) * self.dt,
+            "seconds": seconds,
             "wall_time": time.perf_counter() - self._started,
             "terminated": terminated,
             "physics_error": broken,
-            **{kind: {name: total.item(i) for name, total in totals.items()} for kind, totals in self._sums.items()},
+            "succeeded": self.task.succeeded(episode),
+            "whole": self._limits.item(i) == self.task.episode_steps,  # not cut short by `stagger`
+            **sums,
         }
 
     def get_state(self) -> dict[str, Any]:
@@ -263,6 +302,7 @@ class World:
         return {
             "simulation": self.batch.state.copy(),
             "elapsed": self._elapsed.copy(),
+            "limits": self._limits.copy(),
             "returns": self._returns.copy(),
             "observations": self._observations.copy(),
             **{f"before.{name}": value.copy() for name, value in vars(self._before).items()},
@@ -279,7 +319,9 @@ class World:
                 f" this world's {self.batch.state.shape[0]} of {self.batch.state.shape[1]}"
             )
         self.batch.state[:] = state["simulation"]
+        self._individualise(np.arange(self.num_robots), self.sim)
         self._elapsed[:] = state["elapsed"]
+        self._limits[:] = state["limits"]
         self._returns[:] = state["returns"]
         self._observations = state["observations"].copy()
         for name, value in vars(self._before).items():

@@ -29,7 +29,7 @@ def test_an_unknown_id_names_its_neighbours(wrong, near):
 
 
 def test_an_id_like_no_other_names_them_all():
-    with pytest.raises(envs.UnknownEnvironment, match=r"known are CartPole, .*Ant-v5"):
+    with pytest.raises(envs.UnknownEnvironment, match=r"known are .*CartPole, .*Ant-v5"):
         canonical_id("qqqqqqqq")
 
 
