@@ -17,7 +17,9 @@ OWN_MODULE = "envs"  # gymnasium.make("envs:Locomotion/CartPole-v0") imports it,
 
 # Our own robots: name -> where its Task stands.
 OWN_TASKS = {
+    "Biped": "envs.biped:Biped",
     "CartPole": "envs.cartpole:CartPole",
+    "Quadruped": "envs.quadruped:Quadruped",
 }
 
 # Gymnasium's robots that we step as batches: id -> where its Task stands.

@@ -1,0 +1,30 @@
+"""Biped: two legs run forward."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from envs.legged import Runner
+
+
+@dataclass(frozen=True)
+class Biped(Runner):
+    """Run forward on two legs without falling, after the 3D biped of Schulman et al. (2016), section 6.2.
+
+    The reward is theirs but for the impact's weight: at their 1e-5 per N^2, a body of 54 kg would pay more for
+    standing still than all its terms together could bring it.
+
+    Observations are 33 numbers: the trunk's height and orientation (a quaternion), ten joint angles, the trunk's
+    velocity along the world's axes, its turning rates about its own, ten joint velocities (m, rad and s), and for
+    each foot whether it touches the floor.
+    """
+
+    model = "biped.xml"
+    mirrored_joints = (5, 6, 7, 8, 9, 0, 1, 2, 3, 4)
+    mirrored_contacts = (1, 0)
+    camera: ClassVar = {
+        "trackbodyid": 1,
+        "distance": 3.6,
+        "lookat": (0.0, 0.0, 0.85),
+        "azimuth": 120.0,
+        "elevation": -12.0,
+    }

@@ -1,0 +1,124 @@
+"""What our robots on legs have in common: what moves and drives them, how they are put on the floor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from envs.simulation import Fields
+from envs.task import Measured, Mirror, SignedPermutation, Task, fall_rate, walking_metrics
+
+FREE_POSITIONS, FREE_VELOCITIES = 7, 6  # numbers in qpos and qvel before those of the driven joints
+
+
+@dataclass(frozen=True)
+class Legged(Task):
+    """A robot whose first body, the trunk, floats, whose motors are driven by torques, and whose feet feel the floor.
+
+    The model's actuators are motors of gear 1, one for each joint in the joints' order, so that `sim.ctrl` are the
+    joint torques in N m; its sensors are the net contact forces (3) on each foot in N.
+    """
+
+    reset_noise: float = 0.05  # rad, m/s, rad/s: each number of the first state is drawn within it around `stance`
+
+    mirrored_joints: ClassVar[tuple[int, ...]]  # which joint stands where this one does on the other side
+    mirrored_contacts: ClassVar[tuple[int, ...]]  # the same for what `contacts` returns
+    control_dt = 0.01  # s
+    episode_steps = 2000  # 20 s
+
+    def stance(self, model: mujoco.MjModel) -> np.ndarray:
+        """Return the positions (nq,) around which episodes begin."""
+        return model.qpos0
+
+    def foot_forces(self, sim: Fields) -> np.ndarray:
+        """Return the contact forces on the feet (N, feet, 3), in N."""
+        return sim.sensordata.reshape(len(sim.sensordata), -1, 3)
+
+    def contacts(self, sim: Fields) -> np.ndarray:
+        """Return what is observed of the feet: by default (N, feet), 1 for each that touches the floor, else 0."""
+        return np.any(self.foot_forces(sim), axis=2)
+
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+        # Not the first two positions, x and y: where on the floor the robot is does not matter to it.
+        return np.concatenate([sim.qpos[:, 2:], sim.qvel, self.contacts(sim)], axis=1)
+
+    def mirror(self) -> Mirror:
+        joints = np.array(self.mirrored_joints)
+        same = np.ones(len(joints))
+        # Mirrored at the plane y = 0: vectors turn their y round, axes of rotation their x and z.
+        parts = [
+            (np.arange(5), np.array([1.0, 1.0, -1.0, 1.0, -1.0])),  # height, quaternion
+            (joints, same),
+            (np.arange(6), np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])),  # velocity, turning rate
+            (joints, same),
+            (np.array(self.mirrored_contacts), np.ones(len(self.mirrored_contacts))),
+        ]
+        starts = np.cumsum([0, *(len(order) for order, _ in parts)])
+        observation = SignedPermutation(
+            np.concatenate([start + order for start, (order, _) in zip(starts, parts, strict=False)]),
+            np.concatenate([sign for _, sign in parts]),
+        )
+        return Mirror(observation, SignedPermutation(joints, same))
+
+    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        count = model.nq - 3 + model.nv
+        noise = np.array([rng.uniform(-self.reset_noise, self.reset_noise, count) for rng in rngs])
+        qpos = np.tile(self.stance(model), (len(rngs), 1))
+        qpos[:, 3:] += noise[:, : model.nq - 3]
+        qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
+        data = mujoco.MjData(model)
+        for row in qpos:
+            data.qpos[:] = row
+            row[2] -= lowest_point(model, data)
+        return qpos, noise[:, model.nq - 3 :]
+
+
+def lowest_point(model: mujoco.MjModel, data: mujoco.MjData) -> float:
+    """Return the height in m of the lowest point of the spheres and capsules that touch the floor, at `data.qpos`."""
+    mujoco.mj_kinematics(model, data)
+    touching = (model.geom_contype != 0) & (model.geom_bodyid != 0)
+    rise = np.abs(data.geom_xmat[touching, 8]) * model.geom_size[touching, 1]  # from a capsule's middle to its end
+    return float((data.geom_xpos[touching, 2] - rise - model.geom_size[touching, 0]).min())
+
+
+@dataclass(frozen=True)
+class Runner(Legged):
+    """A legged robot that is paid for its speed along x (Schulman et al. 2016, section 6.2)."""
+
+    forward_weight: float = 1.0  # per m/s
+    effort_weight: float = 1e-5  # per (N m)^2, over all joint torques
+    impact_weight: float = 1e-7  # per N^2, over all contact forces on the feet
+    alive_bonus: float = 0.2  # per step
+    min_height: float = 0.8  # m, of the centre of mass: below it the robot has fallen
+
+    remembered = ("position",)
+
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        return {
+            "position": sim.qpos[:, 0],  # m along x, of the trunk
+            "height": sim.subtree_com[:, 1, 2],  # m, of the centre of mass
+            "foot_forces": self.foot_forces(sim),  # N
+        }
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {
+            "forward": self.forward_weight * (now.position - before.position) / sim.dt,
+            "effort": -self.effort_weight * np.square(sim.ctrl).sum(axis=1),
+            "impact": -self.impact_weight * np.square(now.foot_forces).sum(axis=(1, 2)),
+            "alive": np.full(len(sim.qpos), self.alive_bonus),
+        }
+
+    def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
+        return now.height < self.min_height
+
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        weight = sim.model.body_subtreemass[1] * -sim.model.opt.gravity[2]  # N
+        power = np.abs(sim.ctrl * sim.qvel[:, FREE_VELOCITIES:]).sum(axis=1)  # W
+        return {"distance": now.position - before.position, "work": power * sim.dt / weight}  # m, J/N
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        # Work by and against the motors, in units of the robot's weight times the way it came.
+        cost = float(episodes["work"].sum() / episodes["distance"].sum())
+        return fall_rate(episodes) | walking_metrics(episodes) | {"cost_of_transport": cost}
