@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.distributions import DiagGaussianDistribution
+from stable_baselines3.common.distributions import Distribution as SB3Distribution
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -17,6 +19,7 @@ from torch.distributions import Categorical, Distribution, Independent
 
 from agents.distributions import ClippedNormal
 from agents.normalization import ObservationNormalizer, ScaledValue
+from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 
 
 class ActorCritic(ActorCriticPolicy):
@@ -30,8 +33,10 @@ class ActorCritic(ActorCriticPolicy):
         observation_space: a Box (or any space SB3 can flatten into one vector).
         action_space: a Box, or Discrete.
         lr_schedule: learning rate of the critic's optimiser, where the critic is fitted by one.
-        log_std_init: first log standard deviation of every action dimension.
+        log_std_init: first log standard deviation of every action dimension, `min_std` not counted.
         net_arch: hidden layers of both networks, or {"pi": [...], "vf": [...]}.
+        min_std: what is added to exp(log_std), so that exploration never dies out.
+        mirror: how a mirror image changes an observation and an action, which makes the actor symmetric.
     """
 
     optimizer: torch.optim.Optimizer  # of the critic alone: the actor moves by natural gradient
@@ -46,12 +51,16 @@ class ActorCritic(ActorCriticPolicy):
         net_arch: list[int] | dict[str, list[int]] | None = None,
         activation_fn: type[nn.Module] = nn.Tanh,
         log_std_init: float = 0.0,
+        min_std: float = 0.0,
+        mirror: tuple[SignedPermutation, SignedPermutation] | None = None,
         features_extractor_class: type[BaseFeaturesExtractor] = ObservationNormalizer,
         share_features_extractor: bool = True,
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ):
         layers = [64, 64] if net_arch is None else net_arch
+        self.min_std = min_std
+        self.mirror = mirror
         super().__init__(
             observation_space,
             action_space,
@@ -77,9 +86,18 @@ class ActorCritic(ActorCriticPolicy):
         )
         if isinstance(self.action_space, spaces.Box):
             self._bounds = torch.as_tensor(self.action_space.low), torch.as_tensor(self.action_space.high)
+        if self.mirror is not None:
+            if not (self.plain_vectors and self.continuous):
+                raise ValueError(f"only vectors can be mirrored, got {self.observation_space} and {self.action_space}")
+            observation, action = self.mirror
+            self.mlp_extractor.policy_net.insert(0, WithMirrorImages(*observation))
+            self.action_net = nn.Sequential(self.action_net, MirrorAverage(*action))
         self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
         self.value_net.apply(partial(self.init_weights, gain=1.0))
         self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return super()._get_constructor_parameters() | {"min_std": self.min_std, "mirror": self.mirror}
 
     def actor_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the action distribution, log_std included."""
@@ -100,7 +118,18 @@ class ActorCritic(ActorCriticPolicy):
     def distribution_parameters(self, features: Tensor) -> tuple[Tensor, ...]:
         """Return mean and log standard deviation, or the logits, each (B, actions), for features (B, F)."""
         output = self.action_net(self.mlp_extractor.forward_actor(features))
-        return (output, self.log_std.expand_as(output)) if self.continuous else (output,)
+        return (output, self.floored_log_std.expand_as(output)) if self.continuous else (output,)
+
+    @property
+    def floored_log_std(self) -> Tensor:
+        """Log standard deviation of the actions (actions,), `min_std` included."""
+        return (self.min_std + self.log_std.exp()).log() if self.min_std else self.log_std
+
+    def _get_action_dist_from_latent(self, latent_pi: Tensor) -> SB3Distribution:
+        if not self.continuous:
+            return super()._get_action_dist_from_latent(latent_pi)
+        assert isinstance(self.action_dist, DiagGaussianDistribution)
+        return self.action_dist.proba_distribution(self.action_net(latent_pi), self.floored_log_std)
 
     def distribution(self, parameters: tuple[Tensor, ...]) -> Distribution:
         """Return the action distribution with the given parameters; its KL, entropy and log_prob are (B,)."""
@@ -152,6 +181,8 @@ class ActorCritic(ActorCriticPolicy):
     def update_normalizer(self, observations: np.ndarray) -> None:
         """Let the observation statistics take in observations (B, ...), between two rollouts."""
         tensor = torch.as_tensor(observations, device=self.device)
+        if self.mirror is not None:  # symmetric statistics: the mirror image of a normalised vector is normalised
+            tensor = self.mlp_extractor.policy_net[0](tensor)
         for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
             if isinstance(extractor, ObservationNormalizer):
                 extractor.update(tensor)

@@ -195,7 +195,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         record("train/explained_variance", explained_variance(rollout.values.ravel(), rollout.returns.ravel()))
         if self.policy.continuous:
             low, high = self.action_space.low, self.action_space.high  # type: ignore[attr-defined]
-            record("train/std", float(self.policy.log_std.detach().exp().mean()))
+            record("train/std", float(self.policy.floored_log_std.detach().exp().mean()))
             record("train/clipped_actions", float(((rollout.actions < low) | (rollout.actions > high)).mean()))
         record("train/n_updates", self._n_updates, exclude="tensorboard")
         elapsed = time.perf_counter() - self._iteration_start

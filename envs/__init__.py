@@ -12,12 +12,13 @@ from envs.registry import UnknownEnvironment, canonical_id, make_task, register,
 
 if TYPE_CHECKING:
     from envs.rendering import Renderer, RenderingUnavailable
-    from envs.task import Task
+    from envs.task import Mirror, Task
     from envs.vec_env import BatchedVecEnv, make_vec
     from envs.world import Step, World
 
 __all__ = [
     "BatchedVecEnv",
+    "Mirror",
     "Renderer",
     "RenderingUnavailable",
     "Step",
@@ -32,6 +33,7 @@ __all__ = [
 
 _PLACES = {
     "BatchedVecEnv": "envs.vec_env",
+    "Mirror": "envs.task",
     "Renderer": "envs.rendering",
     "RenderingUnavailable": "envs.rendering",
     "Step": "envs.world",

@@ -48,7 +48,8 @@ def make_vec(
     Raises:
         UnknownEnvironment: naming the nearest known ids.
         TypeError: for an argument that the task does not have.
-        ValueError: for a number of robots, of threads or of pixels below 1, or a negative seed.
+        ValueError: for a number of robots, of threads or of pixels below 1, a negative seed, or a foreign environment
+            to stagger.
     """
     env_id = canonical_id(env_id)
     if num_envs < 1:
@@ -57,6 +58,8 @@ def make_vec(
         raise ValueError(f"the seed must not be negative, got {seed}")
     task = make_task(env_id, **task_kwargs)
     if task is None:
+        if stagger:
+            raise ValueError("only the episodes of our own tasks can be staggered")
         env_kwargs = task_kwargs if render_mode is None else task_kwargs | {"render_mode": render_mode}
         return make_vec_env(env_id, num_envs, seed=seed, env_kwargs=env_kwargs)
     return BatchedVecEnv(

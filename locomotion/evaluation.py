@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,13 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import envs
 from agents import ActorCritic
-from locomotion.environments import make_env
+from locomotion.environments import evaluation_fields, make_env
 from locomotion.errors import UsageError
-from locomotion.policy_files import find_policy, load_policy, read_card
+from locomotion.policy_files import PolicyCard, find_policy, installed_versions, load_policy, read_card
 from locomotion.threads import set_threads
 
 EVALUATION_SEED = 1_000_000  # far from the seeds of training: start states no policy was trained from
+EPISODES = 100
 
 
 @dataclass(frozen=True)
@@ -58,24 +61,70 @@ class Evaluation:
 
 
 def evaluate_folder(
-    name: str | Path, episodes: int, seed: int, stochastic: bool = False, threads: int | None = None
+    name: str | Path,
+    episodes: int | None = None,
+    seed: int | None = None,
+    stochastic: bool = False,
+    threads: int | None = None,
 ) -> Evaluation:
-    """Score the policy in a folder in the environment it was trained in.
+    """Score a policy in the environment it was trained in, under every trial its task names.
+
+    Args:
+        name: what `find_policy` finds.
+        episodes: of each trial; by default as many as on the policy's card, or 100.
+        seed: of the first of them; by default that of the policy's card, or `EVALUATION_SEED`.
+        stochastic: whether actions are sampled.
+        threads: of the physics.
 
     Raises:
         UsageError: where there is no such policy, or a number is out of bounds.
     """
-    if episodes < 1:
+    if episodes is not None and episodes < 1:
         raise UsageError(f"--episodes must be at least 1, got {episodes}")
-    if seed < 0:
+    if seed is not None and seed < 0:
         raise UsageError(f"--seed must not be negative, got {seed}")
     folder = find_policy(name)
     card = read_card(folder)
+    promised = card.evaluation or {"episodes": EPISODES, "seed": EVALUATION_SEED}
+    episodes = promised["episodes"] if episodes is None else episodes
+    seed = promised["seed"] if seed is None else seed
     count = set_threads(threads)
     env = make_env(card.env, 1, threads=count)
     policy = load_policy(folder, env)
     env.close()
-    return evaluate(policy, card.env, episodes, seed, name=str(folder), stochastic=stochastic, threads=count)
+    scores = evaluate(policy, card.env, episodes, seed, name=str(folder), stochastic=stochastic, threads=count)
+    task = envs.task_class(card.env)
+    for prefix, trial in ({} if task is None else task.trials).items():
+        tried = evaluate(
+            policy, card.env, episodes, seed, stochastic=stochastic, threads=count, fields=trial.fields
+        ).metrics
+        scores = replace(scores, metrics=scores.metrics | {f"{prefix}_{name}": tried[name] for name in trial.metrics})
+    return scores
+
+
+def on_the_card(scores: Evaluation) -> dict[str, Any]:
+    """Return what a shipped policy's card says of its scores, as JSON values."""
+    values = scores.as_json()
+    return json.loads(json.dumps({name: values[name] for name in values if name not in ("env", "policy")}))
+
+
+def against_card(scores: Evaluation, card: PolicyCard) -> str | None:
+    """Return in one sentence whether a policy's scores are those of its card, or None where they are of other episodes.
+
+    On the same machine and with the same versions they are equal, to the last digit.
+    """
+    promised, now = card.evaluation, on_the_card(scores)
+    if promised is None or any(promised[name] != now[name] for name in ("episodes", "seed")):
+        return None
+    if json.dumps(promised, sort_keys=True) == json.dumps(now, sort_keys=True):
+        return "these are the numbers on the policy's card, to the last digit"
+    odd = [
+        f"{name} {now} instead of {card.versions.get(name)}"
+        for name, now in installed_versions().items()
+        if now != card.versions.get(name)
+    ]
+    reason = "here is " + ", ".join(odd) if odd else "the versions are the same, so it must be the machine"
+    return f"the policy's card says return {promised['return_mean']:.2f}: {reason}"
 
 
 def evaluate(
@@ -87,13 +136,15 @@ def evaluate(
     name: str = "",
     stochastic: bool = False,
     threads: int | None = None,
+    fields: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Run one episode on each of `episodes` robots, all in one batch, and score them.
 
     The mean actions are used, or sampled ones with `stochastic` (from the seed alone). Every robot's first episode
-    counts and nothing after it.
+    counts and nothing after it. The task is as its `evaluation` says, with `fields` of it changed.
     """
-    vec_env = make_env(env, episodes, seed=seed, threads=threads)
+    task_fields = evaluation_fields(env) | dict(fields or {})
+    vec_env = make_env(env, episodes, seed=seed, threads=threads, **task_fields)
     try:
         records = play(policy, vec_env, seed if stochastic else None)
     finally:

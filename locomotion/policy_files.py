@@ -7,18 +7,24 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from stable_baselines3.common.preprocessing import get_action_dim, get_flattened_obs_dim
 from stable_baselines3.common.vec_env import VecEnv
+from torch import nn
 
 from agents import ActorCritic
 from locomotion.errors import UsageError
 from locomotion.runs import Run, write_json
+from locomotion.shipped import find_shipped, nearest
 
-FORMAT = 1
+FORMAT = 2
+ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "elu": nn.ELU}
 PACKAGES = ("gymnasium", "mujoco", "numpy", "stable-baselines3", "torch")
 
 
@@ -34,8 +40,15 @@ class PolicyCard:
     action_space: str
     actor: tuple[int, ...]  # hidden layers
     value: tuple[int, ...]
+    activation: str  # of the hidden layers: a key of ACTIVATIONS
+    min_std: float  # of the actions, on top of what was learned
+    mirror: bool  # whether the actor is mirror symmetric
     versions: dict[str, str]  # of the packages results move with
     format: int = FORMAT
+    # Of a policy that ships with the package:
+    recipe: dict[str, Any] | None = None  # the settings it was trained with
+    command: str | None = None  # the command line that trains it
+    evaluation: dict[str, Any] | None = None  # its scores, as locomotion.evaluation.Evaluation has them
 
 
 def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) -> PolicyCard:
@@ -49,27 +62,46 @@ def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) ->
         action_space=str(policy.action_space),
         actor=tuple(policy.net_arch["pi"]),
         value=tuple(policy.net_arch["vf"]),
-        versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        activation=next(name for name, module in ACTIVATIONS.items() if module is policy.activation_fn),
+        min_std=policy.min_std,
+        mirror=policy.mirror is not None,
+        versions=installed_versions(),
     )
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages results move with, as they are now."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
 def save_policy(policy: ActorCritic, card: PolicyCard, folder: Path) -> None:
     """Write policy.safetensors and policy.json into a folder."""
     save_file(own_tensors(policy), folder / "policy.safetensors")
-    write_json(folder / "policy.json", vars(card))
+    save_card(card, folder)
+
+
+def save_card(card: PolicyCard, folder: Path) -> None:
+    """Write policy.json into a folder, without what the card says nothing of."""
+    write_json(folder / "policy.json", {name: value for name, value in vars(card).items() if value is not None})
 
 
 def find_policy(name: str | Path) -> Path:
-    """Return the folder that holds policy.json: of a checkpoint, or of a run's last checkpoint.
+    """Return the folder that holds policy.json: of a checkpoint, of a run's last checkpoint, or of a shipped policy.
+
+    Args:
+        name: a path, or, where nothing stands there, the short name of a robot whose policy is shipped (`Biped`).
 
     Raises:
-        UsageError: where there is none.
+        UsageError: where there is none, naming what comes nearest.
     """
     path = Path(name)
     if (path / "policy.json").is_file():
         return path
     if not path.exists():
-        raise UsageError(f"no policy at {path}: name a run's folder or a checkpoint's")
+        shipped = find_shipped(str(name))
+        if shipped is None:
+            raise UsageError(f"no policy at {path}: {nearest(str(name))}")
+        return shipped
     latest = Run(path).latest()
     if latest is None:
         raise UsageError(f"{path} holds no policy: name a run's folder or a checkpoint's")
@@ -92,6 +124,8 @@ def read_card(folder: Path) -> PolicyCard:
         raise UsageError(f"{path} is damaged: {error}") from error
     if not isinstance(card.env, str):
         raise UsageError(f"{path} is damaged: env is {card.env!r}, not a name")
+    if card.activation not in ACTIVATIONS:
+        raise UsageError(f"{path} is damaged: activation is {card.activation!r}, not one of {', '.join(ACTIVATIONS)}")
     return card
 
 
@@ -106,17 +140,26 @@ def load_policy(folder: Path, env: VecEnv) -> ActorCritic:
         theirs = getattr(card, f"{kind}_space")
         if theirs != str(ours):
             raise UsageError(f"this policy was trained on {kind}s {theirs}, {card.env} has {ours}")
-    policy = build_policy(env.observation_space, env.action_space, card.actor, card.value)
+    policy = build_policy(env.observation_space, env.action_space, card)
     load_tensors(policy, folder / "policy.safetensors")
     return policy
 
 
-def build_policy(
-    observation_space: spaces.Space, action_space: spaces.Space, actor: tuple[int, ...], value: tuple[int, ...]
-) -> ActorCritic:
-    """Return an untrained policy with the given hidden layers."""
-    net_arch = {"pi": list(actor), "vf": list(value)}
-    return ActorCritic(observation_space, action_space, lambda _: 1e-3, net_arch=net_arch)
+def build_policy(observation_space: spaces.Space, action_space: spaces.Space, card: PolicyCard) -> ActorCritic:
+    """Return an untrained policy such as the card describes."""
+    mirror = None
+    if card.mirror:  # the tensors tell which numbers change places; what stays in place will do until they are loaded
+        sizes = [get_flattened_obs_dim(observation_space), get_action_dim(action_space)]
+        mirror = tuple((np.arange(size), np.ones(size)) for size in sizes)
+    return ActorCritic(
+        observation_space,
+        action_space,
+        lambda _: 1e-3,
+        net_arch={"pi": list(card.actor), "vf": list(card.value)},
+        activation_fn=ACTIVATIONS[card.activation],
+        min_std=card.min_std,
+        mirror=mirror,  # type: ignore[arg-type]
+    )
 
 
 def load_tensors(policy: ActorCritic, path: Path) -> None:

@@ -58,10 +58,18 @@ class Settings:
     """Of the critic (adam)."""
     log_std_init: float = 0.0
     """First log standard deviation of the actions."""
+    min_std: float = 0.0
+    """Standard deviation of the actions below which exploration cannot fall."""
     actor: tuple[int, ...] = (64, 64)
     """Hidden layers of the actor."""
     value: tuple[int, ...] = (64, 64)
     """Hidden layers of the critic."""
+    activation: Literal["tanh", "elu"] = "tanh"
+    """Of the hidden layers."""
+    mirror: bool = False
+    """Whether the actor is made mirror symmetric, as the robot is (one of ours)."""
+    stagger: bool = False
+    """Whether the robots' first episodes end at different times (one of ours)."""
     evaluations: int = 10
     """Evaluations during training, evenly spread, by which the best policy is kept."""
     evaluation_episodes: int = 8
@@ -96,6 +104,8 @@ class Settings:
         for name in (*at_least_one, "evaluation_episodes", "final_episodes"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{_flag(name)} must be at least 1, got {getattr(self, name)}")
+        if not 0.0 <= self.min_std < 10.0:
+            raise UsageError(f"--min-std must lie in [0, 10), got {self.min_std}")
         if not abs(self.log_std_init) < 10.0:
             raise UsageError(f"--log-std-init must lie between -10 and 10, got {self.log_std_init}")
         if self.evaluations < 0:

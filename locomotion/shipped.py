@@ -27,11 +27,10 @@ def find_shipped(name: str) -> Path | None:
     return folder if folder.name in shipped_names() else None
 
 
-def hint(name: str) -> str:
-    """Return what to say where no policy has this name: the names most like it, or else all there are."""
-    names = shipped_names()
-    near = difflib.get_close_matches(name.lower(), [known.lower() for known in names], n=3, cutoff=0.5)
-    alike = [known for known in names if known.lower() in near]
-    if alike:
-        return f"did you mean {' or '.join(alike)}?"
-    return f"shipped are {', '.join(names)}" if names else "none is shipped"
+def nearest(name: str) -> str:
+    """Return what to say where no policy has this name: the shipped names most like it, or else what may be named."""
+    names = {known.lower(): known for known in shipped_names()}
+    near = [names[match] for match in difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"name a run's folder, a checkpoint's, or a shipped policy: {', '.join(names.values()) or 'there are none'}"

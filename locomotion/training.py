@@ -16,6 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import VecEnv
 
+import envs
 from agents import TRPO
 from agents.critics import AdamFit, CriticFit, TrustRegionFit
 from agents.policy_gradient import PolicyGradient
@@ -24,7 +25,7 @@ from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.evaluation import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
 from locomotion.metrics import CsvRows, TensorBoard, Terminal
-from locomotion.policy_files import PolicyCard, describe, save_policy
+from locomotion.policy_files import ACTIVATIONS, PolicyCard, describe, save_policy
 from locomotion.runs import Run, atomic_folder, write_json
 from locomotion.settings import Settings
 from locomotion.threads import set_threads
@@ -65,11 +66,26 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             seed=settings.seed,
             policy_kwargs={
                 "net_arch": {"pi": list(settings.actor), "vf": list(settings.value)},
+                "activation_fn": ACTIVATIONS[settings.activation],
                 "log_std_init": settings.log_std_init,
+                "min_std": settings.min_std,
+                "mirror": mirror_of(env, settings.env) if settings.mirror else None,
             },
         )
     except (AssertionError, NotImplementedError, ValueError) as error:  # as SB3 and we refuse spaces
         raise UsageError(f"TRPO cannot learn in {settings.env}: {error}") from error
+
+
+def mirror_of(env: VecEnv, name: str) -> envs.Mirror:
+    """Return how the robot's left and right are exchanged.
+
+    Raises:
+        UsageError: where it has no such symmetry.
+    """
+    mirror = env.task.mirror() if isinstance(env, envs.BatchedVecEnv) else None
+    if mirror is None:
+        raise UsageError(f"--mirror: {name} is not known to be mirror symmetric")
+    return mirror
 
 
 def narrowing(remaining: float, first: float, final: float) -> float:
@@ -84,14 +100,14 @@ def narrowing(remaining: float, first: float, final: float) -> float:
 
 
 class Keeper(BaseCallback):
-    """Between iterations: saves checkpoints, evaluates, keeps the best policy, stops when asked to."""
+    """Between iterations: saves checkpoints, evaluates, keeps each policy evaluated and the best, stops when asked to."""
 
     def __init__(self, run: Run, settings: Settings, threads: int, extra: dict[str, Any]):
         super().__init__()
         self.run = run
         self.settings = settings
         self.threads = threads
-        self.extra = {"evaluations": 0, "best_return": None} | extra
+        self.extra = {"evaluations": -1, "best_return": None} | extra  # the last of them; 0 is the untrained policy's
         self.stop_requested = False
         self.stopped = False
         self._saved_at = -np.inf
@@ -131,7 +147,7 @@ class Keeper(BaseCallback):
 
     def _evaluate_if_due(self) -> None:
         due = min(self.num_timesteps, self.settings.steps) * self.settings.evaluations // self.settings.steps
-        if due <= self.extra["evaluations"]:
+        if self.settings.evaluations == 0 or due <= self.extra["evaluations"]:
             return
         self.extra["evaluations"] = due
         settings = self.settings
@@ -142,9 +158,12 @@ class Keeper(BaseCallback):
         self.logger.record("eval/length_mean", scores.length_mean)
         for name, value in scores.metrics.items():
             self.logger.record(f"eval/{name}", value)
+        kept = [self.run.snapshot(self.num_timesteps)]
         if self.extra["best_return"] is None or scores.return_mean > self.extra["best_return"]:
             self.extra["best_return"] = scores.return_mean
-            with atomic_folder(self.run.best) as temporary:
+            kept.append(self.run.best)
+        for folder in kept:
+            with atomic_folder(folder) as temporary:
                 save_policy(self.learner.policy, self.card(), temporary)
                 write_json(temporary / "evaluation.json", scores.as_json())
 
@@ -160,7 +179,7 @@ def train(settings: Settings) -> Outcome:
     checkpoint = run.latest() if run else None
     if run is not None and checkpoint is None:
         raise UsageError(f"{run.folder} has no checkpoint to resume from")
-    env = make_env(settings.env, settings.num_envs, seed=settings.seed, threads=threads)
+    env = make_env(settings.env, settings.num_envs, seed=settings.seed, threads=threads, stagger=settings.stagger)
     learner = build_learner(settings, env)
     run = run or Run.create(settings)
     with run.locked():

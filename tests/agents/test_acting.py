@@ -9,6 +9,7 @@ from agents.acting import actor_in_numpy
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (5,), np.float64)
 ACTIONS = spaces.Box(-1.0, 1.0, (3,), np.float32)
+MIRROR = (([1, 0, 2, 3, 4], [1, 1, -1, 1, -1]), ([0, 2, 1], [-1, 1, 1]))
 ROWS = np.random.default_rng(0).normal(2.0, 30.0, size=(50, 5))
 
 
@@ -19,9 +20,18 @@ def make(action_space=ACTIONS, **kwargs):
     return policy
 
 
-@pytest.mark.parametrize("activation_fn", [nn.Tanh, nn.ReLU, nn.ELU])
-def test_acts_as_the_policy_does(activation_fn):
-    policy = make(activation_fn=activation_fn)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"activation_fn": nn.Tanh},
+        {"activation_fn": nn.ReLU},
+        {"activation_fn": nn.ELU},
+        {"mirror": MIRROR},
+        {"min_std": 0.5, "log_std_init": -1.0},
+    ],
+)
+def test_acts_as_the_policy_does(arguments):
+    policy = make(**arguments)
     noise = policy.sample_noise(50)
     observations = ROWS * 20  # some of them beyond the normaliser's clip
     np.testing.assert_allclose(

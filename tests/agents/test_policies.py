@@ -9,6 +9,7 @@ from agents import ActorCritic
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (5,), np.float64)
 CONTINUOUS = spaces.Box(-1.0, 1.0, (3,), np.float32)
 DISCRETE = spaces.Discrete(4)
+MIRROR = (([1, 0, 2, 3, 4], [1, 1, -1, 1, -1]), ([0, 2, 1], [-1, 1, 1]))
 ROWS = np.random.default_rng(0).normal(size=(50, 5))
 
 
@@ -17,9 +18,12 @@ def make(action_space, **kwargs):
     return ActorCritic(OBSERVATIONS, action_space, lambda _: 1e-3, **kwargs)
 
 
-@pytest.fixture(params=[CONTINUOUS, DISCRETE], ids=["continuous", "discrete"])
+@pytest.fixture(
+    params=[(CONTINUOUS, {}), (DISCRETE, {}), (CONTINUOUS, {"mirror": MIRROR, "min_std": 0.3})],
+    ids=["continuous", "discrete", "mirrored and floored"],
+)
 def policy(request):
-    return make(request.param)
+    return make(request.param[0], **request.param[1])
 
 
 def test_actor_and_critic_share_nothing_and_together_are_everything(policy):
@@ -33,6 +37,26 @@ def test_log_std_belongs_to_the_actor():
     policy = make(CONTINUOUS, log_std_init=-1.0)
     assert any(p is policy.log_std for p in policy.actor_parameters())
     torch.testing.assert_close(policy.log_std.detach(), torch.full((3,), -1.0))
+
+
+def test_a_symmetric_actor_does_in_the_mirror_what_the_mirror_shows():
+    policy = make(CONTINUOUS, mirror=MIRROR, ortho_init=False)
+    policy.update_normalizer(ROWS * 3 + 1)
+    (order, sign), (action_order, action_sign) = MIRROR
+    expected = policy.mode(ROWS)[:, action_order] * action_sign
+    np.testing.assert_allclose(policy.mode(ROWS[:, order] * sign), expected, atol=1e-6)
+    assert np.abs(expected - policy.mode(ROWS)).max() > 1e-3
+
+
+def test_exploration_does_not_fall_below_its_floor():
+    policy = make(CONTINUOUS, min_std=0.3, log_std_init=-20.0)
+    _, log_std = policy.distribution_parameters(policy.features(ROWS)[0])
+    torch.testing.assert_close(log_std.exp(), torch.full((len(ROWS), 3), 0.3))
+
+
+def test_only_vectors_are_mirrored():
+    with pytest.raises(ValueError, match=r"only vectors can be mirrored, got .* and Discrete"):
+        make(DISCRETE, mirror=MIRROR)
 
 
 def test_first_mean_actions_are_small():

@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 
 import envs
+from agents import ActorCritic
 from locomotion import video
 from locomotion.errors import UsageError
 from locomotion.evaluation import evaluate
-from locomotion.policy_files import build_policy, describe, load_policy, save_policy
+from locomotion.policy_files import describe, load_policy, save_policy
 from locomotion.video import default_path, frame_rate, record
 
 FOREIGN = "VideoTest-v0"
@@ -73,7 +74,7 @@ def untrained(folder, env, steps=0, gain=1.0):
     env = envs.canonical_id(env)
     vec_env = envs.make_vec(env, 1)
     torch.manual_seed(0)
-    policy = build_policy(vec_env.observation_space, vec_env.action_space, (8,), (8,))
+    policy = ActorCritic(vec_env.observation_space, vec_env.action_space, lambda _: 1e-3, net_arch=[8])
     with torch.no_grad():
         policy.action_net.weight *= gain
     policy.update_normalizer(np.random.default_rng(0).normal(0.5, 0.1, (100, *vec_env.observation_space.shape)))

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import envs
-from locomotion.policy_files import build_policy, describe, save_policy
+from agents import ActorCritic
+from locomotion.policy_files import describe, save_policy
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ def run(*arguments):
 def policy(tmp_path):
     vec_env = envs.make_vec("CartPole", 1)
     torch.manual_seed(0)
-    untrained = build_policy(vec_env.observation_space, vec_env.action_space, (8,), (8,))
+    untrained = ActorCritic(vec_env.observation_space, vec_env.action_space, lambda _: 1e-3, net_arch=[8])
     vec_env.close()
     folder = tmp_path / "policy"
     folder.mkdir()
