@@ -19,6 +19,7 @@ class Biped(Runner):
     """
 
     model = "biped.xml"
+    start_angles = 2 * (0.0, 0.0, 0.1, 0.2, 0.1)  # the knees a little bent
     mirrored_joints = (5, 6, 7, 8, 9, 0, 1, 2, 3, 4)
     mirrored_contacts = (1, 0)
     camera: ClassVar = {

@@ -21,16 +21,14 @@ class Legged(Task):
     joint torques in N m; its sensors are the net contact forces (3) on each foot in N.
     """
 
-    reset_noise: float = 0.05  # rad, m/s, rad/s: each number of the first state is drawn within it around `stance`
+    reset_noise: float = 0.05  # rad, m/s, rad/s: the first orientation, angles and velocities are drawn within it
 
+    start_orientation: ClassVar[tuple[float, ...]] = (1.0, 0.0, 0.0, 0.0)  # of the trunk, a quaternion
+    start_angles: ClassVar[tuple[float, ...]]  # rad, of the joints
     mirrored_joints: ClassVar[tuple[int, ...]]  # which joint stands where this one does on the other side
     mirrored_contacts: ClassVar[tuple[int, ...]]  # the same for what `contacts` returns
     control_dt = 0.01  # s
     episode_steps = 2000  # 20 s
-
-    def stance(self, model: mujoco.MjModel) -> np.ndarray:
-        """Return the positions (nq,) around which episodes begin."""
-        return model.qpos0
 
     def foot_forces(self, sim: Fields) -> np.ndarray:
         """Return the contact forces on the feet (N, feet, 3), in N."""
@@ -65,7 +63,8 @@ class Legged(Task):
     def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
         count = model.nq - 3 + model.nv
         noise = np.array([rng.uniform(-self.reset_noise, self.reset_noise, count) for rng in rngs])
-        qpos = np.tile(self.stance(model), (len(rngs), 1))
+        start = [*model.qpos0[:3], *self.start_orientation, *self.start_angles]
+        qpos = np.tile(start, (len(rngs), 1))
         qpos[:, 3:] += noise[:, : model.nq - 3]
         qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
         data = mujoco.MjData(model)

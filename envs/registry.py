@@ -19,7 +19,10 @@ OWN_MODULE = "envs"  # gymnasium.make("envs:Locomotion/CartPole-v0") imports it,
 OWN_TASKS = {
     "Biped": "envs.biped:Biped",
     "CartPole": "envs.cartpole:CartPole",
+    "Grasp": "envs.grasp:Grasp",
+    "PickAndPlace": "envs.pick_and_place:PickAndPlace",
     "Quadruped": "envs.quadruped:Quadruped",
+    "StandUp": "envs.stand_up:StandUp",
 }
 
 # Gymnasium's robots that we step as batches: id -> where its Task stands.

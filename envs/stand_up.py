@@ -1,0 +1,53 @@
+"""StandUp: the biped gets up from lying on its back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from envs.biped import Biped
+from envs.legged import Legged
+from envs.simulation import Fields
+from envs.task import Measured
+
+
+@dataclass(frozen=True)
+class StandUp(Legged):
+    """Stand up from lying on the back and stay up, after Schulman et al. (2016), section 6.2, with their reward.
+
+    Observations are the 33 numbers of `Biped`. An episode never ends early.
+    """
+
+    head_weight: float = 1.0  # per m^2 between the head's height and `target_height`
+    effort_weight: float = 1e-5  # per (N m)^2, over all joint torques
+    target_height: float = 1.5  # m, of the head's middle
+    standing_height: float = 1.3  # m, of the head's middle: the robot stands where it is higher ...
+    standing_time: float = 5.0  # s: ... and has stood up if it does so from then on to the end
+
+    model = Biped.model
+    start_orientation = (np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0)  # on the back, the head towards -x
+    start_angles = Biped.start_angles
+    mirrored_joints = Biped.mirrored_joints
+    mirrored_contacts = Biped.mirrored_contacts
+    camera: ClassVar = {"distance": 3.8, "lookat": (0.0, 0.0, 0.75), "azimuth": 120.0, "elevation": -14.0}
+
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        return {"head": sim.site_xpos[:, 0, 2]}  # m, height of its middle
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {
+            "head_height": -self.head_weight * np.square(now.head - self.target_height),
+            "effort": -self.effort_weight * np.square(sim.ctrl).sum(axis=1),
+        }
+
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        late = sim.time > self.standing_time
+        return {"seconds_down": np.where(late & (now.head < self.standing_height), sim.dt, 0.0)}
+
+    def succeeded(self, episode: Mapping[str, float]) -> bool:
+        return episode["seconds_down"] == 0.0 and not episode["terminated"]
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        stood = (episodes["seconds_down"] == 0.0) & ~episodes["terminated"]
+        return {"stand_rate": float(np.mean(stood))}

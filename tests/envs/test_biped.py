@@ -1,0 +1,54 @@
+import mujoco
+import numpy as np
+import pytest
+
+import envs
+from envs.biped import Biped
+
+
+def test_the_papers_numbers():
+    env = envs.make_vec("Biped", 1)
+    assert env.observation_space.shape == (33,)
+    assert env.action_space.shape == (10,)
+    assert (env.world.dt, env.task.episode_steps) == (0.01, 2000)
+    task = Biped()
+    assert (task.forward_weight, task.effort_weight, task.alive_bonus, task.min_height) == (1.0, 1e-5, 0.2, 0.8)
+
+
+def test_it_weighs_and_pulls_like_a_person():
+    model = envs.make_vec("Biped", 1).world.model
+    assert model.body_mass.sum() == pytest.approx(54.0)
+    limits = dict(zip((model.actuator(i).name for i in range(model.nu)), model.actuator_ctrlrange[:, 1], strict=True))
+    expected = {"hip_abduction": 80.0, "hip_rotation": 60.0, "hip_flexion": 150.0, "knee": 120.0, "ankle": 60.0}
+    assert limits == {f"{side}_{joint}": limit for side in ("left", "right") for joint, limit in expected.items()}
+
+
+def test_observes_height_orientation_joints_velocities_and_feet():
+    env = envs.make_vec("Biped", 1, reset_noise=0.0)
+    env.reset()
+    sim = env.world.sim
+    sim.qvel[0, 0], sim.qpos[0, 2] = 2.0, 1.5
+    flying = env.step(np.zeros((1, 10), np.float32))[0][0]
+    assert flying[0] == pytest.approx(1.5, abs=0.01)
+    assert flying[1:5] == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=0.01)
+    assert flying[15] == pytest.approx(2.0, abs=0.01)
+    np.testing.assert_array_equal(flying, [*sim.qpos[0, 2:], *sim.qvel[0], 0.0, 0.0])
+    env.reset()
+    for _ in range(5):
+        standing = env.step(np.zeros((1, 10), np.float32))[0][0]
+    assert standing[31:].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("height", "fallen"), [(0.81, False), (0.79, True)])
+def test_has_fallen_where_its_centre_of_mass_is_low(height, fallen):
+    env = envs.make_vec("Biped", 1)
+    env.reset()
+    sim = env.world.sim
+    data = mujoco.MjData(env.world.model)
+    data.qpos = sim.qpos[0]
+    mujoco.mj_forward(env.world.model, data)
+    sim.qpos[0, 2] += height - data.subtree_com[1, 2]
+    sim.qvel[0] = 0.0
+    _, _, dones, infos = env.step(np.zeros((1, 10), np.float32))
+    assert dones[0] == fallen
+    assert "physics_error" not in infos[0]

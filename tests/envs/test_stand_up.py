@@ -1,0 +1,69 @@
+import mujoco
+import numpy as np
+import pytest
+
+import envs
+from envs.stand_up import StandUp
+
+
+def test_the_papers_numbers():
+    env = envs.make_vec("StandUp", 1)
+    assert env.observation_space.shape == (33,)
+    assert env.action_space.shape == (10,)
+    assert (env.world.dt, env.task.episode_steps) == (0.01, 2000)
+    assert (StandUp().target_height, StandUp().head_weight, StandUp().effort_weight) == (1.5, 1.0, 1e-5)
+
+
+def posture(name: str, seed: int) -> mujoco.MjData:
+    """Return the first posture of an episode."""
+    env = envs.make_vec(name, 1, seed=seed)
+    env.reset()
+    data = mujoco.MjData(env.world.model)
+    data.qpos = env.world.sim.qpos[0]
+    mujoco.mj_forward(env.world.model, data)
+    return data
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_begins_on_its_back(seed):
+    data = posture("StandUp", seed)
+    front, _, up = data.body("trunk").xmat.reshape(3, 3).T
+    assert front[2] > 0.95  # the chest looks up
+    assert up[0] < -0.95  # the head lies towards -x
+    assert data.site("head").xpos[2] < 0.4  # m
+
+
+def test_its_head_is_at_the_target_height_when_it_stands():
+    assert posture("Biped", 0).site("head").xpos[2] == pytest.approx(1.5, abs=0.1)  # m
+
+
+def test_is_paid_for_the_height_of_its_head():
+    env = envs.make_vec("StandUp", 1, head_weight=2.0, target_height=1.4, effort_weight=1e-4)
+    env.reset()
+    action = np.random.default_rng(0).uniform(-1, 1, (1, 10)).astype(np.float32)
+    step = env.world.step(action)
+    torques = action[0] * env.world.model.actuator_ctrlrange[:, 1]
+    head = env.world.sim.site_xpos[0, 0, 2]
+    expected = {"head_height": -2.0 * (head - 1.4) ** 2, "effort": -1e-4 * torques @ torques}
+    assert {name: term[0] for name, term in step.terms.items()} == pytest.approx(expected, rel=1e-5)
+    assert 0.05 < head < 0.5
+
+
+@pytest.mark.parametrize(("first", "last", "stood"), [(490, 2000, True), (0, 490, False), (490, 1990, False)])
+def test_has_stood_up_where_the_head_is_up_within_five_seconds_and_to_the_end(first, last, stood):
+    env = envs.make_vec("StandUp", 1)
+    env.reset()
+    sim = env.world.sim
+    lying, upright = sim.qpos[0].copy(), sim.qpos[0].copy()
+    upright[2:7] = 0.96, 1.0, 0.0, 0.0, 0.0
+    for step in range(2000):
+        sim.qpos[0] = upright if first <= step < last else lying
+        sim.qvel[0] = 0.0
+        _, _, dones, infos = env.step(np.zeros((1, 10), np.float32))
+        assert dones[0] == (step == 1999)
+    assert infos[0]["is_success"] == stood
+
+
+def test_metrics():
+    episodes = {"terminated": np.array([False, False, True, False]), "seconds_down": np.array([0.0, 0.01, 0.0, 15.0])}
+    assert StandUp().metrics(episodes) == {"stand_rate": 0.25}
