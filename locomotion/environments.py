@@ -31,3 +31,9 @@ def make_env(env: str, num_envs: int, *, seed: int = 0, threads: int | None = No
         return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **kwargs)
     except Exception as error:  # a stranger's environment may raise anything: it is the id that was asked for
         raise UsageError(f"cannot make {env}: {error}") from error
+
+
+def evaluation_fields(env: str) -> dict[str, Any]:
+    """Return what differs from the task's own fields, by `make_env`'s keywords, where a policy is scored or shown."""
+    task = envs.task_class(known_environment(env))
+    return {} if task is None else dict(task.evaluation)

@@ -1,4 +1,4 @@
-"""A run is a folder: runs/<env>/<algo>/<name>/{config.json, metrics.csv, checkpoints/<step>/, best/, videos/}."""
+"""A run is a folder: runs/<env>/<algo>/<name>/{config.json, metrics.csv, checkpoints/, snapshots/, best/, videos/}."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Run:
         self.config = folder / "config.json"
         self.metrics = folder / "metrics.csv"
         self.checkpoints = folder / "checkpoints"
+        self.snapshots = folder / "snapshots"
         self.best = folder / "best"
         self.videos = folder / "videos"
 
@@ -59,13 +60,15 @@ class Run:
 
     def steps(self) -> list[int]:
         """Return the steps at which there are checkpoints, in order."""
-        if not self.checkpoints.is_dir():
-            return []
-        return sorted(int(path.name) for path in self.checkpoints.iterdir() if path.name.isdigit())
+        return steps_in(self.checkpoints)
 
     def checkpoint(self, step: int) -> Path:
         """Return the folder of the checkpoint at a step."""
         return self.checkpoints / f"{step:010d}"
+
+    def snapshot(self, step: int) -> Path:
+        """Return the folder of the policy that was evaluated at a step."""
+        return self.snapshots / f"{step:010d}"
 
     def latest(self) -> Path | None:
         """Return the folder of the last checkpoint, or None."""
@@ -90,6 +93,11 @@ class Run:
             except OSError as error:
                 raise UsageError(f"{self.folder} is in use: another process is training into it") from error
             yield
+
+
+def steps_in(folder: Path) -> list[int]:
+    """Return the steps that the folders in a folder are named after, in order."""
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit()) if folder.is_dir() else []
 
 
 def write_json(path: Path, value: object) -> None:

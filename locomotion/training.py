@@ -100,7 +100,7 @@ def narrowing(remaining: float, first: float, final: float) -> float:
 
 
 class Keeper(BaseCallback):
-    """Between iterations: saves checkpoints, evaluates, keeps each policy evaluated and the best, stops when asked to."""
+    """Between iterations: saves checkpoints, evaluates, keeps what it evaluated and the best, stops when asked to."""
 
     def __init__(self, run: Run, settings: Settings, threads: int, extra: dict[str, Any]):
         super().__init__()
