@@ -1,0 +1,32 @@
+"""Grasp: an arm lifts a cube to a goal height and holds it there."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from envs.arm import CUBE_POSITION, Arm
+from envs.simulation import Fields
+
+
+@dataclass(frozen=True)
+class Grasp(Arm):
+    """Lift a cube from anywhere in the arm's reach to a goal height, shown by a disc, and hold it there."""
+
+    goal_numbers: ClassVar[int] = 1
+
+    def model_spec(self) -> mujoco.MjSpec:
+        spec = super().model_spec()
+        disc = spec.geom("goal")
+        disc.type, disc.size[:2] = mujoco.mjtGeom.mjGEOM_CYLINDER, (0.07, 0.001)
+        return spec
+
+    def to_goal(self, sim: Fields) -> np.ndarray:
+        return sim.mocap_pos[:, 0, 2:] - sim.qpos[:, CUBE_POSITION][:, 2:]
+
+    def goals(self, sim: Fields, draws: np.ndarray) -> np.ndarray:
+        goals = sim.qpos[:, CUBE_POSITION].copy()
+        low, high = self.goal_height
+        goals[:, 2] = low + (high - low) * (draws[:, 2] + 1.0) / 2
+        return goals

@@ -1,0 +1,23 @@
+"""PickAndPlace: an arm brings a cube to a goal in the air."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from envs.arm import CUBE_POSITION, Arm
+from envs.simulation import Fields
+
+
+@dataclass(frozen=True)
+class PickAndPlace(Arm):
+    """Bring a cube from anywhere in the arm's reach to a goal in the air, shown by a ball, and hold it there."""
+
+    goal_numbers: ClassVar[int] = 3
+
+    def to_goal(self, sim: Fields) -> np.ndarray:
+        return sim.mocap_pos[:, 0] - sim.qpos[:, CUBE_POSITION]
+
+    def goals(self, sim: Fields, draws: np.ndarray) -> np.ndarray:
+        low, high = self.goal_height
+        return self.somewhere(draws[:, :2], low + (high - low) * (draws[:, 2] + 1.0) / 2)
