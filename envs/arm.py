@@ -59,6 +59,8 @@ class Arm(Task):
     effort_weight: float = 0.005  # per squared action
     jerk_weight: float = 0.005  # per squared change of the action
 
+    goal_numbers: ClassVar[int]  # of `to_goal`
+
     model = "arm.xml"
     control_dt = 0.04  # s
     episode_steps = 100  # 4 s
@@ -102,7 +104,7 @@ class Arm(Task):
         hand, cube = sim.body("grip"), sim.body("cube")
         rotation = sim.xmat[:, hand].reshape(-1, 3, 3)
         to_goal = self.to_goal(sim)
-        pressing = sim.sensordata.reshape(-1, 2, 3).any(axis=2)
+        pressing = np.any(sim.sensordata.reshape(-1, 2, 3), axis=2)  # whether there is a force
         return {
             "rotation": rotation,  # of the hand
             "grip": sim.xpos[:, hand],  # m, the middle between the pads
@@ -110,7 +112,7 @@ class Arm(Task):
             "to_goal": to_goal,  # m
             "error": norm(to_goal),  # m
             "pressing": pressing,  # (N, 2)
-            "grasped": pressing.all(axis=1),
+            "grasped": np.all(pressing, axis=1),
             "off_table": sim.qpos[:, CUBE_POSITION][:, 2] > HALF_CUBE + self.clearance,
             "held": self.held(sim),  # steps
             "action": sim.userdata[:, LAST_ACTION],
@@ -160,7 +162,7 @@ class Arm(Task):
         sim.mocap_pos[:, 0] = self.goals(sim, draws[:, 8:11])
 
     def somewhere(self, draws: np.ndarray, height: np.ndarray | float) -> np.ndarray:
-        """Return places (E, 3) over the area where cubes are put, uniform in radius and azimuth, from (E, 2) in -1..1."""
+        """Return places (E, 3) over the area where cubes are put, given draws (E, 2) between -1 and 1."""
         radius = between(draws[:, 0], self.cube_radius)
         azimuth = self.cube_azimuth * draws[:, 1]
         return np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), 0 * radius + height], axis=1)

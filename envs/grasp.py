@@ -1,7 +1,6 @@
 """Grasp: an arm lifts a cube to a goal height and holds it there."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import mujoco
 import numpy as np
@@ -14,7 +13,7 @@ from envs.simulation import Fields
 class Grasp(Arm):
     """Lift a cube from anywhere in the arm's reach to a goal height, shown by a disc, and hold it there."""
 
-    goal_numbers: ClassVar[int] = 1
+    goal_numbers = 1
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()

@@ -1,7 +1,6 @@
 """PickAndPlace: an arm brings a cube to a goal in the air."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from envs.simulation import Fields
 class PickAndPlace(Arm):
     """Bring a cube from anywhere in the arm's reach to a goal in the air, shown by a ball, and hold it there."""
 
-    goal_numbers: ClassVar[int] = 3
+    goal_numbers = 3
 
     def to_goal(self, sim: Fields) -> np.ndarray:
         return sim.mocap_pos[:, 0] - sim.qpos[:, CUBE_POSITION]
