@@ -19,6 +19,7 @@ OWN_MODULE = "envs"  # gymnasium.make("envs:Locomotion/CartPole-v0") imports it,
 OWN_TASKS = {
     "Biped": "envs.biped:Biped",
     "CartPole": "envs.cartpole:CartPole",
+    "Go1": "envs.go1:Go1",
     "Grasp": "envs.grasp:Grasp",
     "PickAndPlace": "envs.pick_and_place:PickAndPlace",
     "Quadruped": "envs.quadruped:Quadruped",
