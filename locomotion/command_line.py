@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import tyro
 
 from locomotion.errors import UsageError
+
+
+def optional(default: str, metavar: str = "INT") -> Any:
+    """Return what `--help` says of an option that may be None: what it takes, and what None stands for."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:

@@ -52,4 +52,5 @@ def write_pillow(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fra
         # A third of the size of Pillow's own choice: undithered, what stands still costs nothing.
         images = (image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for image in images)
     first = next(images)
-    first.save(path, ending[1:], save_all=True, append_images=images, duration=durations, loop=0)
+    # Quality is WebP's alone: a quarter smaller than at Pillow's own 80, and as good to look at.
+    first.save(path, ending[1:], save_all=True, append_images=images, duration=durations, loop=0, quality=60)

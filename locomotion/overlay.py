@@ -32,3 +32,27 @@ class Overlay:
         for x, label, value in columns:
             canvas.text((x, self.top), label, font=self.small, fill=(190, 200, 212), anchor="lt")
             canvas.text((x, self.base), value, font=self.large, fill=(255, 255, 255), anchor="ls")
+
+
+class Caption:
+    """Writes one line on a dark strip along the lower edge of a picture that is one of several.
+
+    A picture too small for legible letters is left alone.
+    """
+
+    def __init__(self, width: int, height: int):
+        size = min(width / 18, height / 13)
+        self.legible = size >= 8
+        self.strip = (0, height - round(size * 1.5), width, height)
+        self.font = ImageFont.load_default(size=size)
+        self.margin = size * 0.5
+        self.base = height - size * 0.45
+
+    def draw(self, image: Image.Image, left: str, right: str) -> None:
+        """Write two words or figures onto an RGB picture."""
+        if not self.legible:
+            return
+        canvas = ImageDraw.Draw(image, "RGBA")
+        canvas.rectangle(self.strip, fill=(16, 20, 28, 190))
+        canvas.text((self.margin, self.base), left, font=self.font, fill=(255, 255, 255), anchor="ls")
+        canvas.text((self.strip[2] - self.margin, self.base), right, font=self.font, fill=(190, 200, 212), anchor="rs")

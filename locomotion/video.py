@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import random
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
-from stable_baselines3.common.vec_env import VecEnv
+from PIL import Image
 
-import envs
-from agents import ActorCritic
 from locomotion.encoding import write
-from locomotion.environments import make_env
+from locomotion.environments import evaluation_fields, make_env
 from locomotion.errors import UsageError
 from locomotion.overlay import Overlay
+from locomotion.playing import Player
 from locomotion.policy_files import PolicyCard, find_policy, load_policy, read_card
 from locomotion.runs import Run, folder_name
+from locomotion.shipped import FOLDER
 
 ENDINGS = (".mp4", ".gif", ".webp")
 SMALLEST, LARGEST = 16, 4096  # pixels
 LONGEST = 3600.0  # s
+SMOOTH = 30.0  # frames per second
 MEMORY = 2**30  # bytes: Pillow holds all frames of a GIF or WebP before it writes the first
-SPEED_WINDOW = 0.5  # s: the speed shown is the mean over it, or the figure would flicker with every stride
 ENDLESS = 10_000  # steps after the video's end at which an episode that still goes on is given up
 
 
@@ -39,12 +37,12 @@ ENDLESS = 10_000  # steps after the video's end at which an episode that still g
 class Recording:
     """A video that was made."""
 
-    env: str  # canonical id
+    env: str  # canonical id; several are parted by commas
     path: Path
     frames: int
     seconds: float  # as played
-    episode_return: float  # of the first episode shown
-    finished: bool  # whether that episode came to an end, so that this is all of its return
+    episode_return: float | None = None  # of the first episode of a robot that is alone in the picture
+    finished: bool = False  # whether that episode came to an end, so that this is all of its return
 
 
 def record(
@@ -54,19 +52,22 @@ def record(
     width: int = 640,
     height: int = 480,
     seed: int = 0,
+    fps: float = SMOOTH,
 ) -> Recording:
     """Film a policy in real time, with the most likely actions, one episode after the other.
 
     The state of Python's, numpy's and torch's global generators is left as it was.
 
     Args:
-        folder: of a run (its last checkpoint is filmed), a checkpoint or a policy.
-        out: the file, whose ending says the format; by default an MP4 in the run's `videos`, or beside a policy's
-            folder that is in no run. A file of that name is replaced, and only by a whole one.
+        folder: of a run (its last checkpoint is filmed), a checkpoint or a policy, or a shipped policy's name.
+        out: the file, whose ending says the format; by default an MP4 in the run's `videos`, beside a policy's folder
+            that is in no run, or, of a shipped policy, in the working folder. A file of that name is replaced, and
+            only by a whole one.
         seconds: the video's length.
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         seed: of the first episode: it starts as the environment reset with it.
+        fps: least number of frames per second.
 
     Raises:
         UsageError: where there is no such policy, nothing can be drawn or written, or a number is out of bounds.
@@ -74,33 +75,87 @@ def record(
     folder = find_policy(folder)
     card = read_card(folder)
     path = default_path(folder, card) if out is None else out
-    check(path, seconds, width, height, seed)
-    with global_generators_kept():
-        vec_env = make_env(card.env, 1, seed=seed, render_mode="rgb_array", width=width, height=height)
-        try:
-            show = Show(load_policy(folder, vec_env), vec_env, card.env, width, height)
-            step, rate = frame_rate(show.control_rate, path.suffix.lower())
-            count = max(1, round(seconds * rate))
-            check_memory(path, count, width, height)
-            frames = show.frames(count, step)
-            frames = chain([next(frames)], frames)  # where nothing can be drawn it shows here, before a file is made
-            write(path, frames, count, width, height, rate)
-            episode_return, finished = show.first_return()
-        finally:
-            vec_env.close()
-    return Recording(card.env, path, count, float(count / rate), episode_return, finished)
+    check(path, seconds, width, height, seed, fps)
+    overlay = Overlay(width, height)
+    with global_generators_kept(), contextlib.ExitStack() as stack:
+        player = enter(stack, folder, seed, width, height)
+
+        def picture() -> Image.Image:
+            image = player.picture(width, height)
+            overlay.draw(image, folder_name(card.env), f"episode {player.episode}", player.figures())
+            return image
+
+        frames, rate = shoot(path, [player], picture, seconds, width, height, fps)
+        episode_return, finished = first_return(player)
+    return Recording(card.env, path, frames, float(frames / rate), episode_return, finished)
+
+
+def enter(stack: contextlib.ExitStack, folder: Path, seed: int, width: int, height: int) -> Player:
+    """Return a policy at play, whose pictures have this size; its environment is closed with the stack."""
+    env = read_card(folder).env
+    vec_env = make_env(env, 1, seed=seed, render_mode="rgb_array", width=width, height=height, **evaluation_fields(env))
+    stack.callback(vec_env.close)
+    return Player(load_policy(folder, vec_env), vec_env, env)
+
+
+def shoot(
+    path: Path,
+    players: Sequence[Player],
+    picture: Callable[[], Image.Image],
+    seconds: float,
+    width: int,
+    height: int,
+    fps: float,
+) -> tuple[int, Fraction]:
+    """Film players, each in its own real time; return how many frames that made, and the frames per second.
+
+    Args:
+        path: the file.
+        players: at the start of their first episodes.
+        picture: draws them as they stand.
+        seconds: the video's length.
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+        fps: least number of frames per second.
+    """
+    rate = frame_rate(max(player.control_rate for player in players), path.suffix.lower(), fps)
+    count = max(1, round(seconds * rate))
+    check_memory(path, count, width, height)
+
+    def draw() -> Iterator[np.ndarray]:
+        for i in range(count):
+            for player in players:
+                player.play_until(i / rate)
+            yield np.asarray(picture())
+
+    frames = draw()
+    frames = chain([next(frames)], frames)  # where nothing can be drawn it shows here, before a file is made
+    write(path, frames, count, width, height, rate)
+    return count, rate
+
+
+def first_return(player: Player) -> tuple[float, bool]:
+    """Return the first episode's return, played to its end off camera, and whether it has one within reach."""
+    for _ in range(ENDLESS):
+        if player.finished:
+            return player.finished[0], True
+        player.act()
+    return player.total, False
 
 
 def default_path(folder: Path, card: PolicyCard) -> Path:
-    """Return where the video of a policy goes: into its run, or beside a folder that is in none."""
-    folder = folder.resolve()
-    for run in (Run(folder.parent.parent), Run(folder.parent)):
-        if run.config.is_file() and folder.parent in (run.checkpoints, run.folder):
-            return run.videos / f"{card.steps:010d}.mp4"
-    return folder.parent / f"{folder.name}.mp4"
+    """Return where the video of a policy goes: into its run, beside a folder that is in none, or here if shipped."""
+    place = folder.resolve()
+    if place.parent == FOLDER.resolve():
+        return Path(f"{place.name}.mp4")
+    path = place.parent / f"{place.name}.mp4"
+    for run in (Run(place.parent.parent), Run(place.parent)):
+        if run.config.is_file() and place.parent in (run.checkpoints, run.snapshots, run.folder):
+            path = run.videos / f"{card.steps:010d}.mp4"
+    return path if folder.is_absolute() else Path(os.path.relpath(path))
 
 
-def check(path: Path, seconds: float, width: int, height: int, seed: int) -> None:
+def check(path: Path, seconds: float, width: int, height: int, seed: int, fps: float) -> None:
     """Refuse what cannot be recorded.
 
     Raises:
@@ -120,6 +175,8 @@ def check(path: Path, seconds: float, width: int, height: int, seed: int) -> Non
             raise UsageError(f"--{name} must be even for an .mp4, got {pixels}")
     if seed < 0:
         raise UsageError(f"--seed must not be negative, got {seed}")
+    if not 1 <= fps <= 100:
+        raise UsageError(f"--fps must lie in [1, 100], got {fps:g}")
 
 
 def check_memory(path: Path, count: int, width: int, height: int) -> None:
@@ -137,16 +194,16 @@ def check_memory(path: Path, count: int, width: int, height: int) -> None:
         )
 
 
-def frame_rate(control_rate: Fraction, ending: str) -> tuple[int, Fraction]:
-    """Return every how many control steps a frame is taken, and the frames per second that are then real time.
+def frame_rate(control_rate: Fraction, ending: str, least: float = SMOOTH) -> Fraction:
+    """Return the frames per second of a film that shows every so many control steps one.
 
-    30 to 60 frames per second, or all there are where control is slower: 125 Hz gives 31.25, 20 Hz gives 20. A GIF
-    gets at most 50, because browsers slow down what is shown for less than 20 ms.
+    From `least` to twice as many, or all there are where control is slower: of 30, 125 Hz gives 31.25, 20 Hz gives
+    20. A GIF gets at most 50, because browsers slow down what is shown for less than 20 ms.
     """
-    step = max(1, math.floor(control_rate / 30))
+    step = max(1, math.floor(control_rate / Fraction(least)))
     if ending == ".gif":
         step = max(step, math.ceil(control_rate / 50))
-    return step, control_rate / step
+    return control_rate / step
 
 
 @contextlib.contextmanager
@@ -160,109 +217,3 @@ def global_generators_kept() -> Iterator[None]:
         random.setstate(python)
         np.random.set_state(numpy_state)  # noqa: NPY002
         torch.set_rng_state(torch_state)
-
-
-class Show:
-    """A policy acting in an environment of one robot, and pictures of it.
-
-    VecEnvs begin the next episode within the step that ends one: a picture taken after it is of the new episode, and
-    so are `steps`, `total` and the distance travelled.
-    """
-
-    def __init__(self, policy: ActorCritic, vec_env: VecEnv, name: str, width: int, height: int):
-        self.policy = policy
-        self.vec_env = vec_env
-        self.name = name
-        self.size = (width, height)
-        self.overlay = Overlay(width, height)
-        self.episode = 1
-        self.steps = 0  # of this episode
-        self.total = 0.0  # reward of this episode
-        self._first_return: float | None = None
-        self._travels = tracks_distance(vec_env)
-        self._travelled = deque([(0.0, 0.0)])  # (s, m) since this episode's start, at its last pictures
-        policy.set_training_mode(False)
-        self.observations = vec_env.reset()
-
-    @property
-    def control_rate(self) -> Fraction:
-        """Actions per second."""
-        if isinstance(self.vec_env, envs.BatchedVecEnv):
-            return Fraction(1 / self.vec_env.world.dt).limit_denominator(1000)
-        rate: Any = self.vec_env.metadata.get("render_fps") or 30  # Gymnasium draws once for each action
-        return Fraction(rate).limit_denominator(1000)
-
-    def frames(self, count: int, step: int) -> Iterator[np.ndarray]:
-        """Give `count` pictures (height, width, 3), uint8: of the start, and after every `step` actions."""
-        for i in range(count):
-            for _ in range(step if i else 0):
-                self.act()
-            yield self.picture()
-
-    def act(self) -> None:
-        """Take one action."""
-        actions = self.policy.clip(self.policy.mode(self.observations))  # type: ignore[arg-type]
-        self.observations, rewards, dones, _ = self.vec_env.step(actions)
-        self.steps += 1
-        self.total += float(rewards[0])
-        if dones[0]:
-            if self._first_return is None:
-                self._first_return = self.total
-            self.episode += 1
-            self.steps, self.total = 0, 0.0
-            self._travelled = deque([(0.0, 0.0)])
-
-    def picture(self) -> np.ndarray:
-        """Return the robot as it stands (height, width, 3), uint8, with the figures of its episode.
-
-        Raises:
-            UsageError: where nothing can be drawn.
-        """
-        try:
-            pixels = self.vec_env.get_images()[0]
-        except envs.RenderingUnavailable as error:
-            raise UsageError(f"cannot film {self.name}: {error}") from error
-        except Exception as error:
-            if isinstance(self.vec_env, envs.BatchedVecEnv):
-                raise
-            # A stranger's environment may raise anything: most often that pygame is not installed.
-            raise UsageError(f"cannot film {self.name}: {error}") from error
-        if pixels is None:
-            raise UsageError(f"cannot film {self.name}: it draws no pictures (render_mode rgb_array)")
-        image = Image.fromarray(pixels)
-        if image.size != self.size:  # a stranger's environment chooses its own
-            image = ImageOps.pad(image.convert("RGB"), self.size, color=(40, 40, 40))
-        seconds = self.steps / float(self.control_rate)
-        figures = {"time": f"{seconds:.1f} s", "total reward": f"{self.total:z,.1f}"}
-        speed = self._speed(seconds)
-        if speed is not None:
-            figures["speed"] = f"{speed:z.2f} m/s"
-        self.overlay.draw(image, folder_name(self.name), f"episode {self.episode}", figures)
-        return np.asarray(image)
-
-    def first_return(self) -> tuple[float, bool]:
-        """Return the first episode's return, played to its end off camera, and whether it has one within reach."""
-        for _ in range(ENDLESS):
-            if self._first_return is not None:
-                return self._first_return, True
-            self.act()
-        return self.total, False
-
-    def _speed(self, seconds: float) -> float | None:
-        """Return the mean forward speed (m/s) up to now, `seconds` into the episode, of a task that tracks distance."""
-        if not self._travels:
-            return None
-        if self.steps == 0:
-            return 0.0
-        assert isinstance(self.vec_env, envs.BatchedVecEnv)
-        distance = float(self.vec_env.get_state()["tracked.distance"][0])
-        self._travelled.append((seconds, distance))
-        while self._travelled[1][0] <= seconds - SPEED_WINDOW:
-            self._travelled.popleft()
-        start, origin = self._travelled[0]
-        return (distance - origin) / (seconds - start)
-
-
-def tracks_distance(vec_env: VecEnv) -> bool:
-    """Return whether a task counts how far its robot gets."""
-    return isinstance(vec_env, envs.BatchedVecEnv) and "tracked.distance" in vec_env.get_state()

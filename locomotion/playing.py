@@ -1,0 +1,125 @@
+"""A policy at play: one robot, episode after episode, and the figures of the present one."""
+
+from __future__ import annotations
+
+from collections import deque
+from fractions import Fraction
+from typing import Any
+
+from PIL import Image, ImageOps
+from stable_baselines3.common.vec_env import VecEnv
+
+import envs
+from agents import ActorCritic
+from locomotion.errors import UsageError
+
+SPEED_WINDOW = 0.5  # s: the speed shown is the mean over it, or the figure would flicker with every stride
+
+
+class Player:
+    """A policy acting in an environment of one robot, with the most likely actions.
+
+    VecEnvs begin the next episode within the step that ends one: a picture taken after it is of the new episode, and
+    so are `steps`, `total` and the distance travelled.
+    """
+
+    def __init__(self, policy: ActorCritic, vec_env: VecEnv, name: str):
+        self.policy = policy
+        self.vec_env = vec_env
+        self.name = name
+        self.actions = 0  # over all episodes
+        self.finished: list[float] = []  # returns of the episodes that came to an end
+        self._travels = tracks_distance(vec_env)
+        policy.set_training_mode(False)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin a new episode, leaving the present one unfinished."""
+        self.observations = self.vec_env.reset()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.steps = 0  # of this episode
+        self.total = 0.0  # reward of this episode
+        self._travelled = deque([(0.0, 0.0)])  # (s, m) since this episode's start, when the speed was asked for
+
+    @property
+    def episode(self) -> int:
+        """Which episode this is, counting those that came to an end, from 1."""
+        return len(self.finished) + 1
+
+    @property
+    def control_rate(self) -> Fraction:
+        """Actions per second."""
+        if isinstance(self.vec_env, envs.BatchedVecEnv):
+            return Fraction(1 / self.vec_env.world.dt).limit_denominator(1000)
+        rate: Any = self.vec_env.metadata.get("render_fps") or 30  # Gymnasium draws once for each action
+        return Fraction(rate).limit_denominator(1000)
+
+    @property
+    def seconds(self) -> float:
+        """How old the episode is, in s."""
+        return self.steps / float(self.control_rate)
+
+    def act(self) -> None:
+        """Take one action."""
+        actions = self.policy.clip(self.policy.mode(self.observations))  # type: ignore[arg-type]
+        self.observations, rewards, dones, _ = self.vec_env.step(actions)
+        self.actions += 1
+        self.steps += 1
+        self.total += float(rewards[0])
+        if dones[0]:
+            self.finished.append(self.total)
+            self._begin()
+
+    def play_until(self, moment: Fraction) -> None:
+        """Take the actions due up to a moment, in s since the first episode's start."""
+        while self.actions < int(moment * self.control_rate):
+            self.act()
+
+    def figures(self) -> dict[str, str]:
+        """Return the episode's figures, by their labels."""
+        figures = {"time": f"{self.seconds:.1f} s", "total reward": f"{self.total:z,.1f}"}
+        speed = self.speed()
+        return figures if speed is None else figures | {"speed": f"{speed:z.2f} m/s"}
+
+    def speed(self) -> float | None:
+        """Return the mean forward speed (m/s) up to now of a task that tracks distance."""
+        if not self._travels:
+            return None
+        if self.steps == 0:
+            return 0.0
+        assert isinstance(self.vec_env, envs.BatchedVecEnv)
+        distance = float(self.vec_env.get_state()["tracked.distance"][0])
+        self._travelled.append((self.seconds, distance))
+        while self._travelled[1][0] <= self.seconds - SPEED_WINDOW:
+            self._travelled.popleft()
+        start, origin = self._travelled[0]
+        return (distance - origin) / (self.seconds - start) if self.seconds > start else 0.0
+
+    def picture(self, width: int, height: int) -> Image.Image:
+        """Return the robot as it stands.
+
+        Raises:
+            UsageError: where nothing can be drawn.
+        """
+        try:
+            pixels = self.vec_env.get_images()[0]
+        except envs.RenderingUnavailable as error:
+            raise UsageError(f"cannot film {self.name}: {error}") from error
+        except Exception as error:
+            if isinstance(self.vec_env, envs.BatchedVecEnv):
+                raise
+            # A stranger's environment may raise anything: most often that pygame is not installed.
+            raise UsageError(f"cannot film {self.name}: {error}") from error
+        if pixels is None:
+            raise UsageError(f"cannot film {self.name}: it draws no pictures (render_mode rgb_array)")
+        image = Image.fromarray(pixels)
+        if image.size != (width, height):  # a stranger's environment chooses its own
+            image = ImageOps.pad(image.convert("RGB"), (width, height), color=(40, 40, 40))
+        return image
+
+
+def tracks_distance(vec_env: VecEnv) -> bool:
+    """Return whether a task counts how far its robot gets."""
+    return isinstance(vec_env, envs.BatchedVecEnv) and "tracked.distance" in vec_env.get_state()
