@@ -42,3 +42,11 @@ def test_a_truncated_policy_is_one_sentence_and_exit_code_2(folder):
     assert result.stderr.startswith("error: ")
     assert "damaged" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_shipped_policy_says_whether_its_card_is_reproduced():
+    result = run("CartPole", "--json", "--threads", 1)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["episodes"] == 100  # as on its card
+    assert "the policy's card" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
