@@ -24,9 +24,7 @@ SWITCHES = slice(4, 4 + SEGMENTS)  # s, when each command begins
 COMMANDS = slice(SWITCHES.stop, SWITCHES.stop + 3 * SEGMENTS)
 PUSH_TIMES = slice(COMMANDS.stop, COMMANDS.stop + PUSHES)  # s
 PUSH_VELOCITIES = slice(PUSH_TIMES.stop, PUSH_TIMES.stop + 2 * PUSHES)  # m/s
-
-# The commands a policy is evaluated on: every combination of these.
-GRID = np.array([(x, y, turn) for x in (-0.5, 0.0, 0.5, 1.0) for y in (-0.4, 0.0, 0.4) for turn in (-0.8, 0.0, 0.8)])
+DRAWN = PUSH_VELOCITIES.stop
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,9 @@ class Go1(Task):
     strength: tuple[float, float] = (0.9, 1.1)  # of the motors, as a share of their nominal stiffness
     push_interval: float = 5.0  # s between pushes
     push_speed: float = 0.5  # m/s by which a push changes the trunk's velocity, at most
-    grid: bool = False  # whether each episode has one command of `GRID`, its seed's turn, and pushes of full speed
+    grid: bool = (
+        False  # whether an episode has one command, its seed's turn of `grid_commands`, and full pushes
+    )
     settling_time: float = 1.0  # s after a new command or a push which tracking errors leave out
 
     model = "go1.xml"
@@ -74,6 +74,9 @@ class Go1(Task):
     episode_steps = 1000  # 20 s
     remembered = ("action",)
     camera: ClassVar = {"trackbodyid": 1, "distance": 1.6, "lookat": (0, 0, 0.22), "azimuth": 130.0, "elevation": -18.0}
+    grid_commands: ClassVar = np.array(
+        [(x, y, turn) for x in (-0.5, 0.0, 0.5, 1.0) for y in (-0.4, 0.0, 0.4) for turn in (-0.8, 0.0, 0.8)]
+    )
     evaluation: ClassVar = {"grid": True, "push_speed": 0.0}
     trials: ClassVar = {
         "pushed": Trial({"push_speed": 0.5}, ("fall_rate", "linear_error_rms", "angular_error_rms")),
@@ -97,15 +100,12 @@ class Go1(Task):
             sim.qvel[:, :2] += (due[:, :, None] * velocities).sum(axis=1)
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
-        rows = np.arange(len(sim.qpos))
         now, drawn = sim.time[:, None], sim.userdata
-        # Half a step of slack: the clock is a sum of timesteps.
-        segment = (now + sim.dt / 2 >= drawn[:, SWITCHES]).sum(axis=1) - 1
-        command = drawn[:, COMMANDS].reshape(-1, SEGMENTS, 3)[rows, segment]
+        command, since_command = self.present_command(sim)
         moving = (np.abs(command) > 0.01).any(axis=1)
         since_push = now - drawn[:, PUSH_TIMES]
         since_push[since_push <= 0.0] = np.inf
-        quiet = np.minimum(now[:, 0] - drawn[:, SWITCHES][rows, segment], since_push.min(axis=1))
+        quiet = np.minimum(since_command, since_push.min(axis=1))
         phase = drawn[:, PHASE] + self.step_frequency * sim.time
         up, velocity = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
         return {
@@ -115,14 +115,23 @@ class Go1(Task):
             "phase": phase,  # of the gait, in periods
             "up": up,
             "velocity": velocity,  # m/s, in the trunk's frame
+            "height": sim.qpos[:, 2],  # m, of the trunk above the ground
             "turning": sim.qvel[:, 3:6],  # rad/s, in the trunk's frame
             "linear_error": np.hypot(command[:, 0] - velocity[:, 0], command[:, 1] - velocity[:, 1]),
             "angular_error": command[:, 2] - sim.qvel[:, 5],
             "contact": sim.sensordata[:, :4] > 0.0,
-            "feet": sim.site_xpos[:, -4:, 2] - 0.023,  # m above the floor
+            "feet": sim.site_xpos[:, -4:, 2] - 0.023,  # m above the ground
             "sliding": np.square(sim.sensordata[:, 4:16].reshape(-1, 4, 3)[:, :, :2]).sum(axis=2),  # (m/s)^2
             "action": (sim.ctrl - HOME) / self.action_scale,
         }
+
+    def present_command(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
+        """Return the commands (N, 3) that hold now, in m/s, m/s and rad/s, and for how long (N,) they have, in s."""
+        rows, switches = np.arange(len(sim.qpos)), sim.userdata[:, SWITCHES]
+        # Half a step of slack: the clock is a sum of timesteps.
+        segment = (sim.time[:, None] + sim.dt / 2 >= switches).sum(axis=1) - 1
+        commands = sim.userdata[:, COMMANDS].reshape(-1, SEGMENTS, 3)
+        return commands[rows, segment], sim.time - switches[rows, segment]
 
     def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         angle = 2 * np.pi * now.phase
@@ -162,7 +171,7 @@ class Go1(Task):
         return np.where(flying, fly, stand).mean(axis=1)
 
     def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
-        return (sim.qpos[:, 2] < self.min_height) | (now.up[:, 2] < self.min_upright)
+        return (now.height < self.min_height) | (now.up[:, 2] < self.min_upright)
 
     def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
         joints = sim.model.nu
@@ -183,7 +192,7 @@ class Go1(Task):
         if self.grid:  # the whole episode long
             switches[:, 1:] = np.inf
             turns = [rng.bit_generator.seed_seq.entropy for rng in rngs]  # type: ignore[attr-defined]
-            commands[:] = GRID[[turn % len(GRID) for turn in turns]][:, None]
+            commands[:] = self.grid_commands[[turn % len(self.grid_commands) for turn in turns]][:, None]
         drawn[:, SWITCHES] = switches
         drawn[:, COMMANDS] = commands.reshape(len(rngs), -1)
         when, direction, size = np.moveaxis(pushes.reshape(-1, PUSHES, 3), 2, 0)

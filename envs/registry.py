@@ -20,6 +20,7 @@ OWN_TASKS = {
     "Biped": "envs.biped:Biped",
     "CartPole": "envs.cartpole:CartPole",
     "Go1": "envs.go1:Go1",
+    "RoughTerrain": "envs.rough_terrain:RoughTerrain",
     "Grasp": "envs.grasp:Grasp",
     "PickAndPlace": "envs.pick_and_place:PickAndPlace",
     "Quadruped": "envs.quadruped:Quadruped",

@@ -37,6 +37,16 @@ class Fields:
         """Return a body's row in `xpos` and its like."""
         raise NotImplementedError
 
+    def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return how far rays go, in m, until they meet a geom, or -1 where they meet none.
+
+        Args:
+            points: where they begin (N, rays, 3), in m.
+            direction: of all of them (3,).
+            groups: 1 for each of the geom groups (6,) that they can meet, uint8.
+        """
+        raise NotImplementedError
+
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> np.ndarray: ...
@@ -67,6 +77,9 @@ class Simulation(Fields):
             self._bodies[name] = self.model.body(name).id
         return self._bodies[name]
 
+    def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        return self.batch.ray(points, direction, geomgroup=groups)[0]
+
     def first(self, count: int) -> First:
         """Return the first `count` robots."""
         return First(self, count)
@@ -77,12 +90,15 @@ class First(Fields):
 
     def __init__(self, sim: Simulation, count: int):
         self._sim = sim
-        self._count = count
+        self._ids = np.arange(count)
         self.model = sim.model
         self.dt = sim.dt
 
     def body(self, name: str | int) -> int:
         return self._sim.body(name)
 
+    def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        return self._sim.batch.ray(points, direction, geomgroup=groups, ids=self._ids)[0]
+
     def __getattr__(self, name: str) -> np.ndarray:
-        return getattr(self._sim, name)[: self._count]
+        return getattr(self._sim, name)[: len(self._ids)]

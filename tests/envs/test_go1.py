@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import envs
-from envs.go1 import COMMANDS, FRICTION, GRID, HOME, LOAD, PUSH_TIMES, PUSH_VELOCITIES, STRENGTH, SWITCHES, Go1
+from envs.go1 import COMMANDS, FRICTION, HOME, LOAD, PUSH_TIMES, PUSH_VELOCITIES, STRENGTH, SWITCHES, Go1
 from envs.orientation import body_frame
 from envs.world import World
 
@@ -67,6 +67,7 @@ def test_the_mirror_image_of_an_episode_is_an_episode():
     state, drawn = world.sim, world.sim.userdata
     state.qpos[1] = state.qpos[0]
     state.qvel[1] = state.qvel[0]
+    state.qpos[:, 2] = 0.33  # both feet of one side still in the air
     state.qpos[0, 3:7] = [0.98, 0.1, -0.05, 0.12]
     state.qpos[0, 3:7] /= np.linalg.norm(state.qpos[0, 3:7])
     state.qpos[1, :7] = state.qpos[0, :7] * [1, -1, 1, 1, -1, 1, -1]
@@ -80,8 +81,8 @@ def test_the_mirror_image_of_an_episode_is_an_episode():
     for action in np.random.default_rng(0).uniform(-0.3, 0.3, (8, 12)).astype(np.float32):
         step = world.step(np.stack([action, action[action_order] * action_sign.astype(np.float32)]))
         # Nearly: a few iterations of the solver depend on the order in which it meets the feet.
-        np.testing.assert_allclose(step.observations[1], step.observations[0][order] * sign, atol=1e-2)
-        np.testing.assert_allclose(step.rewards[1], step.rewards[0], atol=1e-2)
+        np.testing.assert_allclose(step.observations[1], step.observations[0][order] * sign, rtol=0.02, atol=0.02)
+        np.testing.assert_allclose(step.rewards[1], step.rewards[0], atol=2e-2)
 
 
 def test_rewards_of_a_robot_at_rest_and_on_course():
@@ -190,7 +191,7 @@ def test_in_evaluation_the_seed_chooses_the_command():
     world = begin(Go1(**Go1.evaluation), 72, seed=1_000_000)
     commands = world.sim.userdata[:, COMMANDS].reshape(72, 8, 3)
     assert (commands == commands[:, :1]).all()
-    assert {tuple(command) for command in commands[:36, 0]} == {tuple(command) for command in GRID}
+    assert {tuple(command) for command in commands[:36, 0]} == {tuple(command) for command in Go1.grid_commands}
     np.testing.assert_array_equal(commands[:36], commands[36:])
     stand(world, 10)
     np.testing.assert_array_equal(world.observations[:, 45:48], commands[:, 0])

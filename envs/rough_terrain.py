@@ -1,0 +1,153 @@
+"""RoughTerrain: the robot dog goes where it is told to over rubble, slopes and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from envs.go1 import COMMANDS, DRAWN, SEGMENTS, SWITCHES, Go1
+from envs.orientation import body_frame
+from envs.simulation import Fields
+from envs.task import Measured, Mirror, SignedPermutation
+from envs.terrain import Terrain, patchwork
+
+# Where the ground is looked at, in m ahead of the trunk and to its left.
+AHEAD, LEFT = np.linspace(-0.4, 0.8, 9), np.linspace(-0.3, 0.3, 5)
+SCAN = np.stack(np.meshgrid(AHEAD, LEFT, indexing="ij"), axis=-1).reshape(-1, 2)
+ABOVE = 1.0  # m above the trunk, from where the rays fall
+GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group that rays see
+
+# What a robot remembers of an episode for the next one: columns of userdata.
+LEVEL, COVERED, COMMANDED = range(DRAWN, DRAWN + 3)
+
+
+@dataclass(frozen=True)
+class RoughTerrain(Go1):
+    """Follow commands over ground that is the harder, the better a robot has done so far.
+
+    The ground is `patchwork` of fields, one for each of `difficulties`. A robot begins on the first; it moves on to
+    the next after an episode in which it covered most of the distance it was told to go, and back where it did not
+    cover half of it. Who masters the last begins anywhere. To Go1's observations come the heights of the trunk over
+    the ground around it (45), seen by rays.
+    """
+
+    max_velocity: tuple[float, float] = (0.2, 1.0)
+    max_sideways: float = 0.2
+    max_turning: float = 0.5
+    tilt_weight: float = 0.5
+    bounce_weight: float = 0.2
+    difficulties: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
+    rubble: float = 0.1  # m, height of the largest blocks at difficulty 1
+    slope: float = 0.35  # rise over run
+    step: float = 0.1  # m, rise of a step
+    terrain_seed: int = 0
+    promotion: float = 0.8  # share of the commanded distance that leads to the next field
+    demotion: float = 0.5  # share below which it is the one before
+
+    episode_steps = 500  # 10 s: who walks straight ahead stays on its field
+    grid_commands: ClassVar = np.array([(x, 0.0, turn) for x in (0.4, 0.6, 0.8, 1.0) for turn in (-0.4, 0.0, 0.4)])
+    evaluation: ClassVar = {"grid": True, "push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
+    trials: ClassVar = {}
+    commands: ClassVar = {"forward (m/s)": (0.0, 1.0), "left (m/s)": (-0.2, 0.2), "turn left (rad/s)": (-0.5, 0.5)}
+
+    @property
+    def terrain(self) -> Terrain:
+        """The ground."""
+        return patchwork(self.terrain_seed, self.difficulties, self.rubble, self.slope, self.step)
+
+    def model_spec(self) -> mujoco.MjSpec:
+        spec = super().model_spec()
+        self.terrain.lay(spec, "floor")
+        return spec
+
+    def mirror(self) -> Mirror:
+        (order, sign), action = super().mirror()
+        scan = np.arange(len(SCAN)).reshape(len(AHEAD), len(LEFT))[:, ::-1].ravel()
+        return Mirror(
+            SignedPermutation(np.concatenate([order, len(order) + scan]), np.concatenate([sign, np.ones(len(scan))])),
+            action,
+        )
+
+    def apply(self, sim: Fields, action: np.ndarray) -> None:
+        super().apply(sim, action)
+        sim.userdata[:, COVERED] += self.progress(sim)
+
+    def progress(self, sim: Fields) -> np.ndarray:
+        """Return how far (N,) a step at the present velocity leads where the command points, in m."""
+        command, _ = self.present_command(sim)
+        _, velocity = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
+        size = np.maximum(np.hypot(command[:, 0], command[:, 1]), 1e-6)
+        return (command[:, :2] * velocity[:, :2]).sum(axis=1) / size * sim.dt
+
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        quantities = super().measure(sim)
+        trunk = sim.qpos[:, :3]
+        w, x, y, z = sim.qpos[:, 3:7].T
+        heading = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        cos, sin = np.cos(heading)[:, None], np.sin(heading)[:, None]
+        ahead, left = SCAN.T
+        count = len(SCAN)
+        points = np.empty((len(trunk), count + 5, 3))
+        points[:, :count, 0] = trunk[:, :1] + cos * ahead - sin * left
+        points[:, :count, 1] = trunk[:, 1:2] + sin * ahead + cos * left
+        points[:, count, :2] = trunk[:, :2]
+        points[:, count + 1 :, :2] = sim.site_xpos[:, -4:, :2]
+        points[:, :, 2] = trunk[:, 2:] + ABOVE
+        fallen = sim.ray(points, np.array([0.0, 0.0, -1.0]), GROUND)  # m to the ground; -1 beyond its edge
+        below = np.where(fallen < 0.0, 10.0, fallen) - ABOVE
+        ground = trunk[:, 2:] - below
+        quantities["scan"] = np.clip(below[:, :count] - 0.3, -1.0, 1.0)
+        quantities["height"] = below[:, count]
+        quantities["feet"] = quantities["feet"] - ground[:, count + 1 :]
+        return quantities
+
+    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+        return np.concatenate([super().observe(sim, now), now.scan], axis=1)
+
+    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+        level = self._next_level(sim.userdata, rngs)
+        super().place(sim, rngs)
+        sim.userdata[:, LEVEL] = level
+        sim.userdata[:, COVERED] = 0.0
+        sim.userdata[:, COMMANDED] = self._distance(sim)
+        terrain, offset = self.terrain, np.array([rng.uniform(-3.0, 3.0, 2) for rng in rngs])  # m
+        x, y = terrain.centre(level) + offset[:, 0], offset[:, 1]
+        around = [terrain.at(x + dx, y + dy) for dx in (-0.25, 0.0, 0.25) for dy in (-0.25, 0.0, 0.25)]
+        sim.qpos[:, 0], sim.qpos[:, 1] = x, y
+        sim.qpos[:, 2] += np.max(around, axis=0)
+
+    def _next_level(self, memory: np.ndarray, rngs: list[np.random.Generator]) -> np.ndarray:
+        """Return the fields (E,) on which robots begin, given what they remember of their last episode."""
+        level, covered, commanded = memory[:, [LEVEL, COVERED, COMMANDED]].T
+        chance = np.array([rng.integers(len(self.difficulties)) for rng in rngs])
+        tested = commanded > 1.0  # m: not a robot that was told to stand, nor one in its first episode
+        level = level + tested * (covered > self.promotion * commanded)
+        level = level - tested * (covered < self.demotion * commanded)
+        return np.where(level >= len(self.difficulties), chance, np.maximum(level, 0)).astype(int)
+
+    def _distance(self, sim: Fields) -> np.ndarray:
+        """Return how far (E,) an episode's commands would lead a robot that does not fall, in m."""
+        end = self.episode_steps * sim.dt
+        begins = np.minimum(sim.userdata[:, SWITCHES], end)
+        lasting = np.diff(begins, axis=1, append=end)
+        commands = sim.userdata[:, COMMANDS].reshape(-1, SEGMENTS, 3)
+        return (np.hypot(commands[:, :, 0], commands[:, :, 1]) * lasting).sum(axis=1)
+
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        first = sim.time < 1.5 * sim.dt
+        return super().track(sim, action, now, before) | {
+            "covered": self.progress(sim),
+            "commanded": np.where(first, sim.userdata[:, COMMANDED], 0.0),  # m, told once
+            "level": np.where(first, sim.userdata[:, LEVEL], 0.0),
+        }
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        covered = np.clip(episodes["covered"], 0.0, episodes["commanded"])
+        return super().metrics(episodes) | {
+            "distance_share": float(covered.sum() / episodes["commanded"].sum()),
+            "level_mean": float(episodes["level"].mean()),
+        }

@@ -1,0 +1,85 @@
+"""Rough ground as height maps: rubble, slopes and steps in patches, side by side in fields of rising difficulty."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+CELL = 0.08  # m between two heights of the map
+PATCH = 50  # cells along the side of a patch: 4 m
+FIELD = 7  # patches along the side of a field: 28 m
+
+
+@dataclass(frozen=True)
+class Terrain:
+    """A height map of square fields in a row along x, centred at the origin.
+
+    Args:
+        heights: in m (rows along y, columns along x).
+        fields: how many there are.
+    """
+
+    heights: np.ndarray
+    fields: int
+
+    def centre(self, field: np.ndarray) -> np.ndarray:
+        """Return where along x, in m, the middles of these fields (E,) lie."""
+        return (field - (self.fields - 1) / 2) * FIELD * PATCH * CELL
+
+    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the heights in m at these places in m: of the nearest point of the map."""
+        rows, columns = self.heights.shape
+        column = np.rint(x / CELL + (columns - 1) / 2).astype(int)
+        row = np.rint(y / CELL + (rows - 1) / 2).astype(int)
+        return self.heights[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)]
+
+    def lay(self, spec: mujoco.MjSpec, floor: str) -> None:
+        """Turn the geom `floor` of a model into this ground."""
+        low, high = self.heights.min(), self.heights.max()
+        spread = max(high - low, 1e-3)
+        rows, columns = self.heights.shape
+        half = [(columns - 1) * CELL / 2, (rows - 1) * CELL / 2]
+        relief = (self.heights - low) / spread
+        spec.add_hfield(
+            name="terrain", nrow=rows, ncol=columns, size=[*half, spread, 0.1], userdata=relief.ravel().tolist()
+        )
+        geom = spec.geom(floor)
+        geom.type = mujoco.mjtGeom.mjGEOM_HFIELD
+        geom.hfieldname = "terrain"
+        geom.pos = [0.0, 0.0, low]
+
+
+@functools.lru_cache(maxsize=4)
+def patchwork(seed: int, difficulties: tuple[float, ...], rubble: float, slope: float, step: float) -> Terrain:
+    """Return one field for each difficulty, whose patches are of a random kind each.
+
+    Args:
+        seed: of everything random.
+        difficulties: by which the following three are multiplied.
+        rubble: height of the largest blocks, in m.
+        slope: rise over run of the hillsides.
+        step: rise of a step 0.32 m deep, in m.
+    """
+    rng = np.random.default_rng(seed)
+    blocks = []
+    for difficulty in difficulties:
+        for _ in range(FIELD):
+            column = [_patch(rng, difficulty * rubble, difficulty * slope, difficulty * step) for _ in range(FIELD)]
+            blocks.append(np.concatenate(column, axis=0))
+    return Terrain(np.concatenate(blocks, axis=1), len(difficulties))
+
+
+def _patch(rng: np.random.Generator, rubble: float, slope: float, step: float) -> np.ndarray:
+    """Return the heights in m (PATCH, PATCH) of rubble, or of a hill or a pit with even or stepped sides."""
+    kind = rng.choice(["rubble", "slope", "steps"])
+    if kind == "rubble":
+        size = 4  # cells along the side of a block
+        count = -(-PATCH // size)
+        return np.kron(rng.uniform(0.0, rubble, (count, count)), np.ones((size, size)))[:PATCH, :PATCH]
+    along = np.minimum(np.arange(PATCH), np.arange(PATCH)[::-1]) * CELL
+    inwards = np.minimum(np.minimum.outer(along, along), 1.6)  # m from the nearest border
+    heights = slope * inwards if kind == "slope" else step * np.floor(inwards / 0.32 + 1e-9)
+    return heights * rng.choice([-1.0, 1.0])
