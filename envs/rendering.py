@@ -49,7 +49,7 @@ class Renderer:
         self._data = mujoco.MjData(self.model)
         self._renderer: mujoco.Renderer | None = None
         settings = world.task.camera_settings()
-        self._followed = self._root(settings.get("trackbodyid"))
+        self.followed = self._root(settings.get("trackbodyid"))  # body, or None
         self.camera = self._camera(settings)
 
     def render(self, i: int = 0) -> np.ndarray:
@@ -66,8 +66,8 @@ class Renderer:
         """Return a picture (height, width, 3), uint8, of any state of the world's model, after `mj_forward`."""
         if self._renderer is None:
             self._renderer = self._open()
-        if self._followed is not None:
-            self.camera.lookat[:2] = data.subtree_com[self._followed, :2]
+        if self.followed is not None:
+            self.camera.lookat[:2] = data.subtree_com[self.followed, :2]
         self._renderer.update_scene(data, self.camera)
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = self._shadows
         return self._renderer.render()
@@ -111,9 +111,9 @@ class Renderer:
         camera.elevation = -20.0
         camera.distance = 1.5 * self.model.stat.extent
         camera.lookat[:] = self.model.stat.center
-        if self._followed is not None:
+        if self.followed is not None:
             mujoco.mj_forward(self.model, self._data)
-            camera.lookat[:] = self._data.subtree_com[self._followed]
+            camera.lookat[:] = self._data.subtree_com[self.followed]
         for name, value in settings.items():
             if name == "lookat":
                 camera.lookat[:] = value
