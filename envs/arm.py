@@ -39,18 +39,18 @@ class Arm(Task):
     joint_lead: float = 0.2  # rad, how far a target may be from the joint
     finger_lead: float = 0.02  # m
     pad_friction: float = 1.2  # coefficient of the pads on the cube
-    cube_radius: tuple[float, float] = (0.27, 0.43)  # m from the arm's axis, where the cube lies at first
-    cube_azimuth: float = 0.6  # rad to either side of straight ahead
+    cube_radius: tuple[float, float] = (0.25, 0.45)  # m from the arm's axis, where the cube lies at first
+    cube_azimuth: float = 1.0  # rad to either side of straight ahead
     goal_height: tuple[float, float] = (0.08, 0.25)  # m above the table
     home_noise: float = 0.05  # rad: each joint begins within it around home
-    clearance: float = 0.01  # m between the cube's middle and where it is on the table: beyond it the cube is off it
+    clearance: float = 0.01  # m above the table, from which on the cube counts as off it
     hold_seconds: float = 0.5  # s at the goal, up to the episode's end, that count as success
     goal_tolerance: float = 0.025  # m
 
     reach_weight: float = 1.0  # per step, with the grip at the cube's middle
     reach_scale: float = 5.0  # per m
     grasp_weight: float = 0.5  # per step in which both pads press the cube
-    lift_weight: float = 0.5  # per step in which they do and the cube is off the table
+    lift_weight: float = 0.5  # per step in which they do and the cube is off the table; growing from 0 at the table
     far_weight: float = 2.0  # per step with the lifted cube at the goal
     far_scale: float = 2.5  # per m
     near_weight: float = 2.0  # the same, felt near the goal alone
@@ -113,7 +113,7 @@ class Arm(Task):
             "error": norm(to_goal),  # m
             "pressing": pressing,  # (N, 2)
             "grasped": np.all(pressing, axis=1),
-            "off_table": sim.qpos[:, CUBE_POSITION][:, 2] > HALF_CUBE + self.clearance,
+            "height": sim.qpos[:, CUBE_POSITION][:, 2] - HALF_CUBE,  # m, of the cube above the table
             "held": self.held(sim),  # steps
             "action": sim.userdata[:, LAST_ACTION],
         }
@@ -138,14 +138,14 @@ class Arm(Task):
         )
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
-        lifted = now.grasped & now.off_table
+        lifted = now.grasped * np.clip(now.height / self.clearance, 0.0, 1.0)
         return {
             "reach": self.reach_weight * nearness(norm(now.to_cube), self.reach_scale),
             "grasp": self.grasp_weight * now.grasped,
             "lift": self.lift_weight * lifted,
             "far": self.far_weight * lifted * nearness(now.error, self.far_scale),
             "near": self.near_weight * lifted * nearness(now.error, self.near_scale),
-            "goal": self.goal_weight * (lifted & (now.error < self.goal_tolerance)),
+            "goal": self.goal_weight * lifted * (now.error < self.goal_tolerance),
             "effort": -self.effort_weight * np.square(now.action).sum(axis=1),
             "jerk": -self.jerk_weight * np.square(now.action - before.action).sum(axis=1),
         }
@@ -172,12 +172,13 @@ class Arm(Task):
         raise NotImplementedError
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        off_table = now.height > self.clearance
         at_end = sim.time > (self.episode_steps - 0.5) * self.control_dt
         return {
             "success": at_end & (now.held * sim.dt >= self.hold_seconds),
             "final_error": at_end * now.error,  # m
-            "off_table": now.off_table * 1.0,  # steps
-            "both_pads": (now.off_table & now.grasped) * 1.0,  # steps
+            "off_table": off_table * 1.0,  # steps
+            "both_pads": (off_table & now.grasped) * 1.0,  # steps
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool:
