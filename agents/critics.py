@@ -53,17 +53,25 @@ class TrustRegionFit:
 
 
 class AdamFit:
-    """Epochs of Adam over shuffled minibatches."""
+    """Epochs of Adam over shuffled minibatches.
 
-    def __init__(self, epochs: int = 5, batch_size: int = 256):
+    Args:
+        epochs: passes over the rollout.
+        batch_size: of a minibatch; of a rollout so long that there would be more than `max_batches`, it is larger.
+        max_batches: of an epoch: beyond it more steps cost time and bring nothing.
+    """
+
+    def __init__(self, epochs: int = 5, batch_size: int = 256, max_batches: int = 16):
         self.epochs = epochs
         self.batch_size = batch_size
+        self.max_batches = max_batches
 
     def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
         targets = policy.value_net.normalise(returns[:, None]).squeeze(1)
         mean, std = policy.value_net.mean, policy.value_net.std
+        size = max(self.batch_size, -(-len(features) // self.max_batches))
         for _ in range(self.epochs):
-            for batch in torch.randperm(len(features), device=features.device).split(self.batch_size):
+            for batch in torch.randperm(len(features), device=features.device).split(size):
                 predictions = (policy.values(features[batch]) - mean) / std
                 policy.optimizer.zero_grad()
                 ((predictions - targets[batch]) ** 2).mean().backward()

@@ -33,7 +33,8 @@ class TRPO(PolicyGradient):
         cg_iterations: products spent on the natural gradient.
         cg_damping: added to the Fisher matrix's diagonal.
         fisher_stride: Fisher products use one state in so many of the batch (TRPO, appendix C.1: a tenth will do).
-        max_backtracks: halvings of the step that are tried.
+        backtrack: factor by which the step shrinks until it is accepted, in (0, 1).
+        max_backtracks: how often it may shrink.
         **kwargs: of PolicyGradient.
     """
 
@@ -45,15 +46,19 @@ class TRPO(PolicyGradient):
         cg_iterations: int = 10,
         cg_damping: float = 0.1,
         fisher_stride: int = 5,
+        backtrack: float = 0.5,
         max_backtracks: int = 10,
         **kwargs: Any,
     ):
         if not callable(target_kl) and not target_kl > 0:
             raise ValueError(f"target_kl must be positive, got {target_kl}")
+        if not 0 < backtrack < 1:
+            raise ValueError(f"backtrack must lie between 0 and 1, got {backtrack}")
         self.target_kl = target_kl
         self.cg_iterations = cg_iterations
         self.cg_damping = cg_damping
         self.fisher_stride = fisher_stride
+        self.backtrack = backtrack
         self.max_backtracks = max_backtracks
         super().__init__(policy, env, **kwargs)
 
@@ -90,7 +95,7 @@ class TRPO(PolicyGradient):
             result.update(surrogate=surrogate, kl=kl)
             return True
 
-        fraction = 0.0 if step is None else line_search(accept, self.max_backtracks)
+        fraction = 0.0 if step is None else line_search(accept, self.backtrack, self.max_backtracks)
         if fraction == 0.0:
             assign(parameters, start)
         record = self.logger.record

@@ -91,7 +91,7 @@ def natural_step(product: Product, direction: Tensor, bound: float) -> Tensor | 
     return direction * torch.sqrt(2 * bound / curvature)
 
 
-def line_search(accept: Callable[[float], bool], max_backtracks: int, shrink: float = 0.5) -> float:
+def line_search(accept: Callable[[float], bool], shrink: float, max_backtracks: int) -> float:
     """Try the fractions 1, shrink, shrink^2, ... of a step; return the first accepted one, or 0 (TRPO, appendix C)."""
     fraction = 1.0
     for _ in range(max_backtracks + 1):

@@ -63,7 +63,7 @@ class Go1(Task):
     load: tuple[float, float] = (-1.0, 1.0)  # kg on top of the trunk's own
     strength: tuple[float, float] = (0.9, 1.1)  # of the motors, as a share of their nominal stiffness
     push_interval: float = 5.0  # s between pushes
-    push_speed: float = 0.5  # m/s by which a push changes the trunk's velocity, at most
+    push_speed: float = 1.0  # m/s by which a push changes the trunk's velocity, at most
     grid: bool = (
         False  # whether an episode has one command, its seed's turn of `grid_commands`, and full pushes
     )

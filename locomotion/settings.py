@@ -46,6 +46,8 @@ class Settings:
     """Trust region: bound on the mean KL(old || new), summed over action dimensions."""
     final_kl: float = 0.002
     """The same bound at the end of training: over the last fifth it narrows to this."""
+    backtrack: float = 0.5
+    """Factor by which a step shrinks until it lies in the trust region."""
     cg_damping: float = 0.1
     """Added to the Fisher matrix's diagonal."""
     fisher_stride: int = 5
@@ -98,6 +100,8 @@ class Settings:
         for name in ("target_kl", "final_kl", "learning_rate", "checkpoint_seconds"):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{_flag(name)} must be a positive number, got {getattr(self, name)}")
+        if not 0.0 < self.backtrack < 1.0:
+            raise UsageError(f"--backtrack must lie between 0 and 1, got {self.backtrack}")
         if not 0.0 <= self.cg_damping < float("inf"):
             raise UsageError(f"--cg-damping must not be negative, got {self.cg_damping}")
         at_least_one = ("steps", "num_envs", "n_steps", "fisher_stride", "critic_epochs", "keep_checkpoints")

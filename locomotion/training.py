@@ -56,6 +56,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             "MlpPolicy",
             env,
             target_kl=lambda remaining: narrowing(remaining, settings.target_kl, settings.final_kl),
+            backtrack=settings.backtrack,
             cg_damping=settings.cg_damping,
             fisher_stride=settings.fisher_stride,
             n_steps=settings.n_steps,

@@ -97,7 +97,7 @@ def test_parameters_are_restored_when_the_line_search_fails(monkeypatch):
     model, rows = quadratic()
     before = flat(model.policy.actor_parameters()).clone()
 
-    def refuse(accept, max_backtracks):
+    def refuse(accept, shrink, max_backtracks):
         accept(1.0)
         assert not torch.equal(before, flat(model.policy.actor_parameters()))
         return 0.0

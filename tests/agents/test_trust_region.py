@@ -91,11 +91,11 @@ def test_no_step_along_a_direction_that_is_not_finite():
 
 def test_line_search_takes_the_first_accepted_fraction():
     tried = []
-    assert line_search(lambda fraction: tried.append(fraction) or fraction < 0.3, max_backtracks=5) == 0.25
+    assert line_search(lambda fraction: tried.append(fraction) or fraction < 0.3, 0.5, max_backtracks=5) == 0.25
     assert tried == [1.0, 0.5, 0.25]
 
 
 def test_line_search_gives_up():
     tried = []
-    assert line_search(lambda fraction: bool(tried.append(fraction)), max_backtracks=3) == 0.0
+    assert line_search(lambda fraction: bool(tried.append(fraction)), 0.5, max_backtracks=3) == 0.0
     assert len(tried) == 4
