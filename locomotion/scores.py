@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +21,16 @@ FOLDER = RUNS / "scores"
 
 @dataclass(frozen=True)
 class Row:
-    """One robot's scores: of each seed the final policy's mean return over its evaluation episodes."""
+    """One robot's scores: of each seed the final policy's evaluation (its evaluation.json)."""
 
     env: str
     steps: int
-    episodes: int
-    returns: dict[int, float]  # by seed
+    evaluations: dict[int, dict[str, Any]]  # by seed
+
+    @property
+    def returns(self) -> dict[int, float]:
+        """Mean return of each seed's final policy."""
+        return {seed: evaluation["return_mean"] for seed, evaluation in self.evaluations.items()}
 
     @property
     def mean(self) -> float:
@@ -40,41 +45,45 @@ class Row:
 
 
 def measure(
-    robots: Sequence[str], seeds: Sequence[int], steps: int, threads: int | None = None, folder: Path = FOLDER
+    robots: Sequence[str],
+    seeds: Sequence[int],
+    steps: int | None = None,
+    threads: int | None = None,
+    folder: Path = FOLDER,
 ) -> Iterator[Row]:
-    """Yield the scores of one robot after the other.
+    """Yield the scores of one robot after the other, each after `steps` environment steps, or its recipe's.
 
     Every run stays in `folder`. One that is finished is not run again, one that was broken off goes on, so that
     several of these commands may share the seeds among them, and a last one print the table.
     """
     for name in robots:
         env = known_environment(name)
-        returns, episodes = {}, 0
+        changes = recipe(env, "trpo") | ({} if steps is None else {"steps": steps})
+        wanted = Settings(env=env, **changes, track="off", video_seconds=0.0, threads=threads, evaluations=0)
+        evaluations = {}
         for seed in seeds:
-            out = folder / folder_name(env) / f"{steps}-steps-seed{seed}"
-            changes = recipe(env, "trpo") | {"steps": steps}
-            settings = Settings(
-                env=env, **changes, seed=seed, out=out, track="off", video_seconds=0.0, threads=threads, evaluations=0
-            )
-            scores = finished(Run(out), settings)
-            returns[seed] = scores["return_mean"]
-            episodes = scores["episodes"]
-        yield Row(env, steps, episodes, returns)
+            out = folder / folder_name(env) / f"{wanted.steps}-steps-seed{seed}"
+            evaluations[seed] = finished(Run(out), replace(wanted, seed=seed, out=out))
+        yield Row(env, wanted.steps, evaluations)
 
 
-def finished(run: Run, settings: Settings) -> dict:
+def finished(run: Run, settings: Settings) -> dict[str, Any]:
     """Return a run's evaluation.json, after training it to its end where that is still to do."""
     path = run.folder / "evaluation.json"
     if not path.exists():
-        resume = run.folder if run.latest() else None
-        train(Settings(**vars(settings) | {"resume": resume}))
+        train(replace(settings, resume=run.folder if run.latest() else None))
     return json.loads(path.read_text())
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the rows as a Markdown table."""
+    """Return the returns as a Markdown table, and below it another one of what else the robots' tasks measure."""
     lines = ["| robot | steps | mean over seeds | each seed |", "| --- | ---: | ---: | --- |"]
     for row in rows:
         each = ", ".join(f"{value:.0f}" for value in row.returns.values())
         lines.append(f"| {row.env} | {row.steps:,} | {row.mean:.0f} +- {row.std_error:.0f} | {each} |")
+    lines += ["", "| robot | figure | each seed |", "| --- | --- | --- |"]
+    for row in rows:
+        for name in next(iter(row.evaluations.values()))["metrics"]:
+            each = ", ".join(f"{evaluation['metrics'][name]:.3g}" for evaluation in row.evaluations.values())
+            lines.append(f"| {row.env} | {name} | {each} |")
     return "\n".join(lines)

@@ -37,14 +37,14 @@ class Training:
 
 @dataclass(frozen=True)
 class Scores:
-    """Returns of policies trained from nothing with the recipes, each seed's final policy over 100 episodes."""
+    """Scores of policies trained from nothing with the recipes: each seed's final policy, evaluated."""
 
     robots: tuple[str, ...] = ("Hopper-v5", "Walker2d-v5")
     """Which robots."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """One training each; those already done are not done again."""
-    steps: int = 1_000_000
-    """Environment steps of each training."""
+    steps: int | None = None
+    """Environment steps of each training (default: the recipe's)."""
     threads: int | None = None
     """Threads of the physics (default: all cores)."""
 

@@ -22,12 +22,13 @@ def test_what_is_done_is_not_done_again_and_what_was_broken_off_goes_on(tmp_path
     (third,) = measure(["CartPole"], [1], 256, threads=1, folder=tmp_path)
     assert trained[-1].resume == run
     assert third.returns[1] == second.returns[1]
-    assert json.loads((run / "evaluation.json").read_text())["episodes"] == third.episodes == 100
+    assert json.loads((run / "evaluation.json").read_text())["episodes"] == third.evaluations[1]["episodes"] == 100
 
 
 def test_mean_and_standard_error_are_over_seeds():
-    row = Row("Hopper-v5", 10, 100, {0: 1.0, 1: 2.0, 2: 3.0})
+    row = Row("Hopper-v5", 10, {i: {"return_mean": i + 1.0, "metrics": {"speed": 0.1 * i}} for i in range(3)})
     assert row.mean == 2.0
     assert abs(row.std_error - 1 / 3**0.5) < 1e-12
     assert "| Hopper-v5 | 10 | 2 +- 1 | 1, 2, 3 |" in table([row])
-    assert Row("Hopper-v5", 10, 100, {0: 1.0}).std_error == 0.0
+    assert "| Hopper-v5 | speed | 0, 0.1, 0.2 |" in table([row])
+    assert Row("Hopper-v5", 10, {0: row.evaluations[0]}).std_error == 0.0
