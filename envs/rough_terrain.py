@@ -35,7 +35,7 @@ class RoughTerrain(Go1):
     the ground around it (45), seen by rays.
     """
 
-    max_velocity: tuple[float, float] = (0.2, 1.0)
+    max_velocity: tuple[float, float] = (0.0, 1.0)
     max_sideways: float = 0.2
     max_turning: float = 0.5
     tilt_weight: float = 0.5
