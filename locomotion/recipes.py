@@ -3,9 +3,17 @@
 from typing import Any
 
 # Short sight suits episodes of 4 s in steps of 0.04 s; a floor of 0.37 keeps the fingers trying.
-ARM = {
-    **{"num_envs": 128, "n_steps": 64, "stagger": True, "mirror": True},
-    **{"gamma": 0.98, "gae_lambda": 0.95, "log_std_init": -1.47, "min_std": 0.37, "actor": (128, 64), "value": (128, 64)},
+ARM: dict[str, Any] = {
+    "num_envs": 128,
+    "n_steps": 64,
+    "gamma": 0.98,
+    "gae_lambda": 0.95,
+    "log_std_init": -1.47,
+    "min_std": 0.37,
+    "actor": (128, 64),
+    "value": (128, 64),
+    "mirror": True,
+    "stagger": True,
 }
 
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
