@@ -78,6 +78,7 @@ class Go1(Task):
         [(x, y, turn) for x in (-0.5, 0.0, 0.5, 1.0) for y in (-0.4, 0.0, 0.4) for turn in (-0.8, 0.0, 0.8)]
     )
     evaluation: ClassVar = {"grid": True, "push_speed": 0.0}
+    shown: ClassVar = {"push_speed": 0.0}
     trials: ClassVar = {
         "pushed": Trial({"push_speed": 0.5}, ("fall_rate", "linear_error_rms", "angular_error_rms")),
         "hard_pushed": Trial({"push_speed": 1.0}, ("fall_rate",)),

@@ -51,6 +51,7 @@ class RoughTerrain(Go1):
     episode_steps = 500  # 10 s: who walks straight ahead stays on its field
     grid_commands: ClassVar = np.array([(x, 0.0, turn) for x in (0.4, 0.6, 0.8, 1.0) for turn in (-0.4, 0.0, 0.4)])
     evaluation: ClassVar = {"grid": True, "push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
+    shown: ClassVar = {"push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
     trials: ClassVar = {}
     commands: ClassVar = {"forward (m/s)": (0.0, 1.0), "left (m/s)": (-0.2, 0.2), "turn left (rad/s)": (-0.5, 0.5)}
 

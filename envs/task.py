@@ -65,6 +65,7 @@ class Task:
     remembered: ClassVar[tuple[str, ...]] = ()  # what of `measure` the next step is given as `before`
     camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
     evaluation: ClassVar[Mapping[str, Any]] = {}  # fields that differ where a policy is evaluated
+    shown: ClassVar[Mapping[str, Any]] = {}  # fields that differ where it is filmed or watched
     trials: ClassVar[Mapping[str, Trial]] = {}  # what else it is evaluated under, by the prefix of the figures' names
     commands: ClassVar[Mapping[str, tuple[float, float]]] = {}  # what the robot is told to do: name with unit -> range
 

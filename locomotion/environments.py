@@ -34,6 +34,12 @@ def make_env(env: str, num_envs: int, *, seed: int = 0, threads: int | None = No
 
 
 def evaluation_fields(env: str) -> dict[str, Any]:
-    """Return what differs from the task's own fields, by `make_env`'s keywords, where a policy is scored or shown."""
+    """Return what differs from the task's own fields, by `make_env`'s keywords, where a policy is scored."""
     task = envs.task_class(known_environment(env))
     return {} if task is None else dict(task.evaluation)
+
+
+def shown_fields(env: str) -> dict[str, Any]:
+    """Return what differs from the task's own fields, by `make_env`'s keywords, where a policy is filmed or watched."""
+    task = envs.task_class(known_environment(env))
+    return {} if task is None else dict(task.shown)

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from locomotion.encoding import write
-from locomotion.environments import evaluation_fields, make_env
+from locomotion.environments import make_env, shown_fields
 from locomotion.errors import UsageError
 from locomotion.overlay import Overlay
 from locomotion.playing import Player
@@ -93,7 +93,7 @@ def record(
 def enter(stack: contextlib.ExitStack, folder: Path, seed: int, width: int, height: int) -> Player:
     """Return a policy at play, whose pictures have this size; its environment is closed with the stack."""
     env = read_card(folder).env
-    vec_env = make_env(env, 1, seed=seed, render_mode="rgb_array", width=width, height=height, **evaluation_fields(env))
+    vec_env = make_env(env, 1, seed=seed, render_mode="rgb_array", width=width, height=height, **shown_fields(env))
     stack.callback(vec_env.close)
     return Player(load_policy(folder, vec_env), vec_env, env)
 
