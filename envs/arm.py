@@ -67,8 +67,8 @@ class Arm(Task):
     remembered = ("action",)
     camera: ClassVar = {
         "trackbodyid": 0,
-        "lookat": (0.2, 0.0, 0.17),
-        "distance": 1.25,
+        "lookat": (0.2, 0.0, 0.14),
+        "distance": 1.15,
         "azimuth": 140.0,
         "elevation": -20.0,
     }
@@ -151,21 +151,22 @@ class Arm(Task):
         }
 
     def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
-        draws = np.array([rng.uniform(-1.0, 1.0, 12) for rng in rngs])
+        draws = np.array([rng.uniform(-1.0, 1.0, 11) for rng in rngs])
+        joints, cube, turn, goal = np.split(draws, [5, 7, 8], axis=1)
         sim.userdata[:] = 0.0
         sim.qpos[:, JOINTS] = HOME
-        sim.qpos[:, :5] += self.home_noise * draws[:, :5]
+        sim.qpos[:, :5] += self.home_noise * joints
         sim.ctrl[:] = servo_positions(sim)
-        sim.qpos[:, CUBE_POSITION] = self.somewhere(draws[:, 5:7], HALF_CUBE)
-        yaw = np.pi * draws[:, 7]
-        sim.qpos[:, CUBE_QUATERNION] = np.stack([np.cos(yaw / 2), 0 * yaw, 0 * yaw, np.sin(yaw / 2)], axis=1)
-        sim.mocap_pos[:, 0] = self.goals(sim, draws[:, 8:11])
+        sim.qpos[:, CUBE_POSITION] = self.somewhere(cube, HALF_CUBE)
+        half = np.pi / 2 * turn  # of the cube's angle about the vertical
+        sim.qpos[:, CUBE_QUATERNION] = np.concatenate([np.cos(half), 0 * turn, 0 * turn, np.sin(half)], axis=1)
+        sim.mocap_pos[:, 0] = self.goals(sim, goal)
 
     def somewhere(self, draws: np.ndarray, height: np.ndarray | float) -> np.ndarray:
         """Return places (E, 3) over the area where cubes are put, given draws (E, 2) between -1 and 1."""
         radius = between(draws[:, 0], self.cube_radius)
         azimuth = self.cube_azimuth * draws[:, 1]
-        return np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), 0 * radius + height], axis=1)
+        return np.column_stack([radius * np.cos(azimuth), radius * np.sin(azimuth), 0 * radius + height])
 
     def goals(self, sim: Fields, draws: np.ndarray) -> np.ndarray:
         """Return where (E, 3) the goals stand, from draws (E, 3) between -1 and 1."""
@@ -196,29 +197,18 @@ class Arm(Task):
         }
 
     def mirror(self) -> Mirror:
-        """Return what turning y round makes of observations and actions: the fingers change places."""
-        joints = [-1, 1, 1, 1, -1, 1, 1]
-        servos = joints[:6]
-        vector = [1, -1, 1]
-        fingers = [0, 1, 2, 3, 4, 6, 5]
-        parts = [
-            (fingers, joints),
-            (fingers, joints),
-            (range(6), servos),
-            *[(range(3), vector)] * 5,
-            ([1, 0], [1, 1]),
-            (range(2), [1, -1]),
-            (range(6), servos),
-            (range(self.goal_numbers), vector[-self.goal_numbers :]),
-        ]
-        order, sign, start = [], [], 0
-        for places, signs in parts:
-            order += [start + place for place in places]
-            sign += signs
-            start += len(signs)
+        """Return how the arm is mirrored at the plane y = 0: yaw and roll turn round, the fingers change places."""
+        servos = (range(6), [-1, 1, 1, 1, -1, 1])
+        joints = ([0, 1, 2, 3, 4, 6, 5], [-1, 1, 1, 1, -1, 1, 1])
+        vector = (range(3), [1, -1, 1])
+        pads, turn = ([1, 0], [1, 1]), (range(2), [1, -1])
+        goal = (range(self.goal_numbers), vector[1][-self.goal_numbers :])
+        parts = [joints, joints, servos, *[vector] * 5, pads, turn, servos, goal]
+        starts = np.cumsum([0, *(len(sign) for _, sign in parts)])
+        order = [start + place for start, (places, _) in zip(starts, parts, strict=False) for place in places]
         return Mirror(
-            observation=SignedPermutation(np.array(order), np.array(sign, np.float32)),
-            action=SignedPermutation(np.arange(6), np.array(servos, np.float32)),
+            observation=SignedPermutation(np.array(order), np.concatenate([sign for _, sign in parts])),
+            action=SignedPermutation(np.arange(6), np.array(servos[1])),
         )
 
 

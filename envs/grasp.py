@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from envs.arm import CUBE_POSITION, Arm
+from envs.arm import CUBE_POSITION, Arm, between
 from envs.simulation import Fields
 
 
@@ -26,6 +26,5 @@ class Grasp(Arm):
 
     def goals(self, sim: Fields, draws: np.ndarray) -> np.ndarray:
         goals = sim.qpos[:, CUBE_POSITION].copy()
-        low, high = self.goal_height
-        goals[:, 2] = low + (high - low) * (draws[:, 2] + 1.0) / 2
+        goals[:, 2] = between(draws[:, 2], self.goal_height)
         return goals

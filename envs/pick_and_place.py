@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.arm import CUBE_POSITION, Arm
+from envs.arm import CUBE_POSITION, Arm, between
 from envs.simulation import Fields
 
 
@@ -18,5 +18,4 @@ class PickAndPlace(Arm):
         return sim.mocap_pos[:, 0] - sim.qpos[:, CUBE_POSITION]
 
     def goals(self, sim: Fields, draws: np.ndarray) -> np.ndarray:
-        low, high = self.goal_height
-        return self.somewhere(draws[:, :2], low + (high - low) * (draws[:, 2] + 1.0) / 2)
+        return self.somewhere(draws[:, :2], between(draws[:, 2], self.goal_height))
