@@ -208,3 +208,25 @@ def test_sb3s_ppo_learns_on_it():
     mean, _ = evaluate_policy(model, env, n_eval_episodes=4)
     assert np.isfinite(mean)
     assert mean >= 1
+
+
+def test_staggered_first_episodes_end_one_after_the_other_and_are_not_reported():
+    env = envs.make_vec("HalfCheetah-v5", 4, stagger=True)
+    env.reset()
+    ends: dict[int, list[int]] = {i: [] for i in range(4)}
+    for t in range(1, 1501):
+        _, _, dones, infos = env.step(idle(env))
+        for i in dones.nonzero()[0]:
+            ends[i].append(t)
+            assert infos[i]["TimeLimit.truncated"]
+            assert "terminal_observation" in infos[i]
+            whole = len(ends[i]) > 1 or i == 3  # the last robot's share is a whole episode
+            assert ("episode" in infos[i]) == whole
+            if whole:
+                assert infos[i]["episode"]["l"] == 1000
+    assert ends == {0: [250, 1250], 1: [500, 1500], 2: [750], 3: [1000]}
+
+
+def test_only_our_own_episodes_can_be_staggered():
+    with pytest.raises(ValueError, match="only the episodes of our own tasks"):
+        envs.make_vec("Pendulum-v1", 2, stagger=True)

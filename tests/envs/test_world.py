@@ -1,9 +1,11 @@
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from mujoco.batch import SimulationError
 
+from envs.cartpole import CartPole
 from envs.gymnasium_robots.hopper import Hopper
 from envs.registry import make_task
 from envs.world import World
@@ -243,3 +245,58 @@ def test_an_action_of_the_wrong_shape_is_refused():
 def test_a_frame_skip_of_zero_is_refused():
     with pytest.raises(ValueError, match="at least 1 physics step"):
         World(make_task("Hopper-v5", frame_skip=0), 1)
+
+
+def test_a_staggered_world_goes_on_from_a_saved_state():
+    world = begin("HalfCheetah-v5", 2)
+    world.stagger()
+    other = World(make_task("HalfCheetah-v5"), 2, 1)
+    other.set_state(world.get_state())
+    ended = [other.step(actions).ended.tolist() for actions in actions_for(world, 500)]
+    assert ended == [[]] * 499 + [[0]]
+
+
+@dataclass(frozen=True)
+class Remembering(CartPole):
+    """Keeps the number of its episodes so far, and has a gravity of its own."""
+
+    def model_spec(self):
+        spec = super().model_spec()
+        spec.nuserdata = 2
+        return spec
+
+    def place(self, sim, rngs):
+        super().place(sim, rngs)
+        sim.userdata[:, 0] += 1
+        sim.userdata[:, 1] = [rng.uniform(5.0, 15.0) for rng in rngs]
+
+    def physics(self, sim):
+        gravity = np.zeros((len(sim.qpos), 3))
+        gravity[:, 2] = -sim.userdata[:, 1]
+        return {"opt.gravity": gravity}
+
+
+def test_what_a_robot_keeps_outlives_its_episode_but_not_a_new_seed():
+    world = World(Remembering(), 3, 1)
+    world.reset(np.arange(3), [0, 1, 2])
+    assert world.sim.userdata[:, 0].tolist() == [1, 1, 1]
+    world.reset(np.array([0, 2]))
+    assert world.sim.userdata[:, 0].tolist() == [2, 1, 2]
+    world.reset(np.array([1, 2]), [None, 9])
+    assert world.sim.userdata[:, 0].tolist() == [2, 2, 1]
+
+
+def test_each_robot_moves_by_its_own_physics():
+    world = World(Remembering(), 3, 1)
+    world.reset(np.arange(3), [0, 1, 2])
+    world.sim.qpos[:], world.sim.qvel[:] = (0.0, 0.1), 0.0
+    gravity = world.sim.userdata[:, 1].copy()
+    world.step(np.zeros((3, 1), np.float32))
+    falling = world.sim.qvel[:, 1] / gravity
+    np.testing.assert_allclose(falling, falling[0], rtol=1e-3)
+    assert len(set(world.sim.qvel[:, 1])) == 3
+    saved = world.get_state()
+    other = World(Remembering(), 3, 1)
+    other.set_state(saved)
+    actions = np.ones((3, 1), np.float32)
+    np.testing.assert_array_equal(other.step(actions).observations, world.step(actions).observations)

@@ -48,6 +48,19 @@ def test_scores_are_those_of_the_episodes_one_by_one(policy):
     assert scores.metrics["fall_rate"] == terminated.mean()
 
 
+def test_a_task_is_evaluated_as_it_says_and_in_its_trials(tmp_path):
+    env = make_env("Go1", 1)
+    policy = ActorCritic(env.observation_space, env.action_space, lambda _: 1e-3, mirror=env.task.mirror())
+    save_policy(policy, describe(policy, "Locomotion/Go1-v0", "trpo", seed=0, steps=0), tmp_path)
+    scores = evaluate_folder(tmp_path, 6, seed=0, threads=1)
+    plain = evaluate(policy, "Locomotion/Go1-v0", 6, seed=0, threads=1)
+    hard = evaluate(policy, "Locomotion/Go1-v0", 6, seed=0, threads=1, fields={"push_speed": 1.0})
+    np.testing.assert_array_equal(scores.returns, plain.returns)
+    assert scores.metrics["fall_rate"] == plain.metrics["fall_rate"]
+    assert scores.metrics["hard_pushed_fall_rate"] == hard.metrics["fall_rate"] > plain.metrics["fall_rate"]
+    assert "hard_pushed_linear_error_rms" not in scores.metrics
+
+
 def test_stochastic_scores_come_from_the_seed_alone(policy):
     torch.manual_seed(1)
     first = evaluate(policy, "Hopper-v5", 5, seed=3, stochastic=True)

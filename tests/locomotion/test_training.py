@@ -179,3 +179,8 @@ def test_more_steps_are_kept_for_the_next_resume_and_a_finished_run_says_so(smal
         train(small(steps=128, evaluations=0, resume=run.folder))
     train(small(steps=256, evaluations=0, resume=run.folder))
     assert read_config(run.folder).steps == 256
+
+
+def test_a_robot_without_symmetry_is_not_mirrored(small):
+    with pytest.raises(UsageError, match="--mirror: Locomotion/CartPole-v0 is not known to be mirror symmetric"):
+        train(small(mirror=True))
