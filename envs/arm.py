@@ -105,6 +105,8 @@ class Arm(Task):
         rotation = sim.xmat[:, hand].reshape(-1, 3, 3)
         to_goal = self.to_goal(sim)
         pressing = np.any(sim.sensordata.reshape(-1, 2, 3), axis=2)  # whether there is a force
+        grasped = np.all(pressing, axis=1)
+        height = sim.qpos[:, CUBE_POSITION][:, 2] - HALF_CUBE  # m, of the cube above the table
         return {
             "rotation": rotation,  # of the hand
             "grip": sim.xpos[:, hand],  # m, the middle between the pads
@@ -112,8 +114,9 @@ class Arm(Task):
             "to_goal": to_goal,  # m
             "error": norm(to_goal),  # m
             "pressing": pressing,  # (N, 2)
-            "grasped": np.all(pressing, axis=1),
-            "height": sim.qpos[:, CUBE_POSITION][:, 2] - HALF_CUBE,  # m, of the cube above the table
+            "grasped": grasped,
+            "lifted": grasped * np.clip(height / self.clearance, 0.0, 1.0),  # 1 where held off the table
+            "off_table": height > self.clearance,
             "held": self.held(sim),  # steps
             "action": sim.userdata[:, LAST_ACTION],
         }
@@ -138,14 +141,13 @@ class Arm(Task):
         )
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
-        lifted = now.grasped * np.clip(now.height / self.clearance, 0.0, 1.0)
         return {
             "reach": self.reach_weight * nearness(norm(now.to_cube), self.reach_scale),
             "grasp": self.grasp_weight * now.grasped,
-            "lift": self.lift_weight * lifted,
-            "far": self.far_weight * lifted * nearness(now.error, self.far_scale),
-            "near": self.near_weight * lifted * nearness(now.error, self.near_scale),
-            "goal": self.goal_weight * lifted * (now.error < self.goal_tolerance),
+            "lift": self.lift_weight * now.lifted,
+            "far": self.far_weight * now.lifted * nearness(now.error, self.far_scale),
+            "near": self.near_weight * now.lifted * nearness(now.error, self.near_scale),
+            "goal": self.goal_weight * now.lifted * (now.error < self.goal_tolerance),
             "effort": -self.effort_weight * np.square(now.action).sum(axis=1),
             "jerk": -self.jerk_weight * np.square(now.action - before.action).sum(axis=1),
         }
@@ -173,13 +175,12 @@ class Arm(Task):
         raise NotImplementedError
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
-        off_table = now.height > self.clearance
         at_end = sim.time > (self.episode_steps - 0.5) * self.control_dt
         return {
             "success": at_end & (now.held * sim.dt >= self.hold_seconds),
             "final_error": at_end * now.error,  # m
-            "off_table": off_table * 1.0,  # steps
-            "both_pads": (off_table & now.grasped) * 1.0,  # steps
+            "off_table": now.off_table * 1.0,  # steps
+            "both_pads": (now.off_table & now.grasped) * 1.0,  # steps
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool:

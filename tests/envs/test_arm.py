@@ -160,6 +160,8 @@ def test_reward_terms(name):
         "effort": -0.005 * float(np.square(action).sum()),
         "jerk": -0.005 * float(np.square(action - before).sum()),
     }
+    if name == "Grasp":
+        expected["drift"] = -10.0 * float(np.square(sim.qvel[0, 7:9]).sum())
     assert {term: value.item() for term, value in terms.items()} == pytest.approx(expected, rel=1e-6)
 
 
@@ -169,8 +171,22 @@ def test_a_cube_on_the_table_is_not_lifted():
     lift(env, 38)
     terms = env.world.step(np.tile(np.float32([0, 0, 0, 0, 0, -1]), (2, 1))).terms
     assert (terms["grasp"] == 0.5).all()
-    for term in ("lift", "far", "near", "goal"):
+    for term in ("lift", "far", "near", "goal", "drift"):
         assert (terms[term] == 0.0).all()
+
+
+def test_lifting_pays_from_the_table_up():
+    env = envs.make_vec("Grasp", 2, seed=4)
+    env.reset()
+    lift(env, 38)
+    heights, lifted = [], []
+    for _ in range(8):
+        terms = env.world.step(np.tile(np.float32([0, -0.2, 0, 0.2, 0, -1]), (2, 1))).terms
+        heights.append(env.world.sim.qpos[:, 9] - HALF_CUBE)
+        lifted.append(terms["lift"] / 0.5)
+    np.testing.assert_allclose(lifted, np.clip(np.array(heights) / 0.01, 0, 1), atol=1e-12)
+    assert ((np.array(lifted) > 0.05) & (np.array(lifted) < 0.95)).any(axis=0).all()  # some were on their way
+    assert (lifted[-1] == 1.0).all()
 
 
 def test_targets_stay_near_the_joints_and_within_their_range():
