@@ -39,7 +39,7 @@ class Go1(Task):
     """
 
     tracking_weight: float = 1.0  # for the commanded velocity
-    turning_weight: float = 0.5  # for the commanded turning rate
+    turning_weight: float = 1.0  # for the commanded turning rate
     tolerance: float = 0.25  # (m/s)^2, (rad/s)^2: squared error at which a first half of either falls to 1/e
     fine_tolerance: float = 0.03  # (m/s)^2, (rad/s)^2: the same of the second half
     gait_weight: float = 1.0  # for stepping in time with the clock

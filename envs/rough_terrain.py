@@ -31,8 +31,8 @@ class RoughTerrain(Go1):
 
     The ground is `patchwork` of fields, one for each of `difficulties`. A robot begins on the first; it moves on to
     the next after an episode in which it covered most of the distance it was told to go, and back where it did not
-    cover half of it. Who masters the last begins anywhere. To Go1's observations come the heights of the trunk over
-    the ground around it (45), seen by rays.
+    cover half of it. Who masters the last begins anywhere. To Go1's observations come the trunk's height above the
+    ground and how much higher the ground is around it (45), seen by rays.
     """
 
     max_velocity: tuple[float, float] = (0.0, 1.0)
@@ -40,7 +40,7 @@ class RoughTerrain(Go1):
     max_turning: float = 0.5
     tilt_weight: float = 0.5
     bounce_weight: float = 0.2
-    difficulties: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
+    difficulties: tuple[float, ...] = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
     rubble: float = 0.1  # m, height of the largest blocks at difficulty 1
     slope: float = 0.35  # rise over run
     step: float = 0.1  # m, rise of a step
@@ -69,7 +69,10 @@ class RoughTerrain(Go1):
         (order, sign), action = super().mirror()
         scan = np.arange(len(SCAN)).reshape(len(AHEAD), len(LEFT))[:, ::-1].ravel()
         return Mirror(
-            SignedPermutation(np.concatenate([order, len(order) + scan]), np.concatenate([sign, np.ones(len(scan))])),
+            SignedPermutation(
+                np.concatenate([order, [len(order)], len(order) + 1 + scan]),
+                np.concatenate([sign, np.ones(1 + len(scan))]),
+            ),
             action,
         )
 
@@ -101,13 +104,13 @@ class RoughTerrain(Go1):
         fallen = sim.ray(points, np.array([0.0, 0.0, -1.0]), GROUND)  # m to the ground; -1 beyond its edge
         below = np.where(fallen < 0.0, 10.0, fallen) - ABOVE
         ground = trunk[:, 2:] - below
-        quantities["scan"] = np.clip(below[:, :count] - 0.3, -1.0, 1.0)
+        quantities["scan"] = np.clip(below[:, count : count + 1] - below[:, :count], -1.0, 1.0)
         quantities["height"] = below[:, count]
         quantities["feet"] = quantities["feet"] - ground[:, count + 1 :]
         return quantities
 
     def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        return np.concatenate([super().observe(sim, now), now.scan], axis=1)
+        return np.concatenate([super().observe(sim, now), now.height[:, None], now.scan], axis=1)
 
     def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
         level = self._next_level(sim.userdata, rngs)

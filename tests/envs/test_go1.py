@@ -93,7 +93,7 @@ def test_rewards_of_a_robot_at_rest_and_on_course():
     terms = {name: value[0] for name, value in step.terms.items()}
     bend = (world.sim.qpos[0, 7:] - HOME).reshape(4, 3) * np.sqrt([1.0, 1.0, 0.1])
     assert terms["tracking"] == pytest.approx(1.0, abs=0.01)
-    assert terms["turning"] == pytest.approx(0.5, abs=0.01)
+    assert terms["turning"] == pytest.approx(1.0, abs=0.01)
     assert terms["gait"] == pytest.approx(1.0, abs=0.01)
     assert terms["pose"] == pytest.approx(0.5 * np.exp(-np.sum(bend**2)))
     torque = world.sim.qfrc_actuator[0, 6:]

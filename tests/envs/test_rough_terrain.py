@@ -29,7 +29,7 @@ def test_sees_the_ground_around_it_by_rays(world):
     begin(world)
     stand(world, 5)
     sim, model = world.sim, world.model
-    scan = world.observations[:, 50:]
+    height, scan = world.observations[:, 50], world.observations[:, 51:]
     assert scan.shape == (6, 45)
     for i in range(6):
         data = mujoco.MjData(model)
@@ -38,10 +38,15 @@ def test_sees_the_ground_around_it_by_rays(world):
         matrix = data.body("trunk").xmat.reshape(3, 3)
         heading = np.arctan2(matrix[1, 0], matrix[0, 0])
         turn = np.array([[np.cos(heading), -np.sin(heading)], [np.sin(heading), np.cos(heading)]])
-        for (x, y), seen in zip(SCAN @ turn.T + sim.qpos[i, :2], scan[i], strict=True):
+
+        def ground(x, y, model=model, data=data):
             groups, geom = np.array([1, 0, 0, 0, 0, 0], np.uint8), np.zeros(1, np.int32)
-            height = 9.0 - mujoco.mj_ray(model, data, [x, y, 9.0], [0, 0, -1.0], groups, 1, -1, geom)
-            assert seen == pytest.approx(np.clip(sim.qpos[i, 2] - height - 0.3, -1, 1), abs=1e-6)
+            return 9.0 - mujoco.mj_ray(model, data, [x, y, 9.0], [0, 0, -1.0], groups, 1, -1, geom)
+
+        here = ground(*sim.qpos[i, :2])
+        assert height[i] == pytest.approx(sim.qpos[i, 2] - here, abs=1e-6)
+        for (x, y), seen in zip(SCAN @ turn.T + sim.qpos[i, :2], scan[i], strict=True):
+            assert seen == pytest.approx(np.clip(ground(x, y) - here, -1, 1), abs=1e-6)
 
 
 def test_begins_on_the_ground_of_the_first_field_in_its_middle(world):
@@ -125,9 +130,10 @@ def test_it_is_evaluated_on_ground_it_was_not_trained_on():
 
 def test_the_mirror_image_of_a_scan_is_seen_by_the_mirrored_robot():
     order, sign = TASK.mirror().observation
-    assert sorted(order) == list(range(95))
-    np.testing.assert_allclose(SCAN[order[50:] - 50], SCAN * [1, -1], atol=1e-12)
+    assert sorted(order) == list(range(96))
+    np.testing.assert_allclose(SCAN[order[51:] - 51], SCAN * [1, -1], atol=1e-12)
     np.testing.assert_array_equal(sign[50:], 1)
+    assert order[50] == 50
 
 
 def test_batched_and_single_robots_live_the_same_life():
