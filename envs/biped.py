@@ -18,6 +18,8 @@ class Biped(Runner):
     each foot whether it touches the floor.
     """
 
+    alive_bonus: float = 0.5  # per step
+
     model = "biped.xml"
     start_angles = 2 * (0.0, 0.0, 0.1, 0.2, 0.1)  # the knees a little bent
     mirrored_joints = (5, 6, 7, 8, 9, 0, 1, 2, 3, 4)

@@ -21,9 +21,9 @@ class Quadruped(Runner):
     many of the front and of the hind feet touch the floor.
     """
 
-    effort_weight: float = 1e-6  # per (N m)^2, over all joint torques
+    effort_weight: float = 2e-5  # per (N m)^2, over all joint torques
     impact_weight: float = 1e-6  # per N^2, over all contact forces on the feet
-    alive_bonus: float = 0.05  # per step
+    alive_bonus: float = 0.5  # per step
     min_height: float = 0.2  # m, of the centre of mass: below it the robot has fallen
 
     model = "quadruped.xml"
