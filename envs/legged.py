@@ -11,6 +11,7 @@ from envs.simulation import Fields
 from envs.task import Measured, Mirror, SignedPermutation, Task, fall_rate, walking_metrics
 
 FREE_POSITIONS, FREE_VELOCITIES = 7, 6  # numbers in qpos and qvel before those of the driven joints
+UPRIGHT = (1.0, 0.0, 0.0, 0.0)  # as a quaternion
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,6 @@ class Legged(Task):
 
     reset_noise: float = 0.05  # rad, m/s, rad/s: the first orientation, angles and velocities are drawn within it
 
-    start_orientation: ClassVar[tuple[float, ...]] = (1.0, 0.0, 0.0, 0.0)  # of the trunk, a quaternion
     start_angles: ClassVar[tuple[float, ...]]  # rad, of the joints
     mirrored_joints: ClassVar[tuple[int, ...]]  # which joint stands where this one does on the other side
     mirrored_contacts: ClassVar[tuple[int, ...]]  # the same for what `contacts` returns
@@ -60,11 +60,14 @@ class Legged(Task):
         )
         return Mirror(observation, SignedPermutation(joints, same))
 
+    def posture(self, rng: np.random.Generator) -> list[float]:
+        """Return the trunk's orientation (a quaternion) and the joint angles (rad) around which an episode begins."""
+        return [*UPRIGHT, *self.start_angles]
+
     def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
         count = model.nq - 3 + model.nv
+        qpos = np.array([[*model.qpos0[:3], *self.posture(rng)] for rng in rngs])
         noise = np.array([rng.uniform(-self.reset_noise, self.reset_noise, count) for rng in rngs])
-        start = [*model.qpos0[:3], *self.start_orientation, *self.start_angles]
-        qpos = np.tile(start, (len(rngs), 1))
         qpos[:, 3:] += noise[:, : model.nq - 3]
         qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
         data = mujoco.MjData(model)

@@ -76,7 +76,7 @@ def test_every_motor_turns_the_joint_of_its_name_by_a_torque(name):
 
 @robots
 def test_begins_lightly_touching_the_floor_and_at_rest(name):
-    env = envs.make_vec(name, 50, seed=1)
+    env = envs.make_vec(name, 50, seed=1, **require_task(canonical_id(name)).evaluation)
     env.reset()
     sim, model = env.world.sim, env.world.model
     data = mujoco.MjData(model)
@@ -116,7 +116,7 @@ def test_the_mirror_image_of_a_robot_lives_the_mirror_image_of_its_life(name):
 
 @robots
 def test_the_way_already_gone_is_not_observed(name):
-    env = envs.make_vec(name, 2, reset_noise=0.0)
+    env = envs.make_vec(name, 2, reset_noise=0.0, **require_task(canonical_id(name)).evaluation)
     env.reset()
     env.world.sim.qpos[1, :2] += 100.0
     first, second = env.step(np.zeros((2, *env.action_space.shape), np.float32))[0]
