@@ -29,8 +29,8 @@ LEVEL, COVERED, COMMANDED = range(DRAWN, DRAWN + 3)
 class RoughTerrain(Go1):
     """Follow commands over ground that is the harder, the better a robot has done so far.
 
-    The ground is `patchwork` of fields, one for each of `difficulties`. A robot begins on the first; it moves on to
-    the next after an episode in which it covered most of the distance it was told to go, and back where it did not
+    The ground is `patchwork` of fields, one for each of `difficulties`. A robot begins on one of the first three, so
+    that from the start there is something to see; it moves on to the next after an episode in which it covered most of the distance it was told to go, and back where it did not
     cover half of it. Who masters the last begins anywhere. To Go1's observations come the trunk's height above the
     ground and how much higher the ground is around it (45), seen by rays.
     """
@@ -40,7 +40,7 @@ class RoughTerrain(Go1):
     max_turning: float = 0.5
     tilt_weight: float = 0.5
     bounce_weight: float = 0.2
-    difficulties: tuple[float, ...] = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
+    difficulties: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
     rubble: float = 0.1  # m, height of the largest blocks at difficulty 1
     slope: float = 0.35  # rise over run
     step: float = 0.1  # m, rise of a step
@@ -127,11 +127,13 @@ class RoughTerrain(Go1):
     def _next_level(self, memory: np.ndarray, rngs: list[np.random.Generator]) -> np.ndarray:
         """Return the fields (E,) on which robots begin, given what they remember of their last episode."""
         level, covered, commanded = memory[:, [LEVEL, COVERED, COMMANDED]].T
-        chance = np.array([rng.integers(len(self.difficulties)) for rng in rngs])
-        tested = commanded > 1.0  # m: not a robot that was told to stand, nor one in its first episode
+        fields = len(self.difficulties)
+        first, anywhere = np.array([(rng.integers(min(3, fields)), rng.integers(fields)) for rng in rngs]).T
+        tested = commanded > 1.0  # m: not a robot that was told to stand
         level = level + tested * (covered > self.promotion * commanded)
         level = level - tested * (covered < self.demotion * commanded)
-        return np.where(level >= len(self.difficulties), chance, np.maximum(level, 0)).astype(int)
+        level = np.where(level >= fields, anywhere, np.maximum(level, 0))
+        return np.where(memory.any(axis=1), level, first).astype(int)
 
     def _distance(self, sim: Fields) -> np.ndarray:
         """Return how far (E,) an episode's commands would lead a robot that does not fall, in m."""
