@@ -30,9 +30,10 @@ class RoughTerrain(Go1):
     """Follow commands over ground that is the harder, the better a robot has done so far.
 
     The ground is `patchwork` of fields, one for each of `difficulties`. A robot begins on one of the first three, so
-    that from the start there is something to see; it moves on to the next after an episode in which it covered most of the distance it was told to go, and back where it did not
-    cover half of it. Who masters the last begins anywhere. To Go1's observations come the trunk's height above the
-    ground and how much higher the ground is around it (45), seen by rays.
+    that from the start there is something to see. It moves on to the next after an episode in which it covered most
+    of the distance it was told to go, and back where it did not cover half of it. Who masters the last begins
+    anywhere. To Go1's observations come the trunk's height above the ground and how much higher the ground is around
+    it (45), seen by rays.
     """
 
     max_velocity: tuple[float, float] = (0.0, 1.0)
