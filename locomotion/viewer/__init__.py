@@ -1,0 +1,1 @@
+"""A policy watched live: in a window, or in a browser."""

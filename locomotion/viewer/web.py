@@ -1,0 +1,191 @@
+"""A session in a browser: MuJoCo's own web viewer, `mujoco.studio`, kept to this machine.
+
+Chosen over viser: it shows MuJoCo's materials, lights, reflections and sky where viser shows plain meshes on a grid,
+it comes with MuJoCo, so that there is nothing to install, and the browser draws, so that the robot's machine needs no
+OpenGL. What it lacks is a way to keep to one interface: `keep_to_this_machine` takes care of that.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+import socket
+import time
+from collections.abc import Callable
+
+import mujoco
+
+from locomotion.errors import UsageError
+from locomotion.viewer.session import Session
+
+try:
+    from mujoco.studio import launch_thread, messages, plugin, ux, viewer_protocol, viewer_utils, web_viewer
+    from mujoco.studio.app import inputs
+    from mujoco.studio.dear_imgui import dear_imgui as imgui
+    from mujoco.studio.web import web_server
+except ImportError as error:  # MuJoCo's packages for some systems come without it
+    raise UsageError(f"MuJoCo's package for this system has no web viewer: {error}") from error
+
+HOST = "127.0.0.1"
+FRAME = 1 / 60  # s
+WIDTH = 200  # pixels, of the panel
+# Pages of other sites that the browser shows must not reach the viewer through the loopback interface.
+LOCAL_PAGES = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+KEYS = {
+    "space": imgui.Key.Space,
+    "backspace": imgui.Key.Backspace,
+    "enter": imgui.Key.Enter,
+    "-": imgui.Key.Minus,
+    "=": imgui.Key.Equal,
+    "up": imgui.Key.UpArrow,
+    "down": imgui.Key.DownArrow,
+    "left": imgui.Key.LeftArrow,
+    "right": imgui.Key.RightArrow,
+    ",": imgui.Key.Comma,
+    ".": imgui.Key.Period,
+    "home": imgui.Key.Home,
+}
+serve = web_server.serve
+
+
+def show(session: Session, title: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve a session to browsers on this machine until Ctrl-C; whether any looks on makes no difference to it.
+
+    Args:
+        session: whose robot is shown.
+        title: of its panel.
+        port: 0 for any that is free.
+        announce: is given the page's address once it is there.
+
+    Raises:
+        UsageError: where the port is in use.
+    """
+    listening = listen(port)
+    keep_to_this_machine(listening)
+    config = viewer_protocol.ViewerConfig(title=title, gfx="web")
+    panel = Panel(session, title)
+
+    def view(endpoint) -> None:
+        viewer = web_viewer.WebViewer(config, endpoint, model=session.look.model, plugins=[panel])
+        viewer_protocol.run_viewer_loop(viewer)
+
+    data = mujoco.MjData(session.look.model)
+    with launch_thread.launch_thread(view, sim_plugins=[Hand(session)]) as handle:
+        handle.model, handle.data = session.look.model, data  # the viewer has the model: it need not be sent
+        announce(f"http://{HOST}:{listening.getsockname()[1]}")
+        before = time.perf_counter()
+        while handle.is_running():
+            now = time.perf_counter()
+            session.advance(now - before)
+            session.pose(data)
+            handle.sync()
+            before = now
+            time.sleep(max(0.0, now + FRAME - time.perf_counter()))
+
+
+def listen(port: int) -> socket.socket:
+    """Return a socket that listens on a port of the loopback interface: who is early waits for the server."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen()
+    except (OSError, OverflowError) as error:
+        listening.close()
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"--port {port} cannot be used ({reason}); name another, or 0 for any that is free") from error
+    return listening
+
+
+def keep_to_this_machine(listening: socket.socket) -> None:
+    """Have MuJoCo's server listen on this socket alone, to pages of this machine alone, and say nothing of it.
+
+    Left to itself it listens on every interface, takes orders from any page, and prints every address it has.
+    """
+    web_server.bind_public_socket = lambda host, port=0: listening
+    web_server.serve = functools.partial(serve, origins=[LOCAL_PAGES])
+    web_viewer._print_url_banner = lambda host, port: None
+    logging.getLogger("WebServer").setLevel(logging.WARNING)
+
+
+class Hand(plugin.SimPlugin):
+    """What the mouse does to the robot: dragging with Ctrl held pulls a body that was double-clicked."""
+
+    def __init__(self, session: Session):
+        self.session = session
+
+    @messages.handler
+    def on_pull(self, pull: messages.PerturbSnapshot) -> bool:
+        """Take the forces the viewer computed over as the session's."""
+        self.session.pull[:] = pull.state.reshape(-1, 6)
+        return True
+
+
+class Panel(plugin.ViewerPlugin):
+    """The figures, buttons and sliders over the picture, and the keys."""
+
+    def __init__(self, session: Session, title: str):
+        self.session = session
+        self.title = title
+        self._mouse = ux.UxState()
+
+    @messages.handler
+    def on_start(self, event: plugin.ViewerInitEvent) -> None:
+        """Look at the robot as films do, and follow it."""
+        self.session.aim(self.viewer.camera)
+
+    @messages.handler
+    def on_frame(self, event: messages.UpdateEvent) -> None:
+        """Carry out what the keys and the mouse ask for."""
+        session = self.session
+        once, repeated = session.controls(), session.steering()  # of a key that is held down
+        for control in once + repeated:
+            if imgui.IsKeyPressed(KEYS[control.key], control in repeated):
+                session.requests.put(control.act)
+        viewer = self.viewer
+        inputs.handle_mouse_events(
+            viewer.model, viewer.data, viewer.camera, viewer.vis_options, viewer.perturb, self._mouse, move_camera=False
+        )
+        viewer_utils.apply_perturb(viewer, viewer.model, viewer.data)
+
+    @messages.handler
+    def on_gui(self, event: messages.BuildGuiEvent) -> None:
+        """Draw the panel."""
+        session = self.session
+        imgui.SetNextWindowPos(imgui.Vec2(16, 16), imgui.Cond.FirstUseEver)
+        # Without navigation by keys, or the space bar would press the last button once more.
+        flags = (imgui.WindowFlags.NoTitleBar, imgui.WindowFlags.AlwaysAutoResize, imgui.WindowFlags.NoNav)
+        imgui.Begin(self.title, None, sum(map(int, flags)))
+        imgui.SeparatorText(self.title)
+        imgui.BeginTable("figures", 2)
+        for label, figure in session.figures.items():
+            imgui.TableNextRow()
+            imgui.TableNextColumn()
+            imgui.Text(label)
+            imgui.TableNextColumn()
+            imgui.Text(figure)
+        imgui.EndTable()
+        imgui.Separator()
+        for control in session.controls():
+            if imgui.Button(f"{control.label} ({control.key})", imgui.Vec2(WIDTH, 0)):
+                session.requests.put(control.act)
+        if session.task.commands:
+            self._steering()
+        imgui.End()
+
+    def _steering(self) -> None:
+        """Draw a slider for each command, and which keys move it."""
+        session = self.session
+        imgui.SeparatorText("steer")
+        keys = [f"({lower} {upper})" for lower, upper in session.steering_keys()] or [""] * len(session.task.commands)
+        imgui.PushItemWidth(WIDTH)
+        for i, (name, (low, high)) in enumerate(session.task.commands.items()):
+            imgui.Text(f"{name} {keys[i]}")
+            value = 0.0 if session.commands is None else float(session.commands[i])
+            changed, value = imgui.SliderFloat(f"##{name}", value, low, high, "%.2f")
+            if changed:
+                session.requests.put(functools.partial(session.steer, i, value))
+        imgui.PopItemWidth()
+        if imgui.Button("stand still (home)", imgui.Vec2(WIDTH, 0)):
+            session.requests.put(session.stand_still)

@@ -1,0 +1,94 @@
+"""A session in a window on the screen: MuJoCo's passive viewer."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import warnings
+
+import glfw
+import mujoco
+import mujoco.viewer
+
+from locomotion.errors import UsageError
+from locomotion.viewer.session import Session
+
+FRAME = 1 / 60  # s
+KEYS = {
+    "space": glfw.KEY_SPACE,
+    "backspace": glfw.KEY_BACKSPACE,
+    "enter": glfw.KEY_ENTER,
+    "-": glfw.KEY_MINUS,
+    "=": glfw.KEY_EQUAL,
+    "up": glfw.KEY_UP,
+    "down": glfw.KEY_DOWN,
+    "left": glfw.KEY_LEFT,
+    "right": glfw.KEY_RIGHT,
+    ",": glfw.KEY_COMMA,
+    ".": glfw.KEY_PERIOD,
+    "home": glfw.KEY_HOME,
+}
+
+
+def show(session: Session) -> None:
+    """Show a session until its window is closed.
+
+    Raises:
+        UsageError: where there is no screen to open a window on.
+    """
+    if not has_screen():
+        raise UsageError("there is no screen here to open a window on; --web shows the robot in a browser")
+    acts = {KEYS[control.key]: control.act for control in session.controls() + session.steering()}
+    model = session.look.model
+    data = mujoco.MjData(model)
+    session.pose(data)
+
+    def on_key(key: int) -> None:
+        if key in acts:
+            session.requests.put(acts[key])
+
+    with mujoco.viewer.launch_passive(
+        model, data, key_callback=on_key, show_left_ui=False, show_right_ui=False
+    ) as viewer:
+        with viewer.lock():
+            session.aim(viewer.cam)
+        before = time.perf_counter()
+        while viewer.is_running():
+            now = time.perf_counter()
+            session.advance(now - before)
+            with viewer.lock():
+                session.pose(data)
+                data.xfrc_applied[:] = 0.0
+            viewer.set_texts(texts(session))
+            viewer.sync()
+            session.pull[:] = data.xfrc_applied  # by the mouse
+            before = now
+            time.sleep(max(0.0, now + FRAME - time.perf_counter()))
+
+
+def has_screen() -> bool:
+    """Return whether a window can be opened."""
+    if not sys.platform.startswith("linux"):
+        return True
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    with warnings.catch_warnings(action="ignore"):
+        opened = bool(glfw.init())
+    glfw.terminate()
+    return opened
+
+
+def texts(session: Session) -> list[tuple[int, int, str, str]]:
+    """Return the figures and the keys as MuJoCo's viewer writes them into the corners of its window."""
+    font = mujoco.mjtFontScale.mjFONTSCALE_150.value
+    orders = {} if session.commands is None else dict(zip(session.task.commands, session.commands, strict=True))
+    figures = session.figures | {name: f"{value:.2f}" for name, value in orders.items()}
+    keys = {control.key: control.label for control in session.controls() + session.steering()}
+    return [
+        (font, corner.value, "\n".join(rows), "\n".join(rows.values()))
+        for corner, rows in (
+            (mujoco.mjtGridPos.mjGRID_TOPLEFT, figures),
+            (mujoco.mjtGridPos.mjGRID_BOTTOMLEFT, keys),
+        )
+    ]
