@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from locomotion.command_line import optional
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
 from locomotion.recipes import recipe
@@ -26,7 +27,7 @@ CHANGEABLE = (
 class Settings:
     """Train a robot. Defaults are the recipe's for the robot and the algorithm (locomotion/recipes.py)."""
 
-    env: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ENV")] = ""
+    env: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ENV", help_behavior_hint="")] = ""
     """Robot: one of ours (CartPole), or any Gymnasium id (Hopper-v5)."""
     algo: Literal["trpo"] = "trpo"
     """Learner."""
@@ -73,7 +74,7 @@ class Settings:
     stagger: bool = False
     """Whether the robots' first episodes end at different times (one of ours)."""
     evaluations: int = 10
-    """Evaluations during training, evenly spread, by which the best policy is kept."""
+    """Evaluations during training, evenly spread, after one of the untrained policy; each policy is kept, and the best."""
     evaluation_episodes: int = 8
     """Episodes of each of them."""
     final_episodes: int = 100
@@ -84,11 +85,11 @@ class Settings:
     """How many of the latest checkpoints are kept."""
     checkpoint_seconds: float = 30.0
     """Seconds between checkpoints."""
-    threads: int | None = None
-    """Threads of the physics (default: all cores)."""
-    out: Path | None = None
-    """The run's folder, which must be new or empty (default: runs/ENV/ALGO/DATE-TIME-seedS)."""
-    resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
+    threads: Annotated[int | None, optional("all cores")] = None
+    """Threads of the physics."""
+    out: Annotated[Path | None, optional("runs/ENV/ALGO/DATE-TIME-seedS", "FOLDER")] = None
+    """The run's folder, which must be new or empty."""
+    resume: Annotated[Path | None, optional("none", "RUN")] = None
     """Go on with this run, exactly where its last checkpoint left it."""
     track: Literal["offline", "online", "off"] = "offline"
     """Weights & Biases."""

@@ -1,11 +1,12 @@
 """Measure: python scripts/benchmark.py throughput, training, or scores."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import tyro
 
 from locomotion import scores, throughput, training_speed
-from locomotion.command_line import run
+from locomotion.command_line import optional, run
 from locomotion.threads import set_threads
 
 
@@ -19,8 +20,8 @@ class Throughput:
     """Copies of each robot."""
     rounds: int = 9
     """How often the contenders take turns; medians are reported."""
-    threads: int | None = None
-    """Threads of the physics (default: all cores)."""
+    threads: Annotated[int | None, optional("all cores")] = None
+    """Threads of the physics."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Training:
     """Which Gymnasium robots."""
     rounds: int = 5
     """How often the learners take turns; medians are reported."""
-    threads: int | None = None
-    """Threads of the physics (default: all cores)."""
+    threads: Annotated[int | None, optional("all cores")] = None
+    """Threads of the physics."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Scores:
     """One training each; those already done are not done again."""
     steps: int | None = None
     """Environment steps of each training (default: the recipe's)."""
-    threads: int | None = None
-    """Threads of the physics (default: all cores)."""
+    threads: Annotated[int | None, optional("all cores")] = None
+    """Threads of the physics."""
 
 
 def main(arguments: list[str]) -> None:

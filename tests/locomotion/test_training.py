@@ -11,7 +11,7 @@ from locomotion.checkpoints import load_checkpoint
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.policy_files import find_policy, load_policy, read_card
-from locomotion.runs import Run
+from locomotion.runs import Run, steps_in
 from locomotion.settings import Settings, read_config
 from locomotion.training import build_learner, narrowing, train
 
@@ -36,6 +36,8 @@ def test_a_run_leaves_what_it_should(small):
     assert rows(run)[-1]["reward/alive"] != ""
     assert json.loads((run.folder / "evaluation.json").read_text())["episodes"] == 3
     assert (run.best / "policy.safetensors").is_file()
+    assert steps_in(run.snapshots) == [0, 3 * 128, 6 * 128]  # untrained, half-way, at the end
+    assert load_policy(run.snapshot(3 * 128), make_env("CartPole", 1))
     assert list(run.folder.glob("tensorboard/events*"))
     assert not [path for path in run.folder.rglob("*.pkl")] + [path for path in run.folder.rglob("*.zip")]
 
