@@ -64,9 +64,7 @@ class Go1(Task):
     strength: tuple[float, float] = (0.9, 1.1)  # of the motors, as a share of their nominal stiffness
     push_interval: float = 5.0  # s between pushes
     push_speed: float = 1.0  # m/s by which a push changes the trunk's velocity, at most
-    grid: bool = (
-        False  # whether an episode has one command, its seed's turn of `grid_commands`, and full pushes
-    )
+    grid: bool = False  # whether an episode has one command, its seed's turn of `grid_commands`, and full pushes
     settling_time: float = 1.0  # s after a new command or a push which tracking errors leave out
 
     model = "go1.xml"

@@ -16,8 +16,31 @@ ARM: dict[str, Any] = {
     "stagger": True,
 }
 
+# A step of 0.02 s and commands that change: gamma .99 first learns to stand still. Steps of 256 robots reach in 0.7 M
+# what those of 512 do in 1.0 M. The bound is reached by tenths: halving it cost most of it while the noise shrinks.
+DOG: dict[str, Any] = {
+    "num_envs": 256,
+    "n_steps": 24,
+    "gamma": 0.95,
+    "gae_lambda": 0.95,
+    "target_kl": 0.02,
+    "final_kl": 0.003,
+    "backtrack": 0.8,
+    "fisher_stride": 6,
+    "critic_epochs": 3,
+    "log_std_init": -0.7,
+    "min_std": 0.1,
+    "actor": (128, 128),
+    "value": (128, 128),
+    "activation": "elu",
+    "mirror": True,
+    "stagger": True,
+}
+
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/CartPole-v0", "trpo"): {"steps": 100_000},
+    ("Locomotion/Go1-v0", "trpo"): {**DOG, "steps": 3_000_000, "final_episodes": 216},
+    ("Locomotion/RoughTerrain-v0", "trpo"): {**DOG, "target_kl": 0.03, "steps": 8_000_000},
     ("Locomotion/Grasp-v0", "trpo"): {**ARM, "steps": 1_000_000},
     ("Locomotion/PickAndPlace-v0", "trpo"): {**ARM, "steps": 2_000_000},
     # Half as many, twice as large iterations: a twentieth faster, and as good after 250,000 steps (one seed).
