@@ -74,7 +74,7 @@ class Settings:
     stagger: bool = False
     """Whether the robots' first episodes end at different times (one of ours)."""
     evaluations: int = 10
-    """Evaluations during training, evenly spread, after one of the untrained policy; each policy is kept, and the best."""
+    """Evaluations during training, evenly spread, after that of the untrained policy; each policy is kept."""
     evaluation_episodes: int = 8
     """Episodes of each of them."""
     final_episodes: int = 100
