@@ -17,16 +17,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from websockets.exceptions import InvalidStatus  # they come with MuJoCo's web viewer
+from websockets.sync.client import connect
 
 import envs
 from agents import ActorCritic
 from locomotion.errors import UsageError
 from locomotion.playing import Player
+from locomotion.viewer import web
 from locomotion.viewer.session import Session
-
-web = pytest.importorskip("locomotion.viewer.web")
-from websockets.exceptions import InvalidStatus  # noqa: E402 - they come with MuJoCo's web viewer
-from websockets.sync.client import connect  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -37,9 +36,9 @@ class Page:
     """A page in a headless Chromium, spoken to over the DevTools protocol."""
 
     def __init__(self, address: str, profile: Path):
-        options = ["--headless=new", "--no-sandbox", "--remote-debugging-port=0", "--window-size=480,480", *SOFTWARE_GL]
+        options = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=480,480", *SOFTWARE_GL]
         self.process = subprocess.Popen(
-            [CHROMIUM, *options, f"--user-data-dir={profile}", address],
+            [CHROMIUM, *options, "--remote-debugging-port=0", f"--user-data-dir={profile}", address],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
