@@ -126,8 +126,8 @@ def test_every_shipped_policy_is_whole_and_acts_alike_from_the_same_seeds(name):
     assert card.versions.keys() == installed_versions().keys()
     assert {"episodes", "seed", "return_mean", "return_ci95", "metrics"} <= card.evaluation.keys()
     assert re.match(rf"python scripts/train\.py {name}.* --seed {card.seed}", card.command)
-    again = trained_with(parse(shlex.split(card.command)[2:]))
-    assert json.loads(json.dumps(again)) == card.recipe
+    again = json.loads(json.dumps(trained_with(parse(shlex.split(card.command)[2:]))))
+    assert {name: again.get(name) for name in card.recipe} == card.recipe  # settings may have come since
     env = make_env(card.env, 1)
     policy = load_policy(folder, env)
     runs = [evaluate(policy, card.env, 2, card.evaluation["seed"]) for _ in range(2)]
