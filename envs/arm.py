@@ -199,18 +199,13 @@ class Arm(Task):
 
     def mirror(self) -> Mirror:
         """Return how the arm is mirrored at the plane y = 0: yaw and roll turn round, the fingers change places."""
-        servos = (range(6), [-1, 1, 1, 1, -1, 1])
+        servos = (np.arange(6), [-1, 1, 1, 1, -1, 1])
         joints = ([0, 1, 2, 3, 4, 6, 5], [-1, 1, 1, 1, -1, 1, 1])
-        vector = (range(3), [1, -1, 1])
-        pads, turn = ([1, 0], [1, 1]), (range(2), [1, -1])
-        goal = (range(self.goal_numbers), vector[1][-self.goal_numbers :])
-        parts = [joints, joints, servos, *[vector] * 5, pads, turn, servos, goal]
-        starts = np.cumsum([0, *(len(sign) for _, sign in parts)])
-        order = [start + place for start, (places, _) in zip(starts, parts, strict=False) for place in places]
-        return Mirror(
-            observation=SignedPermutation(np.array(order), np.concatenate([sign for _, sign in parts])),
-            action=SignedPermutation(np.arange(6), np.array(servos[1])),
-        )
+        vector = (np.arange(3), [1, -1, 1])
+        pads, turn = ([1, 0], [1, 1]), (np.arange(2), [1, -1])
+        goal = (np.arange(self.goal_numbers), vector[1][-self.goal_numbers :])
+        observation = [joints, joints, servos, *[vector] * 5, pads, turn, servos, goal]
+        return Mirror(SignedPermutation.joined(observation), SignedPermutation.joined([servos]))
 
 
 def servo_positions(sim: Fields) -> np.ndarray:

@@ -85,10 +85,11 @@ class Go1(Task):
 
     def mirror(self) -> Mirror:
         # Left legs for right ones; outward is a positive angle on the left side, a negative one on the right.
-        legs, turned = np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4)
-        order = [0, 1, 2, 3, 4, 5, 6, 7, 8, *(9 + legs), *(21 + legs), *(33 + legs), 45, 46, 47, 48, 49]
-        sign = [1, -1, 1, -1, 1, -1, 1, -1, 1, *turned, *turned, *turned, 1, -1, -1, -1, -1]
-        return Mirror(SignedPermutation(np.array(order), np.array(sign)), SignedPermutation(legs, turned))
+        joints = np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4)
+        vector, rotation = (np.arange(3), [1, -1, 1]), (np.arange(3), [-1, 1, -1])
+        command, clock = (np.arange(3), [1, -1, -1]), (np.arange(2), [-1, -1])
+        observation = [vector, rotation, vector, joints, joints, joints, command, clock]
+        return Mirror(SignedPermutation.joined(observation), SignedPermutation(*joints))
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.ctrl[:] = HOME + self.action_scale * action

@@ -53,12 +53,7 @@ class Legged(Task):
             (joints, same),
             (np.array(self.mirrored_contacts), np.ones(len(self.mirrored_contacts))),
         ]
-        starts = np.cumsum([0, *(len(order) for order, _ in parts)])
-        observation = SignedPermutation(
-            np.concatenate([start + order for start, (order, _) in zip(starts, parts, strict=False)]),
-            np.concatenate([sign for _, sign in parts]),
-        )
-        return Mirror(observation, SignedPermutation(joints, same))
+        return Mirror(SignedPermutation.joined(parts), SignedPermutation(joints, same))
 
     def posture(self, rng: np.random.Generator) -> list[float]:
         """Return the trunk's orientation (a quaternion) and the joint angles (rad) around which an episode begins."""

@@ -67,15 +67,10 @@ class RoughTerrain(Go1):
         return spec
 
     def mirror(self) -> Mirror:
-        (order, sign), action = super().mirror()
+        on_flat_ground, action = super().mirror()
         scan = np.arange(len(SCAN)).reshape(len(AHEAD), len(LEFT))[:, ::-1].ravel()
-        return Mirror(
-            SignedPermutation(
-                np.concatenate([order, [len(order)], len(order) + 1 + scan]),
-                np.concatenate([sign, np.ones(1 + len(scan))]),
-            ),
-            action,
-        )
+        parts = [on_flat_ground, ([0], [1]), (scan, np.ones(len(scan)))]
+        return Mirror(SignedPermutation.joined(parts), action)
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)

@@ -1,11 +1,11 @@
 """What a task is: a robot's model, what it observes, what it is paid for, when it has failed."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import mujoco
 import numpy as np
@@ -25,6 +25,16 @@ class SignedPermutation(NamedTuple):
 
     order: np.ndarray  # (size,) which number comes to stand here
     sign: np.ndarray  # (size,) 1, or -1 where mirroring turns the number round
+
+    @classmethod
+    def joined(cls, parts: Iterable[tuple[Any, Any]]) -> Self:
+        """Return what mirroring does to a vector of several parts, given (order, sign) of each as sequences."""
+        orders, signs = zip(*parts, strict=True)
+        starts = np.cumsum([0, *(len(order) for order in orders[:-1])])
+        return cls(
+            np.concatenate([start + np.asarray(order) for start, order in zip(starts, orders, strict=True)]),
+            np.concatenate(signs).astype(float),
+        )
 
 
 class Mirror(NamedTuple):
