@@ -31,7 +31,7 @@ class RoughTerrain(Go1):
 
     The ground is `patchwork` of fields, one for each of `difficulties`. A robot begins on one of the first three, so
     that from the start there is something to see. It moves on to the next after an episode in which it covered most
-    of the distance it was told to go, and back where it did not cover half of it. Who masters the last begins
+    of the distance it was told to go, and back where it covered little of it. Who masters the last begins
     anywhere. To Go1's observations come the trunk's height above the ground and how much higher the ground is around
     it (45), seen by rays.
     """
@@ -39,6 +39,8 @@ class RoughTerrain(Go1):
     max_velocity: tuple[float, float] = (0.0, 1.0)
     max_sideways: float = 0.2
     max_turning: float = 0.5
+    friction: tuple[float, float] = (0.6, 1.25)
+    push_speed: float = 0.5
     tilt_weight: float = 0.5
     bounce_weight: float = 0.2
     difficulties: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
@@ -46,8 +48,8 @@ class RoughTerrain(Go1):
     slope: float = 0.35  # rise over run
     step: float = 0.1  # m, rise of a step
     terrain_seed: int = 0
-    promotion: float = 0.8  # share of the commanded distance that leads to the next field
-    demotion: float = 0.5  # share below which it is the one before
+    promotion: float = 0.7  # share of the commanded distance that leads to the next field
+    demotion: float = 0.4  # share below which it is the one before
 
     episode_steps = 500  # 10 s: who walks straight ahead stays on its field
     grid_commands: ClassVar = np.array([(x, 0.0, turn) for x in (0.4, 0.6, 0.8, 1.0) for turn in (-0.4, 0.0, 0.4)])

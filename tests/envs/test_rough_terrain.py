@@ -66,7 +66,7 @@ def test_goes_on_to_where_its_success_leads():
     #           was told to stand, did well, neither, did badly, badly on the first, well on the last
     memory[:, LEVEL] = [0, 1, 1, 1, 0, 2]
     memory[:, COMMANDED] = [0.5, 5, 5, 5, 5, 5]
-    memory[:, COVERED] = [0, 4.1, 3, 2.4, 1, 4.9]
+    memory[:, COVERED] = [0, 3.6, 3, 1.9, 1, 4.9]
     world.reset(np.arange(6))
     np.testing.assert_array_equal(memory[:5, LEVEL], [0, 2, 1, 0, 0])
     assert 0 <= memory[5, LEVEL] <= 2
