@@ -11,7 +11,7 @@ def test_the_papers_numbers():
     assert env.observation_space.shape == (33,)
     assert env.action_space.shape == (10,)
     assert (env.world.dt, env.task.episode_steps) == (0.01, 2000)
-    assert (Biped().forward_weight, Biped().min_height) == (1.0, 0.8)
+    assert (Biped().effort_weight, Biped().min_height) == (1e-5, 0.8)
 
 
 def test_it_weighs_and_pulls_like_a_person():
