@@ -65,7 +65,7 @@ class RoughTerrain(Go1):
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()
-        self.terrain.lay(spec, "floor")
+        self.terrain.lay(spec, "floor", "ground")
         return spec
 
     def mirror(self) -> Mirror:

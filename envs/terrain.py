@@ -36,8 +36,8 @@ class Terrain:
         row = np.rint(y / CELL + (rows - 1) / 2).astype(int)
         return self.heights[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)]
 
-    def lay(self, spec: mujoco.MjSpec, floor: str) -> None:
-        """Turn the geom `floor` of a model into this ground."""
+    def lay(self, spec: mujoco.MjSpec, floor: str, material: str = "") -> None:
+        """Turn the geom `floor` of a model into this ground, of one of the model's materials."""
         low, high = self.heights.min(), self.heights.max()
         spread = max(high - low, 1e-3)
         rows, columns = self.heights.shape
@@ -49,6 +49,7 @@ class Terrain:
         geom = spec.geom(floor)
         geom.type = mujoco.mjtGeom.mjGEOM_HFIELD
         geom.hfieldname = "terrain"
+        geom.material = material
         geom.pos = [0.0, 0.0, low]
 
 
