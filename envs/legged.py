@@ -10,7 +10,7 @@ import numpy as np
 from envs.simulation import Fields
 from envs.task import Measured, Mirror, SignedPermutation, Task, fall_rate, walking_metrics
 
-FREE_POSITIONS, FREE_VELOCITIES = 7, 6  # numbers in qpos and qvel before those of the driven joints
+TRUNK_VELOCITIES = 6  # numbers in qvel before those of the driven joints
 UPRIGHT = (1.0, 0.0, 0.0, 0.0)  # as a quaternion
 
 
@@ -112,7 +112,7 @@ class Runner(Legged):
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         weight = sim.model.body_subtreemass[1] * -sim.model.opt.gravity[2]  # N
-        power = np.abs(sim.ctrl * sim.qvel[:, FREE_VELOCITIES:]).sum(axis=1)  # W
+        power = np.abs(sim.ctrl * sim.qvel[:, TRUNK_VELOCITIES:]).sum(axis=1)  # W
         return {"distance": now.position - before.position, "work": power * sim.dt / weight}  # m, J/N
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:

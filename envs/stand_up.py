@@ -62,9 +62,11 @@ class StandUp(Legged):
         late = sim.time > self.standing_time
         return {"seconds_down": np.where(late & (now.head < self.standing_height), sim.dt, 0.0)}
 
-    def succeeded(self, episode: Mapping[str, float]) -> bool:
+    def succeeded(self, episode: Mapping[str, float]) -> bool | None:
+        if episode["seconds"] <= self.standing_time:  # too short to tell
+            return None
         return episode["seconds_down"] == 0.0 and not episode["terminated"]
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        stood = (episodes["seconds_down"] == 0.0) & ~episodes["terminated"]
+        stood = (episodes["seconds_down"] == 0.0) & (episodes["seconds"] > self.standing_time) & ~episodes["terminated"]
         return {"stand_rate": float(np.mean(stood))}

@@ -74,5 +74,9 @@ def test_has_stood_up_where_the_head_is_up_within_five_seconds_and_to_the_end(fi
 
 
 def test_metrics():
-    episodes = {"terminated": np.array([False, False, True, False]), "seconds_down": np.array([0.0, 0.01, 0.0, 15.0])}
-    assert StandUp().metrics(episodes) == {"stand_rate": 0.25}
+    episodes = {
+        "seconds": np.array([20.0, 20.0, 20.0, 20.0, 4.0]),
+        "terminated": np.array([False, False, True, False, False]),
+        "seconds_down": np.array([0.0, 0.01, 0.0, 15.0, 0.0]),
+    }
+    assert StandUp().metrics(episodes) == {"stand_rate": 0.2}
