@@ -51,7 +51,7 @@ def test_the_single_door_agrees_to_the_last_bit(name):
     np.testing.assert_array_equal(single.reset(seed=5)[0], batch.reset()[1])
     rng = np.random.default_rng(0)
     ended = False
-    while not ended and batch.world.sim.time[1] < 3.0:
+    while not ended and batch.world.sim.time[1] < 2.0:
         actions = rng.uniform(-1, 1, (3, *batch.action_space.shape)).astype(np.float32)
         observations, rewards, dones, infos = batch.step(actions)
         observation, reward, terminated, truncated, _ = single.step(actions[1])
