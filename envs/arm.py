@@ -31,7 +31,7 @@ class Arm(Task):
     the hand sees it (3), the hand's place (3) and the direction of its back (3), the cube's place (3) and velocity (3),
     whether each pad presses the cube (2), cosine and sine of four times the angle by which the cube is turned in the
     hand, where it looks the same after a quarter turn (2), the action before (6), and the way from the cube to the goal
-    (m, rad, s).
+    (3), in m, rad and s.
     """
 
     joint_step: float = 0.05  # rad, by which action 1 moves a joint's target
@@ -59,8 +59,6 @@ class Arm(Task):
     effort_weight: float = 0.005  # per squared action
     jerk_weight: float = 0.005  # per squared change of the action
 
-    goal_numbers: ClassVar[int]  # of `to_goal`
-
     model = "arm.xml"
     control_dt = 0.04  # s
     episode_steps = 100  # 4 s
@@ -82,8 +80,8 @@ class Arm(Task):
         return spec
 
     def to_goal(self, sim: Fields) -> np.ndarray:
-        """Return the way from the cube to the goal (N, 1 to 3), in m, of which the length is the error."""
-        raise NotImplementedError
+        """Return the way from the cube to the goal (N, 3), in m, of which the length is the error."""
+        return sim.mocap_pos[:, 0] - sim.qpos[:, CUBE_POSITION]
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.userdata[:, HELD] = self.held(sim)
@@ -203,8 +201,7 @@ class Arm(Task):
         joints = ([0, 1, 2, 3, 4, 6, 5], [-1, 1, 1, 1, -1, 1, 1])
         vector = (np.arange(3), [1, -1, 1])
         pads, turn = ([1, 0], [1, 1]), (np.arange(2), [1, -1])
-        goal = (np.arange(self.goal_numbers), vector[1][-self.goal_numbers :])
-        observation = [joints, joints, servos, *[vector] * 5, pads, turn, servos, goal]
+        observation = [joints, joints, servos, *[vector] * 5, pads, turn, servos, vector]
         return Mirror(SignedPermutation.joined(observation), SignedPermutation.joined([servos]))
 
 
