@@ -13,7 +13,7 @@ APT := $(shell command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] && echo ap
 .PHONY: setup walk test lint types clean
 
 walk: setup
-	$(PY) scripts/train.py Walker2d-v5
+	$(PY) scripts/train.py Go1
 
 test: setup lint types
 	$(PY) -m pytest -n 2

@@ -1,5 +1,7 @@
 """Action distributions."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.distributions import Normal
@@ -25,9 +27,22 @@ class ClippedNormal(Normal):
         self.low = low
         self.high = high
 
+    @property
+    def clipped_mean(self) -> Tensor:
+        """Mean (B, actions) of what acts, the samples after clipping: not where a mean beyond a bound is clipped to."""
+        below = expected_excess((self.low - self.mean) / self.stddev)
+        above = expected_excess((self.mean - self.high) / self.stddev)
+        return self.mean + self.stddev * (below - above)
+
     def log_prob(self, value: Tensor) -> Tensor:
         """Return log-probabilities (B, actions): masses at and beyond the bounds, densities between them."""
         below = torch.special.log_ndtr((self.low - self.mean) / self.stddev)
         above = torch.special.log_ndtr((self.mean - self.high) / self.stddev)
         between = super().log_prob(value)
         return torch.where(value <= self.low, below, torch.where(value >= self.high, above, between))
+
+
+def expected_excess(z: Tensor) -> Tensor:
+    """Return E max(z - X, 0) of a standard normal X: z Phi(z) + phi(z)."""
+    z = z.clamp(min=-30.0)  # where it is zero: a bound may be infinite
+    return z * torch.special.ndtr(z) + torch.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)

@@ -13,7 +13,7 @@ from stable_baselines3.common.distributions import Distribution as SB3Distributi
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent
 
@@ -134,9 +134,13 @@ class ActorCritic(ActorCriticPolicy):
     def distribution(self, parameters: tuple[Tensor, ...]) -> Distribution:
         """Return the action distribution with the given parameters; its KL, entropy and log_prob are (B,)."""
         if self.continuous:
-            mean, log_std = parameters
-            return Independent(ClippedNormal(mean, log_std.exp(), *self._bounds), 1, validate_args=False)
+            return Independent(self.clipped_normal(parameters), 1, validate_args=False)
         return Categorical(logits=parameters[0], validate_args=False)
+
+    def clipped_normal(self, parameters: tuple[Tensor, ...]) -> ClippedNormal:
+        """Return the distributions of the single action dimensions, given mean and log standard deviation."""
+        mean, log_std = parameters
+        return ClippedNormal(mean, log_std.exp(), *self._bounds)
 
     def features(self, observations: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
         """Return the actor's and the critic's features (B, F) of observations (B, ...)."""
@@ -167,10 +171,22 @@ class ActorCritic(ActorCriticPolicy):
         return (parameters[0].cpu().numpy() + noise).argmax(1)
 
     @torch.no_grad()
-    def mode(self, observations: np.ndarray) -> np.ndarray:
-        """Return the most likely actions for observations (N, ...)."""
-        output = self.distribution_parameters(self.features(observations)[0])[0]
-        return (output if self.continuous else output.argmax(1)).cpu().numpy()
+    def deterministic(self, observations: np.ndarray | Tensor) -> np.ndarray:
+        """Return the actions without exploration for observations (N, ...): their mean, or the most likely ones.
+
+        The mean is that of the actions after clipping. Clipping the mean instead acts harder than the policy ever did
+        in training, which makes a robot fall that would not.
+        """
+        parameters = self.distribution_parameters(self.features(observations)[0])
+        if not self.continuous:
+            return parameters[0].argmax(1).cpu().numpy()
+        return self.clipped_normal(parameters).clipped_mean.cpu().numpy()
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        if not deterministic:
+            return super()._predict(observation)
+        assert isinstance(observation, Tensor)
+        return torch.as_tensor(self.deterministic(observation), device=self.device)
 
     def clip(self, actions: np.ndarray) -> np.ndarray:
         """Return what the environment may be given of actions (N, ...)."""

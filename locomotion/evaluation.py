@@ -181,7 +181,7 @@ def play(policy: ActorCritic, vec_env: VecEnv, noise_seed: int | None) -> list[d
     records: dict[int, dict[str, Any]] = {}
     while len(records) < vec_env.num_envs:
         if generator is None:
-            actions = policy.mode(observations)  # type: ignore[arg-type]
+            actions = policy.deterministic(observations)  # type: ignore[arg-type]
         else:
             noise = policy.sample_noise(vec_env.num_envs, generator=generator)
             actions = policy.act(observations, noise)  # type: ignore[arg-type]

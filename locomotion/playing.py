@@ -17,7 +17,7 @@ SPEED_WINDOW = 0.5  # s: the speed shown is the mean over it, or the figure woul
 
 
 class Player:
-    """A policy acting in an environment of one robot, with the most likely actions.
+    """A policy acting in an environment of one robot, without its exploration.
 
     VecEnvs begin the next episode within the step that ends one: a picture taken after it is of the new episode, and
     so are `steps`, `total` and the distance travelled.
@@ -63,7 +63,7 @@ class Player:
 
     def act(self) -> None:
         """Take one action."""
-        actions = self.policy.clip(self.policy.mode(self.observations))  # type: ignore[arg-type]
+        actions = self.policy.clip(self.policy.deterministic(self.observations))  # type: ignore[arg-type]
         self.observations, rewards, dones, _ = self.vec_env.step(actions)
         self.actions += 1
         self.steps += 1

@@ -54,7 +54,7 @@ def record(
     seed: int = 0,
     fps: float = SMOOTH,
 ) -> Recording:
-    """Film a policy in real time, with the most likely actions, one episode after the other.
+    """Film a policy in real time, without its exploration, one episode after the other.
 
     The state of Python's, numpy's and torch's global generators is left as it was.
 

@@ -23,7 +23,7 @@ class Arguments:
     seed: Annotated[int | None, optional("as on the card, else 1,000,000")] = None
     """Episode i starts as the environment reset with seed + i."""
     stochastic: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Sample actions, as in training, instead of taking the most likely ones."""
+    """Sample actions, as in training, instead of taking their mean."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object instead of a table."""
     threads: Annotated[int | None, optional("all cores")] = None

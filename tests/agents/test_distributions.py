@@ -52,3 +52,16 @@ def test_divergence_and_entropy_are_the_gaussians():
     one, other = make(0.0, 1.0), make(0.5, 1.0)
     torch.testing.assert_close(kl_divergence(one, other), torch.tensor([[0.125]]).double())
     torch.testing.assert_close(one.entropy(), Normal(0.0, 1.0).entropy().double().reshape(1, 1))
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (0.4, 0.3), (-3.0, 0.5), (50.0, 0.1)])
+def test_the_mean_of_what_acts_is_that_of_clipped_samples(mean, std):
+    samples = np.random.default_rng(0).normal(mean, std, 400_000).clip(-1.0, 0.5)
+    expected, error = samples.mean(), samples.std() / 400_000**0.5
+    assert abs(make(mean, std).clipped_mean.item() - expected) <= 4 * error + 1e-12
+
+
+def test_without_bounds_the_mean_is_the_gaussians():
+    everything = torch.tensor([torch.inf])
+    distribution = ClippedNormal(torch.tensor([[0.3]]), torch.tensor([[2.0]]), -everything, everything)
+    assert distribution.clipped_mean.item() == pytest.approx(0.3)

@@ -43,9 +43,9 @@ def test_a_symmetric_actor_does_in_the_mirror_what_the_mirror_shows():
     policy = make(CONTINUOUS, mirror=MIRROR, ortho_init=False)
     policy.update_normalizer(ROWS * 3 + 1)
     (order, sign), (action_order, action_sign) = MIRROR
-    expected = policy.mode(ROWS)[:, action_order] * action_sign
-    np.testing.assert_allclose(policy.mode(ROWS[:, order] * sign), expected, atol=1e-6)
-    assert np.abs(expected - policy.mode(ROWS)).max() > 1e-3
+    expected = policy.deterministic(ROWS)[:, action_order] * action_sign
+    np.testing.assert_allclose(policy.deterministic(ROWS[:, order] * sign), expected, atol=1e-6)
+    assert np.abs(expected - policy.deterministic(ROWS)).max() > 1e-3
 
 
 def test_exploration_does_not_fall_below_its_floor():
@@ -60,7 +60,7 @@ def test_only_vectors_are_mirrored():
 
 
 def test_first_mean_actions_are_small():
-    actions = make(CONTINUOUS).mode(ROWS)
+    actions = make(CONTINUOUS).deterministic(ROWS)
     assert 0 < np.abs(actions).max() < 0.1
 
 
@@ -80,7 +80,7 @@ def test_agrees_with_the_methods_it_inherits_from_sb3(policy):
     observations = torch.as_tensor(ROWS)
     actor, critic = policy.features(ROWS)
     torch.testing.assert_close(policy.values(critic), policy.predict_values(observations).squeeze(1))
-    np.testing.assert_array_equal(policy.clip(policy.mode(ROWS)), policy.predict(ROWS, deterministic=True)[0])
+    np.testing.assert_array_equal(policy.clip(policy.deterministic(ROWS)), policy.predict(ROWS, deterministic=True)[0])
     distribution = policy.distribution(policy.distribution_parameters(actor))
     actions = distribution.sample()
     if policy.continuous:

@@ -78,7 +78,7 @@ def test_first_step_is_the_exact_natural_gradient():
 def test_finds_the_optimum_of_the_quadratic():
     model, _ = quadratic(target_kl=0.05)
     model.learn(4 * 64 * 80)
-    np.testing.assert_allclose(model.policy.mode(np.zeros((1, 1)))[0], Quadratic.target, atol=0.15)
+    np.testing.assert_allclose(model.policy.deterministic(np.zeros((1, 1)))[0], Quadratic.target, atol=0.15)
 
 
 def test_every_step_stays_inside_the_region_and_improves_the_surrogate():

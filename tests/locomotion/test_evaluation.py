@@ -29,7 +29,7 @@ def one_by_one(policy, episodes, seed):
         observation, _ = env.reset(seed=seed + i)
         total, length, over = 0.0, 0, False
         while not over:
-            action = policy.clip(policy.mode(observation[None]))[0]
+            action = policy.clip(policy.deterministic(observation[None]))[0]
             observation, reward, terminated, truncated, info = env.step(action)
             total, length, over = total + reward, length + 1, terminated or truncated
         records.append((total, length, terminated, info["x_position"]))

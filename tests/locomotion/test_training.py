@@ -83,7 +83,7 @@ def test_a_loaded_policy_acts_as_the_learner_did(small):
     load_checkpoint(run.latest(), learner)
     policy = load_policy(run.latest(), env)
     observations = np.random.default_rng(0).normal(size=(50, 4))
-    np.testing.assert_array_equal(policy.mode(observations), learner.policy.mode(observations))
+    np.testing.assert_array_equal(policy.deterministic(observations), learner.policy.deterministic(observations))
     assert policy.features_extractor.moments.count == 6 * 128
 
 
