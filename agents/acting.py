@@ -5,30 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from torch import nn
 
+from agents.layers import in_numpy
 from agents.normalization import ObservationNormalizer
 from agents.policies import ActorCritic
-from agents.symmetry import MirrorAverage, WithMirrorImages
-
-ACTIVATIONS: dict[type[nn.Module], Callable[[np.ndarray], np.ndarray]] = {
-    nn.Tanh: np.tanh,
-    nn.ReLU: lambda x: np.maximum(x, 0.0),
-    nn.ELU: lambda x: np.where(x > 0.0, x, np.expm1(np.minimum(x, 0.0))),
-}
-
-
-def in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return what a layer does to the rows (B, ...) it is given, or None where numpy does not have it."""
-    if isinstance(layer, nn.Linear):
-        # Copies: a matrix in the layout of the product is twice as fast, and later updates must not show here.
-        weight, bias = layer.weight.detach().numpy().T.copy(), layer.bias.detach().numpy().copy()
-        return lambda x: x @ weight + bias
-    if isinstance(layer, WithMirrorImages):
-        order, sign = layer.order.numpy(), layer.sign.numpy()
-        return lambda x: np.concatenate([x, x[:, order] * sign])
-    if isinstance(layer, MirrorAverage):
-        order, sign = layer.order.numpy(), layer.sign.numpy()
-        return lambda x: (x[: len(x) // 2] + x[len(x) // 2 :, order] * sign) / 2
-    return ACTIVATIONS.get(type(layer))
 
 
 def actor_in_numpy(policy: ActorCritic) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:

@@ -1,6 +1,7 @@
 """Grasp: an arm lifts a cube to a goal height and holds it there."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import mujoco
 import numpy as np
@@ -11,7 +12,16 @@ from envs.simulation import Fields
 
 @dataclass(frozen=True)
 class Grasp(Arm):
-    """Lift a cube from anywhere in the arm's reach straight up to a goal height, shown by a disc, and hold it there."""
+    """Lift a cube from anywhere in the arm's reach straight up to a goal height, shown by a disc, and hold it there.
+
+    In training the goals stand aside, too: where all of them are above the cube, moving the hand in the plane brings
+    nothing, and a policy may come to hold the cube with both pads and never lift it.
+    """
+
+    goal_aside: float = 0.5  # share of the way from above the cube to anywhere in reach at which the goal stands
+
+    evaluation: ClassVar = {"goal_aside": 0.0}
+    shown: ClassVar = {"goal_aside": 0.0}
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()
@@ -20,6 +30,7 @@ class Grasp(Arm):
         return spec
 
     def goals(self, sim: Fields, draws: np.ndarray) -> np.ndarray:
-        goals = sim.qpos[:, CUBE_POSITION].copy()
-        goals[:, 2] = between(draws[:, 2], self.goal_height)
+        goals = self.somewhere(draws[:, :2], between(draws[:, 2], self.goal_height))
+        above = sim.qpos[:, CUBE_POSITION][:, :2]
+        goals[:, :2] = above + self.goal_aside * (goals[:, :2] - above)
         return goals

@@ -6,6 +6,7 @@ from torch.nn.utils import parameters_to_vector
 
 from agents import ActorCritic
 from agents.critics import AdamFit, TrustRegionFit
+from agents.layers import ACTIVATIONS
 
 
 @pytest.fixture
@@ -53,3 +54,18 @@ def test_a_wide_region_gives_the_least_squares_solution_of_a_linear_critic():
     returns = features @ torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64) + 3.0
     TrustRegionFit(epsilon=1e9, steps=1, damping=0.0).fit(policy, features, returns)
     np.testing.assert_allclose(policy.values(features).detach(), returns, atol=1e-3)
+
+
+def test_adam_takes_the_same_steps_whether_the_gradient_comes_by_hand_or_by_autograd(problem, monkeypatch):
+    policy, features, returns = problem
+    start = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
+    fitted = []
+    for known in (ACTIVATIONS, {}):  # without activations it knows, the gradient by hand gives up
+        monkeypatch.setattr("agents.layers.ACTIVATIONS", known)
+        policy.load_state_dict(start)
+        policy.optimizer.state.clear()
+        torch.manual_seed(1)
+        AdamFit(epochs=3).fit(policy, features, returns)
+        fitted.append(parameters_to_vector(policy.critic_parameters()).detach().clone())
+    torch.testing.assert_close(*fitted, rtol=1e-4, atol=1e-5)
+    assert not torch.equal(fitted[0], parameters_to_vector([start[f"value_net.{n}"] for n in ("weight", "bias")]))
