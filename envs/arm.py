@@ -160,7 +160,7 @@ class Arm(Task):
         sim.qpos[:, CUBE_POSITION] = self.somewhere(cube, HALF_CUBE)
         half = np.pi / 2 * turn  # of the cube's angle about the vertical
         sim.qpos[:, CUBE_QUATERNION] = np.concatenate([np.cos(half), 0 * turn, 0 * turn, np.sin(half)], axis=1)
-        sim.mocap_pos[:, 0] = self.goals(sim, goal)
+        sim.mocap_pos[:, 0] = self.goals(cube, goal)
 
     def somewhere(self, draws: np.ndarray, height: np.ndarray | float) -> np.ndarray:
         """Return places (E, 3) over the area where cubes are put, given draws (E, 2) between -1 and 1."""
@@ -168,8 +168,8 @@ class Arm(Task):
         azimuth = self.cube_azimuth * draws[:, 1]
         return np.column_stack([radius * np.cos(azimuth), radius * np.sin(azimuth), 0 * radius + height])
 
-    def goals(self, sim: Fields, draws: np.ndarray) -> np.ndarray:
-        """Return where (E, 3) the goals stand, from draws (E, 3) between -1 and 1."""
+    def goals(self, cube: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        """Return where (E, 3) the goals stand, from draws between -1 and 1: the cubes' (E, 2) and their own (E, 3)."""
         raise NotImplementedError
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:

@@ -6,8 +6,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
-from envs.arm import CUBE_POSITION, Arm, between
-from envs.simulation import Fields
+from envs.arm import Arm, between
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Grasp(Arm):
     nothing, and a policy may come to hold the cube with both pads and never lift it.
     """
 
-    goal_aside: float = 0.5  # share of the way from above the cube to anywhere in reach at which the goal stands
+    goal_aside: float = 0.5  # share of the way from above the cube to somewhere else in reach, where the goal stands
 
     evaluation: ClassVar = {"goal_aside": 0.0}
     shown: ClassVar = {"goal_aside": 0.0}
@@ -29,8 +28,6 @@ class Grasp(Arm):
         disc.type, disc.size[:2] = mujoco.mjtGeom.mjGEOM_CYLINDER, (0.07, 0.001)
         return spec
 
-    def goals(self, sim: Fields, draws: np.ndarray) -> np.ndarray:
-        goals = self.somewhere(draws[:, :2], between(draws[:, 2], self.goal_height))
-        above = sim.qpos[:, CUBE_POSITION][:, :2]
-        goals[:, :2] = above + self.goal_aside * (goals[:, :2] - above)
-        return goals
+    def goals(self, cube: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        place = cube + self.goal_aside * (goal[:, :2] - cube)
+        return self.somewhere(place, between(goal[:, 2], self.goal_height))

@@ -15,8 +15,8 @@ from envs.simulation import Fields
 from envs.task import Measured, Mirror, SignedPermutation
 from envs.terrain import Terrain, patchwork
 
-# Where the ground is looked at, in m ahead of the trunk and to its left.
-AHEAD, LEFT = np.linspace(-0.4, 0.8, 9), np.linspace(-0.3, 0.3, 5)
+# Where the ground is looked at, in m ahead of the trunk and to its left: along the two lines on which the feet tread.
+AHEAD, LEFT = np.linspace(-0.3, 0.6, 7), np.array([-0.13, 0.13])
 SCAN = np.stack(np.meshgrid(AHEAD, LEFT, indexing="ij"), axis=-1).reshape(-1, 2)
 ABOVE = 1.0  # m above the trunk, from where the rays fall
 GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group that rays see
@@ -33,7 +33,7 @@ class RoughTerrain(Go1):
     that from the start there is something to see. It moves on to the next after an episode in which it covered most
     of the distance it was told to go, and back where it covered little of it. Who masters the last begins
     anywhere. To Go1's observations come the trunk's height above the ground and how much higher the ground is around
-    it (45), seen by rays.
+    it (14), seen by rays.
     """
 
     max_velocity: tuple[float, float] = (0.0, 1.0)

@@ -34,12 +34,18 @@ def test_begins_on_its_back(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_begins_training_between_sitting_and_standing_on_flat_feet(seed):
-    data = posture("StandUp", seed, squat_share=1.0, reset_noise=0.0)
+def test_begins_training_on_the_way_up_with_flat_feet(seed):
+    data = posture("StandUp", seed, rising_share=1.0, reset_noise=0.0)
     heel, ball = (data.geom(f"left_{part}").xpos for part in ("heel", "inner_ball"))
     assert heel[2] == pytest.approx(ball[2], abs=1e-9)
     assert heel[2] < 0.06  # m
-    assert 0.55 < data.site("head").xpos[2] < 1.6  # m
+    assert 0.1 < data.site("head").xpos[2] < 1.6  # m
+
+
+def test_the_way_up_leads_from_the_back_to_standing():
+    heads = [posture("StandUp", seed, rising_share=1.0).site("head").xpos[2] for seed in range(60)]
+    assert min(heads) < 0.3
+    assert max(heads) > 1.3
 
 
 def test_its_head_is_above_the_target_height_when_it_stands_straight():
@@ -47,7 +53,7 @@ def test_its_head_is_above_the_target_height_when_it_stands_straight():
 
 
 def test_is_paid_for_the_height_of_its_head():
-    env = envs.make_vec("StandUp", 1, squat_share=0.0, head_weight=2.0, target_height=1.4, effort_weight=1e-4)
+    env = envs.make_vec("StandUp", 1, rising_share=0.0, head_weight=2.0, target_height=1.4, effort_weight=1e-4)
     env.reset()
     action = np.random.default_rng(0).uniform(-1, 1, (1, 10)).astype(np.float32)
     step = env.world.step(action)
