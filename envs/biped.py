@@ -10,18 +10,17 @@ from envs.legged import Runner
 class Biped(Runner):
     """Run forward on two legs without falling, after the 3D biped of Schulman et al. (2016), section 6.2.
 
-    The reward's terms are theirs, and so is their proportion of effort to speed but for a factor of 2. Their 1e-5 per
-    N^2 of impact would make standing still cost more than all else could bring; with their 0.2 for being alive a step
-    costs more than it brings at first, and the first thing learned is to dive forward. As dear as the speed of 1 m/s,
-    being alive is all there is to learn, and the robot dawdles; half as dear it walks.
+    The reward's terms are theirs, with their weights of speed and effort. Their 1e-5 per N^2 of impact would make
+    standing still cost more than all else could bring. With their 0.2 for being alive a step costs more than it brings
+    at first, and the first thing learned is to dive forward; with as much as the speed of 1 m/s brings, the robot
+    dawdles; with half of that it walks, then runs.
 
     Observations are 33 numbers: the trunk's height and orientation (a quaternion), ten joint angles, the trunk's
     velocity along the world's axes, its turning rates about its own, ten joint velocities (m, rad and s), and for
     each foot whether it touches the floor.
     """
 
-    forward_weight: float = 2.0  # per m/s
-    alive_bonus: float = 1.0  # per step
+    alive_bonus: float = 0.5  # per step
 
     model = "biped.xml"
     start_angles = 2 * (0.0, 0.0, 0.1, 0.2, 0.1)  # the knees a little bent

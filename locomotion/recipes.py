@@ -50,7 +50,7 @@ LEGS: dict[str, Any] = {
 }
 
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
-    ("Locomotion/Biped-v0", "trpo"): {**LEGS, "steps": 6_000_000},
+    ("Locomotion/Biped-v0", "trpo"): {**LEGS, "backtrack": 0.8, "steps": 6_000_000},
     ("Locomotion/CartPole-v0", "trpo"): {"steps": 100_000},
     ("Locomotion/Go1-v0", "trpo"): {**DOG, "steps": 3_000_000, "final_episodes": 216},
     ("Locomotion/Quadruped-v0", "trpo"): {**LEGS, "steps": 3_000_000},
