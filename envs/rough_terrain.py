@@ -21,8 +21,9 @@ SCAN = np.stack(np.meshgrid(AHEAD, LEFT, indexing="ij"), axis=-1).reshape(-1, 2)
 ABOVE = 1.0  # m above the trunk, from where the rays fall
 GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group that rays see
 
-# What a robot remembers of an episode for the next one: columns of userdata.
+# What a robot remembers of an episode for the next one, and by how much each ray is wrong: columns of userdata.
 LEVEL, COVERED, COMMANDED = range(DRAWN, DRAWN + 3)
+ERRORS = slice(COMMANDED + 1, COMMANDED + 1 + len(SCAN))
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class RoughTerrain(Go1):
     that from the start there is something to see. It moves on to the next after an episode in which it covered most
     of the distance it was told to go, and back where it covered little of it. Who masters the last begins
     anywhere. To Go1's observations come the trunk's height above the ground and how much higher the ground is around
-    it (14), seen by rays.
+    it (14), seen by rays. Each ray has an error of its own throughout an episode, as sensors have: where the ground is
+    flat, what is seen would otherwise hardly vary, and once normalised a pebble would look like a wall.
     """
 
     max_velocity: tuple[float, float] = (0.0, 1.0)
@@ -41,6 +43,7 @@ class RoughTerrain(Go1):
     max_turning: float = 0.5
     friction: tuple[float, float] = (0.6, 1.25)
     push_speed: float = 0.5
+    min_height: float = 0.08  # m, of the trunk above the ground under its middle: lower, it has fallen
     tilt_weight: float = 0.5
     bounce_weight: float = 0.2
     difficulties: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
@@ -48,6 +51,7 @@ class RoughTerrain(Go1):
     slope: float = 0.35  # rise over run
     step: float = 0.1  # m, rise of a step
     terrain_seed: int = 0
+    scan_error: float = 0.03  # m, a ray's at most
     promotion: float = 0.7  # share of the commanded distance that leads to the next field
     demotion: float = 0.4  # share below which it is the one before
 
@@ -66,6 +70,7 @@ class RoughTerrain(Go1):
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()
         self.terrain.lay(spec, "floor", "ground")
+        spec.nuserdata = ERRORS.stop
         return spec
 
     def mirror(self) -> Mirror:
@@ -102,7 +107,8 @@ class RoughTerrain(Go1):
         fallen = sim.ray(points, np.array([0.0, 0.0, -1.0]), GROUND)  # m to the ground; -1 beyond its edge
         below = np.where(fallen < 0.0, 10.0, fallen) - ABOVE
         ground = trunk[:, 2:] - below
-        quantities["scan"] = np.clip(below[:, count : count + 1] - below[:, :count], -1.0, 1.0)
+        seen = below[:, count : count + 1] - below[:, :count] + sim.userdata[:, ERRORS]
+        quantities["scan"] = np.clip(seen, -1.0, 1.0)
         quantities["height"] = below[:, count]
         quantities["feet"] = quantities["feet"] - ground[:, count + 1 :]
         return quantities
@@ -121,6 +127,7 @@ class RoughTerrain(Go1):
         around = [terrain.at(x + dx, y + dy) for dx in (-0.25, 0.0, 0.25) for dy in (-0.25, 0.0, 0.25)]
         sim.qpos[:, 0], sim.qpos[:, 1] = x, y
         sim.qpos[:, 2] += np.max(around, axis=0)
+        sim.userdata[:, ERRORS] = self.scan_error * np.array([rng.uniform(-1.0, 1.0, len(SCAN)) for rng in rngs])
 
     def _next_level(self, memory: np.ndarray, rngs: list[np.random.Generator]) -> np.ndarray:
         """Return the fields (E,) on which robots begin, given what they remember of their last episode."""

@@ -16,7 +16,7 @@ def world():
 
 
 def begin(world, seed=0):
-    world.reset(np.arange(6), [seed + i for i in range(6)])
+    world.reset(np.arange(world.num_robots), [seed + i for i in range(world.num_robots)])
     return world
 
 
@@ -46,7 +46,21 @@ def test_sees_the_ground_around_it_by_rays(world):
         here = ground(*sim.qpos[i, :2])
         assert height[i] == pytest.approx(sim.qpos[i, 2] - here, abs=1e-6)
         for (x, y), seen in zip(SCAN @ turn.T + sim.qpos[i, :2], scan[i], strict=True):
-            assert seen == pytest.approx(np.clip(ground(x, y) - here, -1, 1), abs=1e-6)
+            assert seen == pytest.approx(np.clip(ground(x, y) - here, -1, 1), abs=0.03 + 1e-6)
+
+
+def test_each_ray_keeps_its_error_for_an_episode():
+    flat = RoughTerrain(difficulties=(0.0,))
+    world = World(flat, 40, 1)
+    begin(world)
+    first = world.observations[:, 51:]
+    assert 0.02 < np.abs(first).max() <= 0.03  # m
+    assert np.abs(np.corrcoef(first.T) - np.eye(14)).max() < 0.7
+    stand(world, 5)
+    np.testing.assert_allclose(world.observations[:, 51:], first, atol=1e-9)
+    exact = World(RoughTerrain(difficulties=(0.0,), scan_error=0.0), 2, 1)
+    begin(exact)
+    np.testing.assert_allclose(exact.observations[:, 51:], 0.0, atol=1e-9)
 
 
 def test_begins_on_the_ground_of_one_of_the_first_fields_in_its_middle(world):
@@ -83,8 +97,8 @@ def test_remembers_nothing_after_a_reset_with_a_seed():
     np.testing.assert_array_equal(world.sim.userdata, fresh)
 
 
-def test_what_is_covered_is_the_way_along_the_command(world):
-    begin(world)
+def test_what_is_covered_is_the_way_along_the_command():
+    world = begin(World(RoughTerrain(difficulties=(0.0,), push_speed=0.0), 6, 1))
     sim = world.sim
     sim.userdata[:, COMMANDS] = np.tile([0.6, 0.0, 0.0], 8)
     sim.qvel[:, :3] = 0.0
