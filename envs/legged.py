@@ -23,12 +23,12 @@ class Legged(Task):
     """
 
     reset_noise: float = 0.05  # rad, m/s, rad/s: the first orientation, angles and velocities are drawn within it
+    episode_steps: int = 2000  # type: ignore[misc]  # of 0.01 s: a field here, so that training's may be shorter
 
     start_angles: ClassVar[tuple[float, ...]]  # rad, of the joints
     mirrored_joints: ClassVar[tuple[int, ...]]  # which joint stands where this one does on the other side
     mirrored_contacts: ClassVar[tuple[int, ...]]  # the same for what `contacts` returns
     control_dt = 0.01  # s
-    episode_steps = 2000  # 20 s
 
     def foot_forces(self, sim: Fields) -> np.ndarray:
         """Return the contact forces on the feet (N, feet, 3), in N."""
@@ -55,21 +55,24 @@ class Legged(Task):
         ]
         return Mirror(SignedPermutation.joined(parts), SignedPermutation(joints, same))
 
-    def posture(self, rng: np.random.Generator) -> list[float]:
-        """Return the trunk's orientation (a quaternion) and the joint angles (rad) around which an episode begins."""
-        return [*UPRIGHT, *self.start_angles]
+    def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
+        """Return the trunk's orientation (a quaternion) and the joints' angles (rad) around which episodes begin.
 
-    def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
-        count = model.nq - 3 + model.nv
-        qpos = np.array([[*model.qpos0[:3], *self.posture(rng)] for rng in rngs])
-        noise = np.array([rng.uniform(-self.reset_noise, self.reset_noise, count) for rng in rngs])
-        qpos[:, 3:] += noise[:, : model.nq - 3]
-        qpos[:, 3:7] /= np.linalg.norm(qpos[:, 3:7], axis=1, keepdims=True)
-        data = mujoco.MjData(model)
-        for row in qpos:
+        Returns:
+            (E, 4 + joints).
+        """
+        return np.tile([*UPRIGHT, *self.start_angles], (len(rngs), 1))
+
+    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+        postures = self.postures(sim, rngs)
+        noise = np.array([rng.uniform(-1.0, 1.0, postures.shape[1] + sim.model.nv) for rng in rngs]) * self.reset_noise
+        sim.qpos[:, 3:] = postures + noise[:, : postures.shape[1]]
+        sim.qpos[:, 3:7] /= np.linalg.norm(sim.qpos[:, 3:7], axis=1, keepdims=True)
+        sim.qvel[:] = noise[:, postures.shape[1] :]
+        data = mujoco.MjData(sim.model)
+        for row in sim.qpos:
             data.qpos[:] = row
-            row[2] -= lowest_point(model, data)
-        return qpos, noise[:, model.nq - 3 :]
+            row[2] -= lowest_point(sim.model, data)
 
 
 def lowest_point(model: mujoco.MjModel, data: mujoco.MjData) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import mujoco
 import numpy as np
 
 from envs.biped import Biped
@@ -16,15 +17,22 @@ LYING = (np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0)  # a quaternion: on the back, th
 # the knees up.
 RISING = np.array([[0.3, 0.3, 0.15], [2.5, 2.1, 0.6], [2.45, 1.95, -0.6], [0.98, 1.95, -0.6]])
 
+NOTCHES = 4  # from each of these postures to the next
+ON_THE_BACK = NOTCHES * (len(RISING) - 1)  # the last level, on which a robot begins by lying straight
+
+# What a robot remembers of an episode for the next one: columns of userdata.
+LEVEL, UP = range(2)
+
 
 @dataclass(frozen=True)
 class StandUp(Legged):
     """Stand up from lying on the back and stay up, after Schulman et al. (2016), section 6.2, with their reward.
 
     Observations are the 33 numbers of `Biped`. An episode never ends early. In evaluation it begins on the back and
-    lasts 20 s. For training it is shorter, and most begin somewhere on the way up, from lying with the knees up to
-    standing, which shows it to the critic: from lying alone, learning ends in sitting. The effort weighs a tenth of
-    theirs, for theirs ends the exploration before the robot has found its feet.
+    lasts 20 s. In training it is shorter, and learning goes backwards (Florensa et al. 2017, "Reverse Curriculum
+    Generation"): a robot begins by standing, and a notch further down the way to its back after each episode at whose
+    end it stood, a notch further up after each other one. From lying alone, learning ends in sitting. The effort
+    weighs a tenth of theirs, for theirs ends the exploration before the robot has found its feet.
     """
 
     head_weight: float = 1.0  # per m^2 between the head's height and `target_height`
@@ -32,23 +40,39 @@ class StandUp(Legged):
     target_height: float = 1.5  # m, of the head's middle
     standing_height: float = 1.3  # m, of the head's middle: the robot stands where it is higher ...
     standing_time: float = 5.0  # s: ... and has stood up if it does so from then on to the end
-    rising_share: float = 0.7  # of the episodes begin on the way up
-    episode_steps: int = 300  # type: ignore[misc]  # of 0.01 s: a field here, a class attribute elsewhere
+    first_level: int = 0  # notches down from standing, where the first episode begins
+    promotion: float = 1.0  # s at an episode's end in which a robot must stand to begin further down
+    episode_steps: int = 300  # type: ignore[misc]  # of 0.01 s
 
-    evaluation: ClassVar = {"rising_share": 0.0, "episode_steps": 2000}
+    evaluation: ClassVar = {"first_level": ON_THE_BACK, "episode_steps": 2000}
+    shown: ClassVar = {"first_level": ON_THE_BACK, "episode_steps": 2000}
     model = Biped.model
     start_angles = Biped.start_angles
     mirrored_joints = Biped.mirrored_joints
     mirrored_contacts = Biped.mirrored_contacts
     camera: ClassVar = {"distance": 3.8, "lookat": (0.0, 0.0, 0.75), "azimuth": 120.0, "elevation": -14.0}
 
-    def posture(self, rng: np.random.Generator) -> list[float]:
-        if rng.random() >= self.rising_share:
-            return [*LYING, *self.start_angles]
-        depth = rng.uniform(0, len(RISING) - 1)
-        hip, knee, ankle = (np.interp(depth, range(len(RISING)), flexion) for flexion in RISING.T)
+    def model_spec(self) -> mujoco.MjSpec:
+        spec = super().model_spec()
+        spec.nuserdata = 2
+        return spec
+
+    def apply(self, sim: Fields, action: np.ndarray) -> None:
+        super().apply(sim, action)
+        up = sim.site_xpos[:, 0, 2] > self.standing_height
+        sim.userdata[:, UP] = np.where(up, sim.userdata[:, UP] + sim.dt, 0.0)
+
+    def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
+        stood = sim.userdata[:, UP] > self.promotion
+        level = np.clip(sim.userdata[:, LEVEL] + np.where(stood, 1, -1), self.first_level, ON_THE_BACK)
+        sim.userdata[:] = np.column_stack([level, 0 * level])
+        depths = np.minimum((level + [rng.random() for rng in rngs]) / NOTCHES, len(RISING) - 1)
+        hip, knee, ankle = (np.interp(depths, range(len(RISING)), flexion) for flexion in RISING.T)
         lean = hip - knee + ankle  # of the trunk, with the feet flat on the floor
-        return [np.cos(lean / 2), 0.0, np.sin(lean / 2), 0.0, *2 * (0.0, 0.0, hip, knee, ankle)]
+        still = 0 * lean
+        leg = (still, still, hip, knee, ankle)
+        rising = np.stack([np.cos(lean / 2), still, np.sin(lean / 2), still, *leg, *leg], axis=1)
+        return np.where((level == ON_THE_BACK)[:, None], [*LYING, *self.start_angles], rising)
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         return {"head": sim.site_xpos[:, 0, 2]}  # m, height of its middle

@@ -7,7 +7,7 @@ from envs.biped import Biped
 
 
 def test_the_papers_numbers():
-    env = envs.make_vec("Biped", 1)
+    env = envs.make_vec("Biped", 1, **Biped.evaluation)
     assert env.observation_space.shape == (33,)
     assert env.action_space.shape == (10,)
     assert (env.world.dt, env.task.episode_steps) == (0.01, 2000)

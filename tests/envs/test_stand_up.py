@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import envs
-from envs.stand_up import StandUp
+from envs.stand_up import LEVEL, ON_THE_BACK, StandUp
 
 
 def test_the_papers_numbers():
@@ -33,19 +33,35 @@ def test_begins_on_its_back(seed):
     assert data.site("head").xpos[2] < 0.4  # m
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_begins_training_on_the_way_up_with_flat_feet(seed):
-    data = posture("StandUp", seed, rising_share=1.0, reset_noise=0.0)
+@pytest.mark.parametrize("level", range(ON_THE_BACK))
+def test_the_way_up_is_on_flat_feet(level):
+    data = posture("StandUp", level, first_level=level, reset_noise=0.0)
     heel, ball = (data.geom(f"left_{part}").xpos for part in ("heel", "inner_ball"))
     assert heel[2] == pytest.approx(ball[2], abs=1e-9)
     assert heel[2] < 0.06  # m
-    assert 0.1 < data.site("head").xpos[2] < 1.6  # m
 
 
 def test_the_way_up_leads_from_the_back_to_standing():
-    heads = [posture("StandUp", seed, rising_share=1.0).site("head").xpos[2] for seed in range(60)]
-    assert min(heads) < 0.3
-    assert max(heads) > 1.3
+    heads = [posture("StandUp", 0, first_level=level).site("head").xpos[2] for level in range(ON_THE_BACK + 1)]
+    assert heads[0] > 1.4
+    assert heads[-2] < 0.4
+    assert heads[-1] < 0.4
+
+
+def test_begins_further_down_after_standing_at_the_end_and_further_up_after_lying():
+    env = envs.make_vec("StandUp", 2, episode_steps=120)
+    env.reset()
+    sim = env.world.sim
+    levels = []
+    for standing in (True, True, True, False):
+        levels.append(sim.userdata[:, LEVEL].tolist())
+        for _ in range(120):
+            sim.qpos[0, 2:7] = 0.96 if standing else 0.3, 1.0, 0.0, 0.0, 0.0
+            sim.qpos[1, 2:7] = 0.3, 1.0, 0.0, 0.0, 0.0
+            sim.qvel[:] = 0.0
+            env.step(np.zeros((2, 10), np.float32))
+    levels.append(sim.userdata[:, LEVEL].tolist())
+    assert levels == [[0, 0], [1, 0], [2, 0], [3, 0], [2, 0]]
 
 
 def test_its_head_is_above_the_target_height_when_it_stands_straight():
@@ -53,7 +69,7 @@ def test_its_head_is_above_the_target_height_when_it_stands_straight():
 
 
 def test_is_paid_for_the_height_of_its_head():
-    env = envs.make_vec("StandUp", 1, rising_share=0.0, head_weight=2.0, target_height=1.4, effort_weight=1e-4)
+    env = envs.make_vec("StandUp", 1, first_level=ON_THE_BACK, head_weight=2.0, target_height=1.4, effort_weight=1e-4)
     env.reset()
     action = np.random.default_rng(0).uniform(-1, 1, (1, 10)).astype(np.float32)
     step = env.world.step(action)
