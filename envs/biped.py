@@ -17,9 +17,9 @@ class Biped(Runner):
 
     Observations are 33 numbers: the trunk's height and orientation (a quaternion), ten joint angles, the trunk's
     velocity along the world's axes, its turning rates about its own, ten joint velocities (m, rad and s), and for
-    each foot whether it touches the floor. Episodes last 20 s in evaluation, as theirs. In training they are shorter, for
-    most falls happen in the first second, and of first seconds there would be too few to learn from; but not so short
-    that a gait which gets unsteady by and by is never found out, as with 5 s.
+    each foot whether it touches the floor. Episodes last 20 s in evaluation, as theirs. In training they are shorter,
+    for most falls happen in the first second, and of first seconds there would be too few to learn from; but not so
+    short that a gait which gets unsteady by and by is never found out, as with 5 s.
     """
 
     alive_bonus: float = 0.5  # per step
