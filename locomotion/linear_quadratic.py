@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agents.pathwise import Derivatives
+
 
 class Noise(NamedTuple):
     """All chance of M trajectories: standard normal numbers, which the parameters of the policy do not touch."""
@@ -170,6 +172,25 @@ class LinearQuadratic:
         eps = (trajectories.actions - states @ gain.T) / std
         by_gain = (eps / std)[..., :, None] * states[..., None, :]
         return np.concatenate([by_gain.reshape(*eps.shape[:-1], -1), eps**2 - 1], axis=-1)
+
+    def derivatives(self, theta: np.ndarray, trajectories: Trajectories) -> Derivatives:
+        """Return what `agents.pathwise` needs of trajectories of this policy."""
+        gain, std = self.split(theta)
+        states, actions, (n, m) = trajectories.states[:-1], trajectories.actions, self.control.shape
+        by_gain = np.eye(m)[:, :, None] * states[..., None, None, :]  # du_i/dK_jk = [i = j] x_k
+        by_log_std = np.eye(m) * (std * trajectories.noise.actions)[..., None]
+
+        def everywhere(matrix: np.ndarray) -> np.ndarray:
+            return np.broadcast_to(matrix, (*actions.shape[:2], *matrix.shape))
+
+        return Derivatives(
+            dynamics_by_state=everywhere(self.dynamics),
+            dynamics_by_action=everywhere(self.control),
+            reward_by_state=-2 * states @ self.state_cost,
+            reward_by_action=-2 * actions @ self.action_cost,
+            action_by_state=everywhere(gain),
+            action_by_parameters=np.concatenate([by_gain.reshape(*actions.shape, m * n), by_log_std], axis=-1),
+        )
 
 
 def costs(states: np.ndarray, matrices: np.ndarray, constants: np.ndarray) -> np.ndarray:
