@@ -57,7 +57,9 @@ def dynamics_derivatives(world: World, recording: Recording) -> tuple[np.ndarray
     the task's `apply` does with it is differenced too: an action clipped at its bound moves nothing, one exactly there
     half of what it would. `apply` must make controls out of the action alone (that of the arm's tasks does not).
 
-    Contacts are differenced as they are at the recorded states: derivatives are large, and true only very near by.
+    Contacts are differenced as they are at the recorded states: derivatives are large, and true only very near by. Each
+    substep is differenced from the constraint solver's recorded start; where the solver stops before it has converged
+    (Go1's does), its next start tells of the state as well, which is not chained: there the error is some per cent.
     """
     (steps, count, actions), model = recording.actions.shape, world.model
     size = 2 * model.nv + model.na

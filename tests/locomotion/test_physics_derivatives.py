@@ -63,20 +63,29 @@ def test_the_pathwise_derivative_of_the_return_equals_differences_of_the_simulat
     np.testing.assert_allclose(gradients, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
 
 
-def test_a_step_s_derivatives_predict_where_a_moved_cart_pole_goes():
-    world = fresh(CartPole())
-    recording = recorded(world, THETA)
+@pytest.mark.parametrize(("task", "contacts"), [(CartPole(), 0), (Quadruped(), 1)], ids=["CartPole", "Quadruped"])
+def test_the_derivatives_of_a_step_tell_where_a_moved_robot_goes(task, contacts):
+    world, rng = fresh(task), np.random.default_rng(2)
+    contacts_now = world.sim.bind("ncon")  # filled from the next step on
+    nv, actuators = world.model.nv, world.model.nu
+    recording = record(world, lambda t, _: 0.3 * rng.uniform(-1, 1, (ROBOTS, actuators)), 25)
     by_state, by_action = dynamics_derivatives(world, recording)
-    move, push = np.array([1e-4, -2e-4, 3e-4, 1e-4]), 2e-4
+    move, push = 1e-6 * rng.normal(size=(2, nv)), 1e-6 * rng.normal(size=actuators)
     ends = []
     for sign in (-1, 1):
-        world.batch.state[:] = recording.simulations[10]
-        world.sim.qpos[:] += sign * move[:2]
-        world.sim.qvel[:] += sign * move[2:]
-        world.step(recording.actions[10] + sign * push)
-        ends.append(np.concatenate([world.sim.qpos, world.sim.qvel], axis=1))
-    expected = by_state[10] @ move + by_action[10] @ np.array([push])
-    np.testing.assert_allclose((ends[1] - ends[0]) / 2, expected, rtol=1e-5, atol=1e-10)
+        world.batch.state[:] = recording.simulations[24]
+        for qpos in world.sim.qpos:
+            mujoco.mj_integratePos(world.model, qpos, sign * move[0], 1.0)
+        world.sim.qvel[:] += sign * move[1]
+        world.step(recording.actions[24] + sign * push)
+        ends.append((world.sim.qpos.copy(), world.sim.qvel.copy()))
+    assert contacts_now.max() >= contacts
+    for i in range(ROBOTS):
+        moved = np.empty(nv)
+        mujoco.mj_differentiatePos(world.model, moved, 2.0, ends[0][0][i], ends[1][0][i])
+        observed = np.concatenate([moved, (ends[1][1][i] - ends[0][1][i]) / 2])
+        expected = by_state[24, i] @ move.ravel() + by_action[24, i] @ push
+        np.testing.assert_allclose(observed, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
 def test_the_world_is_left_as_it_was_found():
