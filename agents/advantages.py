@@ -8,6 +8,7 @@ Arguments of the same name mean the same everywhere:
         the first one of the next episode.
     terminated: whether the step ended its episode for good (T, N).
     truncated: whether the step was its episode's last because time ran out (T, N).
+    first: whether the step was its episode's first (T, N).
     gamma: discount, in [0, 1].
 
 Where an episode terminated there is no future: V(s') counts as 0. Where it was truncated, or the rollout ends, V(s')
@@ -97,9 +98,6 @@ def path_returns(
     """Return for each step the return of its whole episode, from the episode's first step on (T, N).
 
     The weight of REINFORCE as the lecture first states it: R(tau) (Williams 1992).
-
-    Args:
-        first: whether the step was its episode's first (T, N).
     """
     return held(rewards_to_go(rewards, terminated, truncated, gamma), first)
 
@@ -113,11 +111,7 @@ def held(numbers: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 
 def whole_episodes(first: np.ndarray, terminated: np.ndarray, truncated: np.ndarray) -> np.ndarray:
-    """Return which steps (T, N) belong to an episode that both began and ended within the rollout.
-
-    Args:
-        first: whether the step was its episode's first (T, N).
-    """
+    """Return which steps (T, N) belong to an episode that both began and ended within the rollout."""
     began = np.logical_or.accumulate(first, axis=0)
     ends = np.logical_or.accumulate((terminated | truncated)[::-1], axis=0)[::-1]
     return began & ends
@@ -131,8 +125,10 @@ class Steps(Protocol):
     next_values: np.ndarray
     terminated: np.ndarray
     truncated: np.ndarray
-    first: np.ndarray
     gamma: float
+
+    @property
+    def first(self) -> np.ndarray: ...
 
 
 class AdvantageEstimator(Protocol):

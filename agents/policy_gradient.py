@@ -154,7 +154,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         """Let the robots act for `n_rollout_steps` steps; values and log-probabilities are left for later."""
         assert self._last_obs is not None
         self.policy.set_training_mode(False)
-        rollout_buffer.begin(np.where(self._last_episode_starts, 0, self.elapsed))
+        rollout_buffer.begin(np.where(self._last_episode_starts, 0, self.elapsed))  # type: ignore[arg-type]
         self._iteration_start = time.perf_counter()
         self._env_seconds = 0.0
         callback.on_rollout_start()
