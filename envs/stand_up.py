@@ -20,8 +20,8 @@ RISING = np.array([[0.3, 0.3, 0.15], [2.5, 2.1, 0.6], [2.45, 1.95, -0.6], [0.98,
 NOTCHES = 4  # from each of these postures to the next
 ON_THE_BACK = NOTCHES * (len(RISING) - 1)  # the last level, on which a robot begins by lying straight
 
-# What a robot remembers of an episode for the next one: columns of userdata.
-LEVEL, UP = range(2)
+# What a robot remembers of an episode for the next one, and where on the way up this one began: columns of userdata.
+LEVEL, UP, DEPTH = range(3)
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,9 @@ class StandUp(Legged):
     Observations are the 33 numbers of `Biped`. An episode never ends early. In evaluation it begins on the back and
     lasts 20 s. In training it is shorter, and learning goes backwards (Florensa et al. 2017, "Reverse Curriculum
     Generation"): a robot begins by standing, and a notch further down the way to its back after each episode at whose
-    end it stood, a notch further up after each other one. From lying alone, learning ends in sitting. The effort
-    weighs a tenth of theirs, for theirs ends the exploration before the robot has found its feet.
+    end it stood, a notch further up after each other one. It begins in motion: who is at rest between sitting and
+    squatting can but fall back. From lying alone, learning ends in sitting. The effort weighs a tenth of theirs, for
+    theirs ends the exploration before the robot has found its feet.
     """
 
     head_weight: float = 1.0  # per m^2 between the head's height and `target_height`
@@ -41,6 +42,7 @@ class StandUp(Legged):
     standing_height: float = 1.3  # m, of the head's middle: the robot stands where it is higher ...
     standing_time: float = 5.0  # s: ... and has stood up if it does so from then on to the end
     first_level: int = 0  # notches down from standing, where the first episode begins
+    rising_speed: float = 2.0  # postures per s at which it is on its way up, from a squat downwards
     promotion: float = 1.0  # s at an episode's end in which a robot must stand to begin further down
     episode_steps: int = 300  # type: ignore[misc]  # of 0.01 s
 
@@ -54,7 +56,7 @@ class StandUp(Legged):
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()
-        spec.nuserdata = 2
+        spec.nuserdata = 3
         return spec
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
@@ -62,17 +64,39 @@ class StandUp(Legged):
         up = sim.site_xpos[:, 0, 2] > self.standing_height
         sim.userdata[:, UP] = np.where(up, sim.userdata[:, UP] + sim.dt, 0.0)
 
-    def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
+    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
         stood = sim.userdata[:, UP] > self.promotion
         level = np.clip(sim.userdata[:, LEVEL] + np.where(stood, 1, -1), self.first_level, ON_THE_BACK)
-        sim.userdata[:] = np.column_stack([level, 0 * level])
-        depths = np.minimum((level + [rng.random() for rng in rngs]) / NOTCHES, len(RISING) - 1)
-        hip, knee, ankle = (np.interp(depths, range(len(RISING)), flexion) for flexion in RISING.T)
-        lean = hip - knee + ankle  # of the trunk, with the feet flat on the floor
+        sim.userdata[:, LEVEL] = level
+        sim.userdata[:, UP] = 0.0
+        sim.userdata[:, DEPTH] = (level + [rng.random() for rng in rngs]) / NOTCHES
+        super().place(sim, rngs)
+        self._set_in_motion(sim)
+
+    def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
+        lean, *leg = on_the_way_up(sim.userdata[:, DEPTH])
         still = 0 * lean
-        leg = (still, still, hip, knee, ankle)
-        rising = np.stack([np.cos(lean / 2), still, np.sin(lean / 2), still, *leg, *leg], axis=1)
-        return np.where((level == ON_THE_BACK)[:, None], [*LYING, *self.start_angles], rising)
+        trunk = (np.cos(lean / 2), still, np.sin(lean / 2), still)
+        rising = np.stack([*trunk, *2 * (still, still, *leg)], axis=1)
+        on_the_back = sim.userdata[:, LEVEL] == ON_THE_BACK
+        return np.where(on_the_back[:, None], [*LYING, *self.start_angles], rising)
+
+    def _set_in_motion(self, sim: Fields) -> None:
+        """Add the velocities with which trunk and legs are on their way up, the feet resting."""
+        depth, model, data = sim.userdata[:, DEPTH], sim.model, mujoco.MjData(sim.model)
+        ahead = 1e-3  # of a posture
+        change = np.subtract(on_the_way_up(depth - ahead), on_the_way_up(depth)) / ahead
+        speed = self.rising_speed * np.minimum(depth, 1.0) * (sim.userdata[:, LEVEL] < ON_THE_BACK)
+        lean, *leg = speed * change  # rad/s
+        still = 0 * lean
+        sim.qvel[:, 3:] += np.stack([still, lean, still, *2 * (still, still, *leg)], axis=1)
+        foot, velocity = sim.body("left_foot"), np.zeros(6)
+        for qpos, qvel in zip(sim.qpos, sim.qvel, strict=True):
+            data.qpos[:], data.qvel[:] = qpos, qvel
+            mujoco.mj_fwdPosition(model, data)
+            mujoco.mj_fwdVelocity(model, data)
+            mujoco.mj_objectVelocity(model, data, mujoco.mjtObj.mjOBJ_BODY, foot, velocity, 0)
+            qvel[:3] -= velocity[3:]
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         return {"head": sim.site_xpos[:, 0, 2]}  # m, height of its middle
@@ -95,3 +119,9 @@ class StandUp(Legged):
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         stood = (episodes["seconds_down"] == 0.0) & (episodes["seconds"] > self.standing_time) & ~episodes["terminated"]
         return {"stand_rate": float(np.mean(stood))}
+
+
+def on_the_way_up(depth: np.ndarray) -> np.ndarray:
+    """Return the trunk's lean and the flexion of hips, knees and ankles (4, E), in rad, so many postures down (E,)."""
+    hip, knee, ankle = (np.interp(depth, range(len(RISING)), flexion) for flexion in RISING.T)
+    return np.stack([hip - knee + ankle, hip, knee, ankle])  # so that the feet lie flat on the floor

@@ -19,7 +19,7 @@ def posture(name: str, seed: int, **fields: float) -> mujoco.MjData:
     env = envs.make_vec(name, 1, seed=seed, **fields)
     env.reset()
     data = mujoco.MjData(env.world.model)
-    data.qpos = env.world.sim.qpos[0]
+    data.qpos, data.qvel = env.world.sim.qpos[0], env.world.sim.qvel[0]
     mujoco.mj_forward(env.world.model, data)
     return data
 
@@ -102,3 +102,13 @@ def test_metrics():
         "seconds_down": np.array([0.0, 0.01, 0.0, 15.0, 0.0]),
     }
     assert StandUp().metrics(episodes) == {"stand_rate": 0.2}
+
+
+@pytest.mark.parametrize("level", [6, 9])
+def test_begins_on_the_way_up_in_motion_with_resting_feet(level):
+    data = posture("StandUp", 3, first_level=level, reset_noise=0.0)
+    head, foot = np.zeros(6), np.zeros(6)
+    mujoco.mj_objectVelocity(data.model, data, mujoco.mjtObj.mjOBJ_SITE, data.site("head").id, head, 0)
+    mujoco.mj_objectVelocity(data.model, data, mujoco.mjtObj.mjOBJ_BODY, data.body("right_foot").id, foot, 0)
+    assert head[3] > 0.5  # m/s ahead
+    np.testing.assert_allclose(foot, 0.0, atol=1e-9)
