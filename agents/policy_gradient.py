@@ -216,7 +216,8 @@ class PolicyGradient(OnPolicyAlgorithm):
     def _record(self, rollout: Rollout) -> None:
         record = self.logger.record
         counts = rollout.counts
-        record("train/explained_variance", explained_variance(rollout.values[counts], rollout.returns[counts]))
+        if counts.any():
+            record("train/explained_variance", explained_variance(rollout.values[counts], rollout.returns[counts]))
         record("train/samples", int(counts.sum()))
         if self.policy.continuous:
             low, high = self.action_space.low, self.action_space.high  # type: ignore[attr-defined]

@@ -81,7 +81,8 @@ class Rollout(RolloutBuffer):
         ends = list(self.final_observations)
         finals = [self.final_observations[end][None] for end in ends]
         observations = [self.observations.reshape(-1, *self.obs_shape), last_observations, *finals]  # type: ignore[misc]
-        times = np.concatenate([self.times.ravel(), self.elapsed, [self.times[end] + 1 for end in ends]])
+        final_times = np.array([self.times[end] + 1 for end in ends], np.int64)
+        times = np.concatenate([self.times.ravel(), self.elapsed, final_times])
         values = baseline.values(np.concatenate(observations).astype(np.float32), times)
         self.values = values[: steps * robots].reshape(steps, robots)
         self.next_values = values[robots : (steps + 1) * robots].reshape(steps, robots).copy()
