@@ -124,6 +124,16 @@ class PolicyGradient(OnPolicyAlgorithm):
         """Return whatever steps along gradients, by name: its statistics belong to a checkpoint."""
         return {"optimizer": self.policy.optimizer}
 
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Return what the next iteration depends on besides policy, optimizers and environment."""
+        return {"elapsed": self.elapsed} | {f"baseline.{name}": array for name, array in self.baseline.state().items()}
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        """Take back what `get_state` returned."""
+        self.elapsed = state["elapsed"]
+        learned = {name: array for name, array in state.items() if name.startswith("baseline.")}
+        self.baseline.restore({name.removeprefix("baseline."): array for name, array in learned.items()})
+
     def learn(  # type: ignore[override]
         self,
         total_timesteps: int,

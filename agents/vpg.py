@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+import numpy as np
 import torch
 from stable_baselines3.common.type_aliases import GymEnv
 
@@ -27,6 +28,21 @@ class VPG(GradientAscent):
             raise ValueError(f"reuse must not be negative, got {reuse}")
         self.memory: deque[Remembered] = deque(maxlen=reuse + 1)
         super().__init__(policy, env, **kwargs)
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        remembered = {
+            f"memory.{i}.{name}": np.asarray(array)
+            for i, samples in enumerate(self.memory)
+            for name, array in samples._asdict().items()
+        }
+        return super().get_state() | remembered
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        super().set_state(state)
+        self.memory.clear()
+        while f"memory.{len(self.memory)}.actions" in state:
+            first, *others = (state[f"memory.{len(self.memory)}.{name}"] for name in Remembered._fields)
+            self.memory.append(Remembered(first, *map(torch.as_tensor, others)))
 
     def improve(self, samples: Samples) -> None:
         policy = self.policy

@@ -19,7 +19,7 @@ from locomotion.errors import UsageError
 from locomotion.policy_files import PolicyCard, load_tensors, read_card, read_tensors, save_policy
 from locomotion.runs import atomic_folder, write_json
 
-ENV, BASELINE = "env.", "baseline."
+ENV, LEARNER = "env.", "learner."
 
 
 def save_checkpoint(folder: Path, model: PolicyGradient, card: PolicyCard, extra: dict[str, Any]) -> None:
@@ -77,8 +77,7 @@ def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
     for optimizer, statistics in model.optimizers().items():
         for i, state in statistics.state_dict()["state"].items():
             tensors |= {f"{optimizer}.{i}.{name}": value.contiguous() for name, value in state.items()}
-    tensors |= {BASELINE + name: torch.from_numpy(value) for name, value in model.baseline.state().items()}
-    tensors["elapsed"] = torch.from_numpy(model.elapsed)
+    tensors |= {LEARNER + name: torch.from_numpy(array) for name, array in model.get_state().items()}
     if isinstance(model.env, envs.BatchedVecEnv) and model._last_obs is not None:
         tensors["last_obs"] = torch.from_numpy(np.ascontiguousarray(model._last_obs))
         for name, value in model.env.get_state().items():
@@ -102,15 +101,12 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
                 i, name = key.removeprefix(optimizer + ".").split(".")
                 state["state"].setdefault(int(i), {})[name] = value
         statistics.load_state_dict(state)
-    model.baseline.restore(
-        {key.removeprefix(BASELINE): value.numpy() for key, value in tensors.items() if key.startswith(BASELINE)}
-    )
+    model.set_state({key.removeprefix(LEARNER): t.numpy() for key, t in tensors.items() if key.startswith(LEARNER)})
     if isinstance(model.env, envs.BatchedVecEnv) and "last_obs" in tensors:
         arrays = {key.removeprefix(ENV): value.numpy() for key, value in tensors.items() if key.startswith(ENV)}
         model.env.set_state(arrays | values["env"])
         model._last_obs = tensors["last_obs"].numpy()
         model._last_episode_starts = np.zeros(model.n_envs, bool)
-        model.elapsed = tensors["elapsed"].numpy()
     numpy_state = values["numpy"]
     numpy_state["state"]["key"] = tensors["rng.numpy"].numpy().astype(np.uint32)
     np.random.set_state(numpy_state)  # noqa: NPY002
