@@ -15,7 +15,7 @@ from envs.task import Measured
 LYING = (np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0)  # a quaternion: on the back, the head towards -x
 # rad, flexion of hip, knee and ankle, with flat feet: upright, in a squat, sitting with the heels drawn in, lying with
 # the knees up.
-RISING = np.array([[0.3, 0.3, 0.15], [2.5, 2.1, 0.6], [2.45, 1.95, -0.6], [0.98, 1.95, -0.6]])
+RISING = np.array([[0.3, 0.3, 0.15], [2.5, 2.1, 0.6], [2.5, 2.35, -0.2], [0.98, 2.35, -0.2]])
 
 NOTCHES = 4  # from each of these postures to the next
 ON_THE_BACK = NOTCHES * (len(RISING) - 1)  # the last level, on which a robot begins by lying straight
