@@ -43,7 +43,6 @@ class RoughTerrain(Go1):
     max_turning: float = 0.5
     friction: tuple[float, float] = (0.6, 1.25)
     push_speed: float = 0.5
-    step_height: float = 0.12  # m: over the largest blocks
     min_height: float = 0.08  # m, of the trunk above the ground under its middle: lower, it has fallen
     tilt_weight: float = 0.5
     bounce_weight: float = 0.2

@@ -17,6 +17,8 @@ LYING = (np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0)  # a quaternion: on the back, th
 # the knees up.
 RISING = np.array([[0.3, 0.3, 0.15], [2.5, 2.1, 0.6], [2.5, 2.35, -0.2], [0.98, 2.35, -0.2]])
 
+# Postures per s at which they are passed on the way up: only a swing of the trunk leads from sitting to a squat.
+RISING_SPEED = np.array([0.0, 2.0, 6.0, 0.0])
 NOTCHES = 4  # from each of these postures to the next
 ON_THE_BACK = NOTCHES * (len(RISING) - 1)  # the last level, on which a robot begins by lying straight
 
@@ -42,7 +44,6 @@ class StandUp(Legged):
     standing_height: float = 1.3  # m, of the head's middle: the robot stands where it is higher ...
     standing_time: float = 5.0  # s: ... and has stood up if it does so from then on to the end
     first_level: int = 0  # notches down from standing, where the first episode begins
-    rising_speed: float = 2.0  # postures per s at which it is on its way up, from a squat downwards
     promotion: float = 1.0  # s at an episode's end in which a robot must stand to begin further down
     episode_steps: int = 300  # type: ignore[misc]  # of 0.01 s
 
@@ -69,7 +70,7 @@ class StandUp(Legged):
         level = np.clip(sim.userdata[:, LEVEL] + np.where(stood, 1, -1), self.first_level, ON_THE_BACK)
         sim.userdata[:, LEVEL] = level
         sim.userdata[:, UP] = 0.0
-        sim.userdata[:, DEPTH] = (level + [rng.random() for rng in rngs]) / NOTCHES
+        sim.userdata[:, DEPTH] = (level + [rng.random() for rng in rngs]) / NOTCHES  # on the back, beyond the last one
         super().place(sim, rngs)
         self._set_in_motion(sim)
 
@@ -86,7 +87,7 @@ class StandUp(Legged):
         depth, model, data = sim.userdata[:, DEPTH], sim.model, mujoco.MjData(sim.model)
         ahead = 1e-3  # of a posture
         change = np.subtract(on_the_way_up(depth - ahead), on_the_way_up(depth)) / ahead
-        speed = self.rising_speed * np.minimum(depth, 1.0) * (sim.userdata[:, LEVEL] < ON_THE_BACK)
+        speed = np.interp(depth, range(len(RISING)), RISING_SPEED)
         lean, *leg = speed * change  # rad/s
         still = 0 * lean
         sim.qvel[:, 3:] += np.stack([still, lean, still, *2 * (still, still, *leg)], axis=1)
