@@ -1,6 +1,10 @@
-"""Learners: policies, critics, advantages and update rules, on Stable-Baselines3's base classes."""
+"""Learners: policies, critics, baselines, advantages and update rules, on Stable-Baselines3's base classes."""
 
+from agents.a2c import A2C
+from agents.natural_gradient import NPG
 from agents.policies import ActorCritic
+from agents.ppo import PPO
 from agents.trpo import TRPO
+from agents.vpg import VPG
 
-__all__ = ["TRPO", "ActorCritic"]
+__all__ = ["A2C", "NPG", "PPO", "TRPO", "VPG", "ActorCritic"]

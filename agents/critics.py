@@ -62,20 +62,28 @@ class AdamFit:
         epochs: passes over the rollout.
         batch_size: of a minibatch; of a rollout so long that there would be more than `max_batches`, it is larger.
         max_batches: of an epoch: beyond it more steps cost time and bring nothing.
+        proximity: kappa, the price of moving the parameters by a squared distance away from where they were: with
+            one-step targets, r + gamma V(s'), each fit is then a step of fitted V iteration (the lecture's slide 11).
     """
 
-    def __init__(self, epochs: int = 5, batch_size: int = 256, max_batches: int = 16):
+    def __init__(self, epochs: int = 5, batch_size: int = 256, max_batches: int = 16, proximity: float = 0.0):
         self.epochs = epochs
         self.batch_size = batch_size
         self.max_batches = max_batches
+        self.proximity = proximity
 
     def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
+        parameters = policy.critic_parameters()
+        before = [parameter.detach().clone() for parameter in parameters]
         targets = policy.value_net.normalise(returns[:, None]).squeeze(1)
         differentiate = differentiation(policy)
         size = max(self.batch_size, -(-len(features) // self.max_batches))
         for _ in range(self.epochs):
             for batch in torch.randperm(len(features), device=features.device).split(size):
                 differentiate(features[batch], targets[batch])
+                if self.proximity:
+                    for parameter, start in zip(parameters, before, strict=True):
+                        parameter.grad.add_(parameter.detach() - start, alpha=2 * self.proximity)  # type: ignore[union-attr]
                 policy.optimizer.step()
 
 

@@ -137,6 +137,10 @@ class ActorCritic(ActorCriticPolicy):
             return Independent(self.clipped_normal(parameters), 1, validate_args=False)
         return Categorical(logits=parameters[0], validate_args=False)
 
+    def log_prob(self, features: Tensor, actions: Tensor) -> Tensor:
+        """Return the log-probabilities (B,) of actions (B, ...), for the actor's features (B, F)."""
+        return self.distribution(self.distribution_parameters(features)).log_prob(actions)
+
     def clipped_normal(self, parameters: tuple[Tensor, ...]) -> ClippedNormal:
         """Return the distributions of the single action dimensions, given mean and log standard deviation."""
         mean, log_std = parameters

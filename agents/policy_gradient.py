@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,18 +16,21 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 from stable_baselines3.common.utils import explained_variance, safe_mean
 from stable_baselines3.common.vec_env import VecEnv
-from torch import Tensor
 
 from agents.acting import actor_in_numpy
-from agents.critics import CriticFit, TrustRegionFit
+from agents.advantages import GAE, AdvantageEstimator
+from agents.baselines import Baseline, ValueNetwork
+from agents.critics import TrustRegionFit
 from agents.policies import ActorCritic
 from agents.rollout import Rollout
+from agents.samples import Samples
 
 
 class PolicyGradient(OnPolicyAlgorithm):
-    """One iteration: rollout, advantages by the old critic, policy update, critic update, normaliser update.
+    """One iteration: rollout, advantages by the old baseline, policy update, baseline update, normaliser update.
 
-    A subclass is an update rule: it implements `improve`.
+    A subclass is an update rule: it implements `improve`. Every one of them goes with any advantage estimator and any
+    baseline.
 
     Args:
         policy: "MlpPolicy", or a subclass of ActorCritic.
@@ -34,8 +38,10 @@ class PolicyGradient(OnPolicyAlgorithm):
         n_steps: steps of each robot in a rollout.
         gamma: discount, in [0, 1].
         gae_lambda: GAE's lambda, in [0, 1].
-        critic: how the critic is fitted.
-        learning_rate: of the critic's Adam, where `critic` uses it.
+        advantage: the advantage estimator; by default GAE with `gae_lambda`.
+        target: the estimator whose advantages, the baseline added, the baseline learns; by default the same one.
+        baseline: made from the policy; by default its value network, fitted in a trust region.
+        learning_rate: of the critic's Adam, where its fit uses it.
         device: "cpu" by default: networks of this size are slower on a GPU.
     """
 
@@ -51,7 +57,9 @@ class PolicyGradient(OnPolicyAlgorithm):
         n_steps: int = 128,
         gamma: float = 0.99,
         gae_lambda: float = 0.97,
-        critic: CriticFit | None = None,
+        advantage: AdvantageEstimator | None = None,
+        target: AdvantageEstimator | None = None,
+        baseline: Callable[[ActorCritic], Baseline] | None = None,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -87,7 +95,10 @@ class PolicyGradient(OnPolicyAlgorithm):
             _init_setup_model=False,
             supported_action_spaces=(spaces.Box, spaces.Discrete),
         )
-        self.critic = critic or TrustRegionFit()
+        self.advantage = advantage or GAE(gae_lambda)
+        self.target = target or self.advantage
+        self.make_baseline = baseline or (lambda policy: ValueNetwork(policy, TrustRegionFit()))
+        self.elapsed = np.zeros(0, np.int64)  # steps since the robots' episodes began (N,)
         self._log_interval: int | None = 1
         self.physics_errors = 0  # simulations that blew up so far
         self._env_seconds = 0.0
@@ -99,22 +110,29 @@ class PolicyGradient(OnPolicyAlgorithm):
         if not isinstance(self.observation_space, spaces.Box):
             raise ValueError(f"observations must be vectors (a Box), got {self.observation_space}")
         super()._setup_model()
+        self.baseline = self.make_baseline(self.policy)
+        self.elapsed = np.zeros(self.n_envs, np.int64)
 
-    def improve(self, rollout: Rollout, features: Tensor, advantages: Tensor) -> None:
+    def improve(self, samples: Samples) -> None:
         """Move the actor, `self.policy.actor_parameters()`, and record figures by `self.logger.record`.
 
-        The log-probabilities of the rollout's actions, with a graph that leads to those parameters, are::
-
-            actions = torch.as_tensor(rollout.actions.reshape(len(features), *rollout.actions.shape[2:]))
-            distribution = self.policy.distribution(self.policy.distribution_parameters(features))
-            log_prob = distribution.log_prob(actions)  # (T N,)
-
-        Args:
-            rollout: the steps (T, N) the old policy took.
-            features: what the actor sees of them (T N, F).
-            advantages: of its actions (T N,), normalised.
+        `self.policy.log_prob(samples.features, samples.actions)` (B,) has a graph that leads to those parameters.
         """
         raise NotImplementedError
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Return whatever steps along gradients, by name: its statistics belong to a checkpoint."""
+        return {"optimizer": self.policy.optimizer}
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Return what the next iteration depends on besides policy, optimizers and environment."""
+        return {"elapsed": self.elapsed} | {f"baseline.{name}": array for name, array in self.baseline.state().items()}
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        """Take back what `get_state` returned."""
+        self.elapsed = state["elapsed"]
+        learned = {name: array for name, array in state.items() if name.startswith("baseline.")}
+        self.baseline.restore({name.removeprefix("baseline."): array for name, array in learned.items()})
 
     def learn(  # type: ignore[override]
         self,
@@ -146,7 +164,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         """Let the robots act for `n_rollout_steps` steps; values and log-probabilities are left for later."""
         assert self._last_obs is not None
         self.policy.set_training_mode(False)
-        rollout_buffer.reset()
+        rollout_buffer.begin(np.where(self._last_episode_starts, 0, self.elapsed))  # type: ignore[arg-type]
         self._iteration_start = time.perf_counter()
         self._env_seconds = 0.0
         callback.on_rollout_start()
@@ -167,32 +185,50 @@ class PolicyGradient(OnPolicyAlgorithm):
             rollout_buffer.add_step(self._last_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
-        rollout_buffer.estimate(self.policy, self._last_obs)  # type: ignore[arg-type]
+        self.elapsed = rollout_buffer.elapsed
+        rollout_buffer.evaluate(self.baseline, self._last_obs)  # type: ignore[arg-type]
+        rollout_buffer.estimate(self.advantage, self.target)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
 
     def train(self) -> None:
-        """Update policy, critic and normaliser, in this order, by the rollout just collected; write a row."""
+        """Update policy, baseline and normaliser, in this order, by the rollout just collected; write a row."""
         rollout = self.rollout_buffer
         self.policy.set_training_mode(True)
-        self._update_learning_rate(self.policy.optimizer)
-        actor_features, critic_features = self.policy.features(rollout.observations.reshape(-1, *rollout.obs_shape))  # type: ignore[misc]
-        advantages = torch.as_tensor(rollout.advantages.reshape(-1), device=self.device)
-        self.improve(rollout, actor_features, (advantages - advantages.mean()) / (advantages.std() + 1e-8))
-
-        returns = torch.as_tensor(rollout.returns.reshape(-1), device=self.device)
-        self.policy.value_net.update(returns[:, None])
-        self.critic.fit(self.policy, critic_features, returns)
+        self._update_learning_rate(list(self.optimizers().values()))
+        if rollout.counts.any():
+            samples = self.samples(rollout)
+            self.improve(samples)
+            self.baseline.fit(samples)
         self.policy.update_normalizer(rollout.observations.reshape(-1, *rollout.obs_shape))  # type: ignore[misc]
         self._n_updates += 1
         self._record(rollout)
         if self._log_interval is not None and self._n_updates % self._log_interval == 0:
             self.dump_logs(self._n_updates)
 
+    def samples(self, rollout: Rollout) -> Samples:
+        """Return the steps of the rollout that count, in one row, and as the policy sees them."""
+        flat = slice(None) if rollout.counts.all() else np.flatnonzero(rollout.counts)
+
+        def row(array: np.ndarray) -> np.ndarray:
+            return array.reshape(-1, *array.shape[2:])[flat]
+
+        observations = row(rollout.observations)
+        features, critic_features = self.policy.features(observations)
+        advantages, returns, actions = (
+            torch.as_tensor(row(array), device=self.device)
+            for array in (rollout.advantages, rollout.returns, rollout.actions)
+        )
+        normalized = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        return Samples(observations, row(rollout.times), features, critic_features, actions, normalized, returns)
+
     def _record(self, rollout: Rollout) -> None:
         record = self.logger.record
-        record("train/explained_variance", explained_variance(rollout.values.ravel(), rollout.returns.ravel()))
+        counts = rollout.counts
+        if counts.any():
+            record("train/explained_variance", explained_variance(rollout.values[counts], rollout.returns[counts]))
+        record("train/samples", int(counts.sum()))
         if self.policy.continuous:
             low, high = self.action_space.low, self.action_space.high  # type: ignore[attr-defined]
             record("train/std", float(self.policy.floored_log_std.detach().exp().mean()))

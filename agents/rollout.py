@@ -3,18 +3,19 @@
 from typing import Any
 
 import numpy as np
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import RolloutBuffer
 
-from agents.advantages import gae
+from agents.advantages import AdvantageEstimator, whole_episodes
+from agents.baselines import Baseline
 
 
 class Rollout(RolloutBuffer):
     """SB3's rollout buffer, with termination and truncation kept apart and values computed once, all together.
 
     Arrays are (T, N, ...) in float32: `observations`, `actions` as sampled (not clipped), `rewards` as paid (never
-    altered), `terminated`, `truncated`; after `estimate` also `values`, `advantages` and `returns`.
+    altered), `terminated`, `truncated`, `times` (steps since the episode began); after `evaluate` also `values` and
+    `next_values`, after `estimate` `advantages`, `returns` and whether a step `counts`.
     """
 
     def reset(self) -> None:
@@ -25,12 +26,25 @@ class Rollout(RolloutBuffer):
         self.rewards = np.zeros(shape, np.float32)
         self.terminated = np.zeros(shape, bool)
         self.truncated = np.zeros(shape, bool)
+        self.times = np.zeros(shape, np.int64)
         self.values = np.zeros(shape, np.float32)
+        self.next_values = np.zeros(shape, np.float32)
         self.advantages = np.zeros(shape, np.float32)
         self.returns = np.zeros(shape, np.float32)
+        self.counts = np.ones(shape, bool)
         self.final_observations: dict[tuple[int, int], np.ndarray] = {}  # of truncated episodes, by (t, robot)
         self.pos = 0
         self.full = False
+
+    def begin(self, elapsed: np.ndarray) -> None:
+        """Start anew, with robots (N,) that are so many steps into their episodes."""
+        self.reset()
+        self.elapsed = elapsed.copy()
+
+    @property
+    def first(self) -> np.ndarray:
+        """Whether a step was its episode's first (T, N)."""
+        return self.times == 0
 
     def add_step(  # not `add`: SB3's wants values and log-probabilities at every step, ours come once at the end
         self,
@@ -45,33 +59,39 @@ class Rollout(RolloutBuffer):
         self.observations[t] = observations
         self.actions[t] = actions
         self.rewards[t] = rewards
+        self.times[t] = self.elapsed
         for i in np.flatnonzero(dones):
             out_of_time = bool(infos[i].get("TimeLimit.truncated", False))
             self.truncated[t, i] = out_of_time
             self.terminated[t, i] = not out_of_time
             if out_of_time:
                 self.final_observations[t, int(i)] = infos[i]["terminal_observation"]
+        self.elapsed = np.where(dones, 0, self.elapsed + 1)
         self.pos += 1
         self.full = self.pos == self.buffer_size
 
-    def estimate(self, policy: Any, last_observations: np.ndarray) -> None:
-        """Compute values, advantages and returns with the critic as it is now, in one batch.
+    def evaluate(self, baseline: Baseline, last_observations: np.ndarray) -> None:
+        """Compute all values with the baseline as it is now, in one batch.
 
         Args:
-            policy: the actor-critic whose `features` and `values` are asked.
+            baseline: whose `values` are asked.
             last_observations: where the rollout was cut off (N, ...).
         """
         steps, robots = self.rewards.shape
-        finals = list(self.final_observations.values())
-        rows = [self.observations.reshape(-1, *self.obs_shape), last_observations, *(f[None] for f in finals)]  # type: ignore[misc]
-        with torch.no_grad():
-            _, features = policy.features(np.concatenate(rows).astype(np.float32))
-            values = policy.values(features).cpu().numpy()
+        ends = list(self.final_observations)
+        finals = [self.final_observations[end][None] for end in ends]
+        observations = [self.observations.reshape(-1, *self.obs_shape), last_observations, *finals]  # type: ignore[misc]
+        final_times = np.array([self.times[end] + 1 for end in ends], np.int64)
+        times = np.concatenate([self.times.ravel(), self.elapsed, final_times])
+        values = baseline.values(np.concatenate(observations).astype(np.float32), times)
         self.values = values[: steps * robots].reshape(steps, robots)
-        next_values = values[robots : (steps + 1) * robots].reshape(steps, robots).copy()
-        for (t, i), value in zip(self.final_observations, values[(steps + 1) * robots :], strict=True):
-            next_values[t, i] = value
-        self.advantages = gae(
-            self.rewards, self.values, next_values, self.terminated, self.truncated, self.gamma, self.gae_lambda
-        )
-        self.returns = self.advantages + self.values
+        self.next_values = values[robots : (steps + 1) * robots].reshape(steps, robots).copy()
+        for end, value in zip(ends, values[(steps + 1) * robots :], strict=True):
+            self.next_values[end] = value
+
+    def estimate(self, advantage: AdvantageEstimator, target: AdvantageEstimator) -> None:
+        """Compute the advantages by one estimator, and by another the `returns` that the baseline shall learn."""
+        self.advantages = advantage(self)
+        self.returns = (self.advantages if target == advantage else target(self)) + self.values
+        if advantage.whole or target.whole:
+            self.counts = whole_episodes(self.first, self.terminated, self.truncated)

@@ -19,7 +19,7 @@ from locomotion.errors import UsageError
 from locomotion.policy_files import PolicyCard, load_tensors, read_card, read_tensors, save_policy
 from locomotion.runs import atomic_folder, write_json
 
-ENV, OPTIMIZER = "env.", "optimizer."
+ENV, LEARNER = "env.", "learner."
 
 
 def save_checkpoint(folder: Path, model: PolicyGradient, card: PolicyCard, extra: dict[str, Any]) -> None:
@@ -74,8 +74,10 @@ def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "env": {},
     }
     tensors = {"rng.torch": torch.get_rng_state(), "rng.numpy": torch.from_numpy(keys.astype(np.int64))}
-    for i, state in model.policy.optimizer.state_dict()["state"].items():
-        tensors |= {f"{OPTIMIZER}{i}.{name}": value.contiguous() for name, value in state.items()}
+    for optimizer, statistics in model.optimizers().items():
+        for i, state in statistics.state_dict()["state"].items():
+            tensors |= {f"{optimizer}.{i}.{name}": value.contiguous() for name, value in state.items()}
+    tensors |= {LEARNER + name: torch.from_numpy(array) for name, array in model.get_state().items()}
     if isinstance(model.env, envs.BatchedVecEnv) and model._last_obs is not None:
         tensors["last_obs"] = torch.from_numpy(np.ascontiguousarray(model._last_obs))
         for name, value in model.env.get_state().items():
@@ -92,12 +94,14 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
     model.physics_errors = values["physics_errors"]
     model.ep_info_buffer = deque(values["episodes"], maxlen=model._stats_window_size)
     model.ep_success_buffer = deque(values["successes"], maxlen=model._stats_window_size)
-    optimizer = model.policy.optimizer.state_dict()
-    for key, value in tensors.items():
-        if key.startswith(OPTIMIZER):
-            i, name = key.removeprefix(OPTIMIZER).split(".")
-            optimizer["state"].setdefault(int(i), {})[name] = value
-    model.policy.optimizer.load_state_dict(optimizer)
+    for optimizer, statistics in model.optimizers().items():
+        state = statistics.state_dict()
+        for key, value in tensors.items():
+            if key.startswith(optimizer + "."):
+                i, name = key.removeprefix(optimizer + ".").split(".")
+                state["state"].setdefault(int(i), {})[name] = value
+        statistics.load_state_dict(state)
+    model.set_state({key.removeprefix(LEARNER): t.numpy() for key, t in tensors.items() if key.startswith(LEARNER)})
     if isinstance(model.env, envs.BatchedVecEnv) and "last_obs" in tensors:
         arrays = {key.removeprefix(ENV): value.numpy() for key, value in tensors.items() if key.startswith(ENV)}
         model.env.set_state(arrays | values["env"])

@@ -29,8 +29,8 @@ class Settings:
 
     env: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ENV", help_behavior_hint="")] = ""
     """Robot: one of ours (CartPole), or any Gymnasium id (Hopper-v5)."""
-    algo: Literal["trpo"] = "trpo"
-    """Learner."""
+    algo: Literal["trpo", "npg", "ppo", "vpg", "a2c"] = "trpo"
+    """Learner: how the policy is updated."""
     steps: int = 1_000_000
     """Environment steps, over all robots; rounded up to whole iterations."""
     seed: int = 0
@@ -43,8 +43,14 @@ class Settings:
     """Discount, in [0, 1]."""
     gae_lambda: float = 0.97
     """Lambda of generalised advantage estimation, in [0, 1]."""
+    advantage: Literal["gae", "k-step", "reward-to-go", "path-return"] = "gae"
+    """Advantage estimator; the last two count whole episodes only."""
+    look_ahead: int = 5
+    """Steps until the critic is asked (k-step)."""
+    baseline: Literal["value", "none", "constant", "optimal-constant", "time", "linear"] = "value"
+    """What is subtracted from returns: the critic's value, or something simpler."""
     target_kl: float = 0.02
-    """Trust region: bound on the mean KL(old || new), summed over action dimensions."""
+    """Trust region (trpo, npg): bound on the mean KL(old || new), summed over action dimensions."""
     final_kl: float = 0.002
     """The same bound at the end of training: over the last fifth it narrows to this."""
     backtrack: float = 0.5
@@ -53,8 +59,22 @@ class Settings:
     """Added to the Fisher matrix's diagonal."""
     fisher_stride: int = 5
     """Fisher products use one state in so many of the batch."""
-    critic: Literal["adam", "trust-region"] = "adam"
-    """How the critic is fitted."""
+    actor_learning_rate: float = 3e-4
+    """Of the actor (ppo, vpg, a2c) at first; it falls to zero in a straight line."""
+    clip: float = 0.2
+    """How far the ratio of new to old probability may go (ppo)."""
+    actor_epochs: int = 10
+    """Passes over the batch (ppo)."""
+    batch_size: int = 256
+    """Samples of one gradient step (ppo)."""
+    entropy_weight: float = 0.0
+    """Price of certainty (a2c)."""
+    reuse: int = 0
+    """Of how many earlier iterations the samples are used again, with importance weights (vpg)."""
+    critic: Literal["adam", "trust-region", "fitted-v"] = "adam"
+    """How the critic is fitted: to the advantages' returns, or, fitted-v, to r + gamma V(s')."""
+    proximity: float = 0.0
+    """Price of moving the critic's parameters by a squared distance (fitted-v)."""
     critic_epochs: int = 5
     """Passes over the batch (adam)."""
     learning_rate: float = 1e-3
@@ -98,14 +118,23 @@ class Settings:
         for name in ("gamma", "gae_lambda"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UsageError(f"{_flag(name)} must lie in [0, 1], got {getattr(self, name)}")
-        for name in ("target_kl", "final_kl", "learning_rate", "checkpoint_seconds"):
+        for name in (
+            *("target_kl", "final_kl", "learning_rate", "checkpoint_seconds"),
+            *("actor_learning_rate", "clip"),
+        ):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{_flag(name)} must be a positive number, got {getattr(self, name)}")
         if not 0.0 < self.backtrack < 1.0:
             raise UsageError(f"--backtrack must lie between 0 and 1, got {self.backtrack}")
         if not 0.0 <= self.cg_damping < float("inf"):
             raise UsageError(f"--cg-damping must not be negative, got {self.cg_damping}")
-        at_least_one = ("steps", "num_envs", "n_steps", "fisher_stride", "critic_epochs", "keep_checkpoints")
+        for name in ("entropy_weight", "proximity", "reuse"):
+            if not 0.0 <= getattr(self, name) < float("inf"):
+                raise UsageError(f"{_flag(name)} must not be negative, got {getattr(self, name)}")
+        at_least_one = (
+            *("steps", "num_envs", "n_steps", "fisher_stride", "critic_epochs", "keep_checkpoints"),
+            *("look_ahead", "actor_epochs", "batch_size"),
+        )
         for name in (*at_least_one, "evaluation_episodes", "final_episodes"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{_flag(name)} must be at least 1, got {getattr(self, name)}")

@@ -14,18 +14,15 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
-from stable_baselines3.common.vec_env import VecEnv
 
-import envs
-from agents import TRPO
-from agents.critics import AdamFit, CriticFit, TrustRegionFit
 from agents.policy_gradient import PolicyGradient
 from locomotion.checkpoints import load_checkpoint, save_checkpoint
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.evaluation import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
+from locomotion.learners import build_learner
 from locomotion.metrics import CsvRows, TensorBoard, Terminal
-from locomotion.policy_files import ACTIVATIONS, PolicyCard, describe, save_policy
+from locomotion.policy_files import PolicyCard, describe, save_policy
 from locomotion.runs import Run, atomic_folder, write_json
 from locomotion.settings import Settings
 from locomotion.threads import set_threads
@@ -42,62 +39,6 @@ class Outcome:
     interrupted: bool
     scores: Evaluation | None = None  # of the final policy, unless interrupted
     video: Path | None = None  # of the final policy, where there is OpenGL to draw it
-
-
-def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
-    """Return an untrained learner.
-
-    Raises:
-        UsageError: where it cannot learn in this environment.
-    """
-    critic: CriticFit = AdamFit(epochs=settings.critic_epochs) if settings.critic == "adam" else TrustRegionFit()
-    try:
-        return TRPO(
-            "MlpPolicy",
-            env,
-            target_kl=lambda remaining: narrowing(remaining, settings.target_kl, settings.final_kl),
-            backtrack=settings.backtrack,
-            cg_damping=settings.cg_damping,
-            fisher_stride=settings.fisher_stride,
-            n_steps=settings.n_steps,
-            gamma=settings.gamma,
-            gae_lambda=settings.gae_lambda,
-            critic=critic,
-            learning_rate=settings.learning_rate,
-            seed=settings.seed,
-            policy_kwargs={
-                "net_arch": {"pi": list(settings.actor), "vf": list(settings.value)},
-                "activation_fn": ACTIVATIONS[settings.activation],
-                "log_std_init": settings.log_std_init,
-                "min_std": settings.min_std,
-                "mirror": mirror_of(env, settings.env) if settings.mirror else None,
-            },
-        )
-    except (AssertionError, NotImplementedError, ValueError) as error:  # as SB3 and we refuse spaces
-        raise UsageError(f"TRPO cannot learn in {settings.env}: {error}") from error
-
-
-def mirror_of(env: VecEnv, name: str) -> envs.Mirror:
-    """Return how the robot's left and right are exchanged.
-
-    Raises:
-        UsageError: where it has no such symmetry.
-    """
-    mirror = env.task.mirror() if isinstance(env, envs.BatchedVecEnv) else None
-    if mirror is None:
-        raise UsageError(f"--mirror: {name} is not known to be mirror symmetric")
-    return mirror
-
-
-def narrowing(remaining: float, first: float, final: float) -> float:
-    """Return a bound that is `first` for four fifths of the training, then falls to `final` in a straight line.
-
-    Args:
-        remaining: share of the training still to do, from 1 to 0, and below it in an iteration that overshoots.
-        first: bound of most of the training.
-        final: bound of its end.
-    """
-    return final + (first - final) * min(1.0, max(0.0, 5 * remaining))
 
 
 class Keeper(BaseCallback):

@@ -15,10 +15,10 @@ import envs
 from agents.policy_gradient import PolicyGradient
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
+from locomotion.learners import build_learner
 from locomotion.recipes import recipe
 from locomotion.settings import Settings
 from locomotion.throughput import Bare
-from locomotion.training import build_learner
 
 PHYSICS_STEPS = 200
 ROBOTS = ("Hopper-v5", "HalfCheetah-v5", "Ant-v5")

@@ -1,12 +1,15 @@
-"""Measure: python scripts/benchmark.py throughput, training, or scores."""
+"""Measure: python scripts/benchmark.py throughput, training, scores, or estimators."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import tyro
 
-from locomotion import scores, throughput, training_speed
+from locomotion import estimators, scores, throughput, training_speed
 from locomotion.command_line import optional, run
+from locomotion.estimator_figure import write_figure
+from locomotion.estimator_worlds import make_world
 from locomotion.threads import set_threads
 
 
@@ -50,15 +53,41 @@ class Scores:
     """Threads of the physics."""
 
 
+@dataclass(frozen=True)
+class Estimators:
+    """Bias, variance and direction of every policy-gradient estimator of the lecture, against the gradient itself."""
+
+    world: Literal["lq", "cartpole", "both"] = "lq"
+    """lq: linear-quadratic, gradient exact, seconds; cartpole: gradient by a large sample, minutes."""
+    trajectories: int = 256
+    """The most paths of one estimate."""
+    repetitions: int = 400
+    """Estimates of so many paths."""
+    seed: int = 0
+    """Of all chance."""
+    out: Path = estimators.FOLDER
+    """Folder for estimators-WORLD.csv, .png and .svg."""
+    threads: Annotated[int | None, optional("all cores")] = None
+    """Threads of the physics."""
+
+
 def main(arguments: list[str]) -> None:
     """Run the benchmark that the command line names; print its table."""
-    wanted = tyro.cli(Throughput | Training | Scores, args=arguments, description=__doc__)  # type: ignore[call-overload]
+    wanted = tyro.cli(Throughput | Training | Scores | Estimators, args=arguments, description=__doc__)  # type: ignore[call-overload]
     threads = set_threads(wanted.threads)
     if isinstance(wanted, Throughput):
         rows = list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))
         print(throughput.table(rows))
     elif isinstance(wanted, Scores):
         print(scores.table(list(scores.measure(wanted.robots, wanted.seeds, wanted.steps, threads))))
+    elif isinstance(wanted, Estimators):
+        folder = estimators.output_folder(wanted.out)
+        for name in ("lq", "cartpole") if wanted.world == "both" else (wanted.world,):
+            world = make_world(name, threads)
+            report = estimators.measure(world, wanted.trajectories, wanted.repetitions, wanted.seed)
+            print(estimators.remarks(report), estimators.table(report), sep="\n\n", end="\n\n")
+            estimators.write_csv(report, folder / f"estimators-{name}.csv")
+            write_figure(report, folder)
     else:
         print(training_speed.table(list(training_speed.measure(wanted.robots, threads, wanted.rounds))))
 

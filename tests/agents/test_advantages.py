@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agents.advantages import gae
+from agents.advantages import gae, k_step, path_returns, rewards_to_go, whole_episodes
 
 
 def by_definition(rewards, values, next_values, terminated, truncated, gamma, gae_lambda):
@@ -60,3 +60,63 @@ def test_keeps_float32():
     ones = np.ones((4, 2), np.float32)
     nothing = np.zeros((4, 2), bool)
     assert gae(ones, ones, ones, nothing, nothing, 0.99, 0.95).dtype == np.float32
+
+
+def episodes(seed, steps=40, robots=5):
+    """Random numbers with random ends, and where episodes begin."""
+    rng = np.random.default_rng(seed)
+    rewards, values, next_values = rng.normal(size=(3, steps, robots))
+    terminated, truncated = rng.random((2, steps, robots)) < 0.1
+    ends = terminated | truncated
+    next_values[:-1] = np.where(ends[:-1], next_values[:-1], values[1:])
+    first = np.vstack([rng.random((1, robots)) < 0.5, ends[:-1]])
+    return rewards, values, next_values, terminated, truncated, first
+
+
+def test_one_step_ahead_is_gae_with_lambda_zero():
+    *numbers, _ = episodes(2)
+    np.testing.assert_allclose(k_step(*numbers, 0.9, 1), gae(*numbers, 0.9, 0.0), atol=1e-12)
+
+
+def test_ahead_to_the_end_is_gae_with_lambda_one():
+    *numbers, _ = episodes(3)
+    np.testing.assert_allclose(k_step(*numbers, 0.9, 1000), gae(*numbers, 0.9, 1.0), atol=1e-12)
+
+
+@pytest.mark.parametrize("k", [2, 5])
+def test_k_steps_ahead_by_definition(k):
+    rewards, values, next_values, terminated, truncated, _ = episodes(4)
+    advantages = k_step(rewards, values, next_values, terminated, truncated, 0.9, k)
+    for t, i in np.ndindex(rewards.shape):
+        total, last = 0.0, t
+        for step in range(t, min(t + k, len(rewards))):
+            total += 0.9 ** (step - t) * rewards[step, i]
+            last = step
+            if terminated[step, i] or truncated[step, i]:
+                break
+        ahead = 0.0 if terminated[last, i] else 0.9 ** (last - t + 1) * next_values[last, i]
+        assert advantages[t, i] == pytest.approx(total + ahead - values[t, i], abs=1e-12)
+
+
+def test_gae_is_the_weighted_mean_of_all_looks_ahead():
+    *numbers, _ = episodes(5)
+    mixed = sum((1 - 0.8) * 0.8 ** (k - 1) * k_step(*numbers, 0.9, k) for k in range(1, 300))
+    np.testing.assert_allclose(mixed, gae(*numbers, 0.9, 0.8), atol=1e-12)
+
+
+def test_rewards_to_go_and_path_returns_by_definition():
+    rewards, _, _, terminated, truncated, first = episodes(6)
+    to_go = rewards_to_go(rewards, terminated, truncated, 0.9)
+    whole = path_returns(rewards, terminated, truncated, first, 0.9)
+    complete = whole_episodes(first, terminated, truncated)
+    assert 0 < complete.sum() < complete.size
+    for i in range(rewards.shape[1]):
+        begin = None
+        for t in range(len(rewards)):
+            begin = t if first[t, i] else begin
+            ends = np.flatnonzero((terminated | truncated)[t:, i])
+            assert complete[t, i] == (begin is not None and len(ends) > 0)
+            if complete[t, i]:
+                end = t + ends[0] + 1
+                assert to_go[t, i] == pytest.approx(0.9 ** np.arange(end - t) @ rewards[t:end, i])
+                assert whole[t, i] == pytest.approx(0.9 ** np.arange(end - begin) @ rewards[begin:end, i])

@@ -69,3 +69,34 @@ def test_adam_takes_the_same_steps_whether_the_gradient_comes_by_hand_or_by_auto
         fitted.append(parameters_to_vector(policy.critic_parameters()).detach().clone())
     torch.testing.assert_close(*fitted, rtol=1e-4, atol=1e-5)
     assert not torch.equal(fitted[0], parameters_to_vector([start[f"value_net.{n}"] for n in ("weight", "bias")]))
+
+
+def test_fitted_v_iteration_on_a_chain_comes_to_the_solution_of_bellmans_equation():
+    """Three states in a row, the last one ends: V = (I - gamma P)^-1 r, by a critic that is a table."""
+    torch.manual_seed(0)
+    policy = ActorCritic(spaces.Box(0, 1, (3,)), spaces.Discrete(2), lambda _: 0.05, net_arch={"pi": [4], "vf": []})
+    rewards, gamma = np.array([1.0, -2.0, 5.0]), 0.9
+    steps = torch.eye(3)
+    transitions = np.array([[0.0, 1, 0], [0, 0, 1], [0, 0, 0]])
+    exact = np.linalg.solve(np.eye(3) - gamma * transitions, rewards)
+    fit = AdamFit(epochs=60, proximity=0.01)
+    for _ in range(40):
+        with torch.no_grad():
+            values = policy.values(steps)
+        targets = torch.as_tensor(rewards, dtype=torch.float32) + gamma * torch.as_tensor(transitions).float() @ values
+        policy.value_net.update(targets[:, None])
+        fit.fit(policy, steps, targets)
+    np.testing.assert_allclose(policy.values(steps).detach(), exact, atol=0.15)
+
+
+def test_proximity_keeps_the_parameters_where_they_were(problem):
+    policy, features, returns = problem
+    start = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
+    moved = []
+    for proximity in (0.0, 1.0):
+        policy.load_state_dict(start)
+        policy.optimizer.state.clear()
+        before = parameters_to_vector(policy.critic_parameters()).detach().clone()
+        AdamFit(epochs=20, proximity=proximity).fit(policy, features, returns)
+        moved.append(float((parameters_to_vector(policy.critic_parameters()) - before).detach().norm()))
+    assert moved[0] > 1.3 * moved[1]

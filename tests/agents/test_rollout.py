@@ -1,43 +1,73 @@
 import numpy as np
-import torch
 from gymnasium import spaces
 
+from agents.advantages import GAE, KStep, PathReturn, RewardToGo
 from agents.rollout import Rollout
 
 
 class TenTimesTheObservation:
-    """A critic whose value is known by heart."""
+    """A baseline whose value is known by heart: it adds a thousandth of the time."""
 
-    def features(self, observations):
-        rows = torch.as_tensor(observations)
-        return rows, rows
-
-    def values(self, features):
-        return 10 * features[:, 0]
+    def values(self, observations, times):
+        return (10 * observations[:, 0] + times / 1000).astype(np.float32)
 
 
-def test_values_at_ends_come_from_final_observations_and_rewards_stay_as_paid():
-    rollout = Rollout(3, spaces.Box(-9, 9, (1,)), spaces.Box(-1, 1, (1,)), gamma=0.5, gae_lambda=0.0, n_envs=3)
-    rollout.reset()
+def collected(gamma=0.5):
+    """Three robots for three steps: the first goes on, the second runs out of time in step 1, the third falls in it."""
+    rollout = Rollout(3, spaces.Box(-9, 9, (1,)), spaces.Box(-1, 1, (1,)), gamma=gamma, n_envs=3)
+    rollout.begin(np.array([7, 0, 0]))
     ends = [{}, {"TimeLimit.truncated": True, "terminal_observation": np.array([7.0])}, {"TimeLimit.truncated": False}]
     for t in range(3):
         dones = np.array([False, t == 1, t == 1])
         infos = [end if done else {} for end, done in zip(ends, dones, strict=True)]
         rollout.add_step(np.full((3, 1), t + 1.0), np.zeros((3, 1)), np.ones(3), dones, infos)
     assert rollout.full
-    rollout.estimate(TenTimesTheObservation(), np.full((3, 1), 4.0))
+    rollout.evaluate(TenTimesTheObservation(), np.full((3, 1), 4.0))
+    return rollout
 
+
+def test_time_runs_from_each_episodes_beginning():
+    rollout = collected()
+    np.testing.assert_array_equal(rollout.times, [[7, 0, 0], [8, 1, 1], [9, 0, 0]])
+    np.testing.assert_array_equal(rollout.elapsed, [10, 1, 1])
+    # The second robot's final observation, 7, was seen after two steps.
+    expected = [[20.008, 20.001, 20.001], [30.009, 70.002, 30.0], [40.010, 40.001, 40.001]]
+    np.testing.assert_allclose(rollout.next_values, expected, rtol=1e-6)
+
+
+def test_values_at_ends_come_from_final_observations_and_rewards_stay_as_paid():
+    rollout = collected()
+    rollout.estimate(GAE(0.0), GAE(0.0))
     np.testing.assert_array_equal(rollout.rewards, np.ones((3, 3)))
-    np.testing.assert_array_equal(rollout.values, [[10] * 3, [20] * 3, [30] * 3])
+    np.testing.assert_allclose(rollout.values, [[10] * 3, [20] * 3, [30] * 3], atol=0.01)
     # lambda 0: A_t = 1 + V(next) / 2 - V(s_t), V(next) of robot 0 the next row's, of robot 1 at its end that of its
     # final observation (70), of robot 2 at its end nothing; after the last row, of where the rollout was cut off (40).
-    np.testing.assert_array_equal(rollout.advantages, [[1, 1, 1], [-4, 16, -19], [-9, -9, -9]])
+    np.testing.assert_allclose(rollout.advantages, [[1, 1, 1], [-4, 16, -19], [-9, -9, -9]], atol=0.02)
     np.testing.assert_array_equal(rollout.returns, rollout.advantages + rollout.values)
+    assert rollout.counts.all()
+
+
+def test_the_baseline_may_learn_by_another_estimator_than_the_policy():
+    rollout = collected()
+    rollout.estimate(GAE(1.0), KStep(1))
+    one_step = rollout.rewards + 0.5 * np.where(rollout.terminated, 0.0, rollout.next_values)
+    np.testing.assert_allclose(rollout.returns, one_step, rtol=1e-6)
+    assert np.abs(rollout.advantages + rollout.values - one_step).max() > 1.0
+
+
+def test_only_whole_episodes_count_where_nothing_stands_in_for_the_future():
+    rollout = collected(gamma=1.0)
+    rollout.estimate(RewardToGo(), RewardToGo())
+    whole = [[False, True, True], [False, True, True], [False, False, False]]
+    np.testing.assert_array_equal(rollout.counts, whole)
+    np.testing.assert_allclose(rollout.returns[rollout.counts], [2, 2, 1, 1], atol=1e-5)
+    rollout.estimate(PathReturn(), PathReturn())
+    np.testing.assert_allclose(rollout.advantages[rollout.counts], [-8, -8, -8, -8], atol=0.01)  # 2 - V(s_0)
 
 
 def test_actions_are_kept_as_sampled_and_whole_numbers_stay_whole():
     rollout = Rollout(2, spaces.Box(-9, 9, (1,)), spaces.Discrete(5), n_envs=1)
-    rollout.reset()
+    rollout.begin(np.zeros(1, int))
     rollout.add_step(np.zeros((1, 1)), np.array([4]), np.zeros(1), np.zeros(1, bool), [{}])
     assert rollout.actions.dtype == np.int64
     assert rollout.actions[0, 0] == 4

@@ -2,10 +2,8 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from gymnasium import spaces
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.evaluation import evaluate_policy
-from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 import agents.trpo
@@ -13,50 +11,14 @@ from agents import TRPO
 from agents.trust_region import flat
 
 
-class Quadratic(gymnasium.Env):
-    """One step an episode: the reward is -|action - target|^2, the observation always zero."""
-
-    observation_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
-    action_space = spaces.Box(-10.0, 10.0, (2,), np.float32)
-    target = np.array([1.5, -0.5])
-
-    def reset(self, *, seed=None, options=None):
-        return np.zeros(1, np.float32), {}
-
-    def step(self, action):
-        return np.zeros(1, np.float32), -float(np.sum((action - self.target) ** 2)), True, False, {}
+@pytest.fixture
+def trpo(quadratic):
+    return lambda **kwargs: quadratic(TRPO, fisher_stride=1, **kwargs)
 
 
-class Rows(KVWriter):
-    def __init__(self):
-        self.rows = []
-
-    def write(self, key_values, key_excluded, step=0):
-        self.rows.append(dict(key_values))
-
-    def close(self):
-        pass
-
-
-def quadratic(**kwargs):
-    """A learner whose actor is a bias and a log_std: all else is multiplied by the observation, zero."""
-    model = TRPO(
-        "MlpPolicy",
-        DummyVecEnv([Quadratic] * 4),
-        n_steps=64,
-        seed=0,
-        fisher_stride=1,
-        policy_kwargs={"net_arch": {"pi": [], "vf": [8]}, "log_std_init": 0.0},
-        **kwargs,
-    )
-    rows = Rows()
-    model.set_logger(Logger(None, [rows]))
-    return model, rows.rows
-
-
-def test_first_step_is_the_exact_natural_gradient():
+def test_first_step_is_the_exact_natural_gradient(trpo):
     delta = 0.003
-    model, rows = quadratic(target_kl=delta, cg_damping=0.0, cg_iterations=20)
+    model, rows = trpo(target_kl=delta, cg_damping=0.0, cg_iterations=20)
     policy = model.policy
     before = torch.cat([policy.action_net.bias, policy.log_std]).detach().double().numpy()
     model.learn(4 * 64)
@@ -75,14 +37,14 @@ def test_first_step_is_the_exact_natural_gradient():
     assert rows[0]["train/step_fraction"] > 0
 
 
-def test_finds_the_optimum_of_the_quadratic():
-    model, _ = quadratic(target_kl=0.05)
+def test_finds_the_optimum_of_the_trpo(trpo):
+    model, _ = trpo(target_kl=0.05)
     model.learn(4 * 64 * 80)
-    np.testing.assert_allclose(model.policy.deterministic(np.zeros((1, 1)))[0], Quadratic.target, atol=0.15)
+    np.testing.assert_allclose(model.policy.deterministic(np.zeros((1, 1)))[0], [1.5, -0.5], atol=0.15)
 
 
-def test_every_step_stays_inside_the_region_and_improves_the_surrogate():
-    model, rows = quadratic(target_kl=0.01)
+def test_every_step_stays_inside_the_region_and_improves_the_surrogate(trpo):
+    model, rows = trpo(target_kl=0.01)
     model.learn(4 * 64 * 20)
     assert len(rows) == 20
     for row in rows:
@@ -93,8 +55,8 @@ def test_every_step_stays_inside_the_region_and_improves_the_surrogate():
     assert {"time/steps_per_second", "time/physics_share"} <= set(rows[0])
 
 
-def test_parameters_are_restored_when_the_line_search_fails(monkeypatch):
-    model, rows = quadratic()
+def test_parameters_are_restored_when_the_line_search_fails(trpo, monkeypatch):
+    model, rows = trpo()
     before = flat(model.policy.actor_parameters()).clone()
 
     def refuse(accept, shrink, max_backtracks):
@@ -108,8 +70,8 @@ def test_parameters_are_restored_when_the_line_search_fails(monkeypatch):
     assert rows[0]["train/step_fraction"] == 0.0
 
 
-def test_no_update_where_the_curvature_is_not_finite():
-    model, rows = quadratic()
+def test_no_update_where_the_curvature_is_not_finite(trpo):
+    model, rows = trpo()
     before = flat(model.policy.actor_parameters()).clone()
     model.fisher = lambda features: lambda v: v * float("nan")
     model.learn(4 * 64)
@@ -117,8 +79,8 @@ def test_no_update_where_the_curvature_is_not_finite():
     assert rows[0]["train/curvature_ok"] == 0.0
 
 
-def test_the_fisher_matrix_knows_log_std():
-    model, _ = quadratic(cg_damping=0.0)
+def test_the_fisher_matrix_knows_log_std(trpo):
+    model, _ = trpo(cg_damping=0.0)
     product = model.fisher(torch.zeros(10, 1))
     # Parameters in order: weight (2), bias (2), log_std (2); the weights meet only zeros.
     matrix = torch.stack([product(row) for row in torch.eye(6)])
@@ -146,22 +108,22 @@ def test_learns_to_balance_our_own_cart_pole():
     assert late > 350  # of 500
 
 
-def test_a_callback_sees_every_step_and_may_stop_training():
+def test_a_callback_sees_every_step_and_may_stop_training(trpo):
     class StopAtTen(BaseCallback):
         def _on_step(self):
             assert self.locals["rewards"].shape == (4,)
             return self.n_calls < 10
 
-    model, _ = quadratic()
+    model, _ = trpo()
     model.learn(10_000, callback=StopAtTen())
     assert model.num_timesteps == 40
 
 
-def test_sb3s_save_and_set_parameters_bring_the_policy_back(tmp_path):
-    model, _ = quadratic()
+def test_sb3s_save_and_set_parameters_bring_the_policy_back(trpo, tmp_path):
+    model, _ = trpo()
     model.learn(4 * 64 * 2)
     model.save(tmp_path / "model")
-    fresh, _ = quadratic()
+    fresh, _ = trpo()
     fresh.set_parameters(str(tmp_path / "model.zip"))
     for name, tensor in model.policy.state_dict().items():
         assert torch.equal(tensor, fresh.policy.state_dict()[name]), name
@@ -175,6 +137,6 @@ def test_sb3s_save_and_set_parameters_bring_the_policy_back(tmp_path):
         ({"target_kl": 0.0}, "target_kl must be positive, got 0.0"),
     ],
 )
-def test_refuses_numbers_out_of_bounds(kwargs, message):
+def test_refuses_numbers_out_of_bounds(trpo, kwargs, message):
     with pytest.raises(ValueError, match=message):
-        quadratic(**kwargs)
+        trpo(**kwargs)

@@ -10,10 +10,11 @@ import pytest
 from locomotion.checkpoints import load_checkpoint
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
+from locomotion.learners import build_learner, narrowing
 from locomotion.policy_files import find_policy, load_policy, read_card
 from locomotion.runs import Run, steps_in
 from locomotion.settings import Settings, read_config
-from locomotion.training import build_learner, narrowing, train
+from locomotion.training import train
 
 
 def rows(run):
@@ -42,18 +43,28 @@ def test_a_run_leaves_what_it_should(small):
     assert not [path for path in run.folder.rglob("*.pkl")] + [path for path in run.folder.rglob("*.zip")]
 
 
-@pytest.mark.parametrize("env", ["Locomotion/CartPole-v0", "Ant-v5"])
-def test_resuming_from_the_middle_equals_never_having_stopped(small, tmp_path, env):
-    straight = train(small(env=env, out=tmp_path / "straight", keep_checkpoints=9)).run
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"env": "Ant-v5"},
+        {"algo": "npg", "baseline": "linear", "n_steps": 128, "steps": 6 * 512, "advantage": "reward-to-go"},
+        {"algo": "ppo", "baseline": "time"},
+        {"algo": "vpg", "reuse": 2, "baseline": "optimal-constant"},
+        {"algo": "a2c", "advantage": "k-step", "critic": "fitted-v"},
+    ],
+)
+def test_resuming_from_the_middle_equals_never_having_stopped(small, tmp_path, changes):
+    straight = train(small(**changes, out=tmp_path / "straight", keep_checkpoints=9)).run
     # As a kill leaves it: the checkpoint of iteration 3 the last, with a row after it and one cut short.
     broken = Run(shutil.copytree(straight.folder, tmp_path / "broken"))
     for step in broken.steps():
-        if step > 3 * 128:
+        if step > straight.steps()[-1] // 2:
             shutil.rmtree(broken.checkpoint(step))
     lines = broken.metrics.read_text().splitlines(keepends=True)
     broken.metrics.write_text("".join(lines[:5]) + lines[5][:9])
 
-    resumed = train(small(env=env, out=broken.folder, resume=broken.folder)).run
+    resumed = train(small(**changes, out=broken.folder, resume=broken.folder)).run
     assert policy_bytes(resumed) == policy_bytes(straight)
     assert rows(resumed) == rows(straight)
     for name in ("state.safetensors", "policy.json"):

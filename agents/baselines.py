@@ -1,0 +1,182 @@
+"""Baselines: what is subtracted from the return, none of which depends on the action (the lecture's slides 8 to 10).
+
+A baseline is fitted after the update it served, so that it never knew the returns it is subtracted from: with it the
+policy gradient stays unbiased.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.critics import CriticFit
+from agents.policies import ActorCritic
+from agents.samples import Samples
+
+
+class Baseline(Protocol):
+    """Expects a return where an action is about to be taken."""
+
+    def values(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Return what is expected (B,) at observations (B, ...), `times` (B,) steps after an episode's beginning."""
+
+    def fit(self, samples: Samples) -> None:
+        """Learn from the returns of samples."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the numbers that were learned, those apart that the policy holds."""
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take back what `state` returned."""
+
+
+class ValueNetwork:
+    """The critic: V(s), a network of the policy's.
+
+    Args:
+        policy: whose critic it is.
+        critic: how it is fitted.
+    """
+
+    def __init__(self, policy: ActorCritic, critic: CriticFit):
+        self.policy = policy
+        self.critic = critic
+
+    @torch.no_grad()
+    def values(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
+        _, features = self.policy.features(observations)
+        return self.policy.values(features).cpu().numpy()
+
+    def fit(self, samples: Samples) -> None:
+        self.policy.value_net.update(samples.returns[:, None])
+        self.critic.fit(self.policy, samples.critic_features, samples.returns)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        assert not state
+
+
+class Constant:
+    """The mean return, or, as the simplest of all, no baseline: the 0 it begins with."""
+
+    def __init__(self) -> None:
+        self.value = np.zeros(1, np.float32)
+
+    def values(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return np.repeat(self.value, len(times))
+
+    def fit(self, samples: Samples) -> None:
+        self.value[0] = samples.returns.mean()
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"value": self.value}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self.value = state["value"]
+
+
+class NoBaseline(Constant):
+    """Nothing is subtracted."""
+
+    def fit(self, samples: Samples) -> None:
+        pass
+
+
+class OptimalConstant(Constant):
+    """The constant of least variance: the returns' mean, weighted by the squared length of each action's score.
+
+    E[|grad log pi|^2 R] / E[|grad log pi|^2] (Greensmith, Bartlett and Baxter 2004, theorem 13, for the sum of the
+    components' variances).
+
+    Args:
+        policy: whose scores they are.
+    """
+
+    def __init__(self, policy: ActorCritic):
+        super().__init__()
+        self.policy = policy
+
+    def fit(self, samples: Samples) -> None:
+        weights = squared_scores(self.policy, samples.features, samples.actions)
+        self.value[0] = optimal_constant(weights.numpy(), samples.returns.numpy())
+
+
+def optimal_constant(squared_scores: np.ndarray, returns: np.ndarray) -> float:
+    """Return the b that minimises the mean of |score|^2 (R - b)^2, for arrays (B,)."""
+    return float((squared_scores * returns).sum() / squared_scores.sum())
+
+
+def squared_scores(policy: ActorCritic, features: Tensor, actions: Tensor) -> Tensor:
+    """Return |grad log pi(a|s)|^2 by the actor's parameters (B,), for the actor's features (B, F) and actions."""
+    parameters = policy.actor_parameters()
+    squares = []
+    for feature, action in zip(features.split(64), actions.split(64), strict=True):  # more at once would not fit caches
+        log_prob = policy.log_prob(feature, action)
+        each = torch.eye(len(feature))
+        scores = torch.autograd.grad(log_prob, parameters, each, is_grads_batched=True)
+        squares.append(sum((score.flatten(1) ** 2).sum(1) for score in scores))
+    return torch.cat(squares)  # type: ignore[arg-type]
+
+
+class TimeDependent:
+    """The mean return at each time of an episode (the "no value function" of Schulman et al. 2016, section 6)."""
+
+    def __init__(self) -> None:
+        self.means = np.zeros(1, np.float32)  # by time; later than any that was seen, the last one
+
+    def values(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return self.means[np.minimum(times, len(self.means) - 1)]
+
+    def fit(self, samples: Samples) -> None:
+        times, returns = samples.times, samples.returns.numpy()
+        counts = np.bincount(times)
+        sums = np.bincount(times, returns)
+        known = counts > 0  # between them, in a straight line
+        self.means = np.interp(np.arange(len(counts)), np.flatnonzero(known), sums[known] / counts[known]).astype(
+            np.float32
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"means": self.means}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self.means = state["means"]
+
+
+class LinearFeatures:
+    """Linear in the observation, its squares and powers of time (Duan et al. 2016, section 4), by ridge regression.
+
+    Args:
+        ridge: added to the mean squares' diagonal.
+    """
+
+    def __init__(self, ridge: float = 1e-5):
+        self.ridge = ridge
+        self.weights = np.zeros(0)
+
+    def values(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
+        if not len(self.weights):
+            return np.zeros(len(times), np.float32)
+        return (self.features(observations, times) @ self.weights).astype(np.float32)
+
+    def fit(self, samples: Samples) -> None:
+        features = self.features(samples.observations, samples.times)
+        squares = features.T @ features / len(features) + self.ridge * np.eye(features.shape[1])
+        self.weights = np.linalg.solve(squares, features.T @ samples.returns.double().numpy() / len(features))
+
+    def features(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Return what the return is linear in (B, 2 size + 4): observation clipped to +-10, squares, time, 1."""
+        seen = np.clip(observations.reshape(len(observations), -1).astype(float), -10.0, 10.0)
+        time = times[:, None] / 100.0
+        return np.concatenate([seen, seen**2, time, time**2, time**3, np.ones_like(time)], axis=1)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"weights": self.weights}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self.weights = state["weights"]

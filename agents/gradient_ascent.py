@@ -1,0 +1,62 @@
+"""What learners share that step along the policy gradient itself: an optimiser for the actor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.utils import FloatSchedule, update_learning_rate
+from torch import Tensor
+
+from agents.policies import ActorCritic
+from agents.policy_gradient import PolicyGradient
+
+Optimizer = Callable[..., torch.optim.Optimizer]
+
+
+class GradientAscent(PolicyGradient):
+    """A learner whose actor climbs an objective by a first-order optimiser.
+
+    Args:
+        actor_learning_rate: of that optimiser; a number, or a function of the share of training that remains.
+        actor_optimizer: makes it of (parameters, lr=...).
+        max_gradient_norm: longer gradients are shortened to it.
+        **kwargs: of PolicyGradient.
+    """
+
+    def __init__(
+        self,
+        policy: str | type[ActorCritic],
+        env: GymEnv | str | None,
+        actor_learning_rate: float | Schedule = 3e-4,
+        actor_optimizer: Optimizer = torch.optim.Adam,
+        max_gradient_norm: float = 0.5,
+        **kwargs: Any,
+    ):
+        if not callable(actor_learning_rate) and not actor_learning_rate > 0:
+            raise ValueError(f"actor_learning_rate must be positive, got {actor_learning_rate}")
+        if not max_gradient_norm > 0:
+            raise ValueError(f"max_gradient_norm must be positive, got {max_gradient_norm}")
+        self.actor_learning_rate = actor_learning_rate
+        self.make_actor_optimizer = actor_optimizer
+        self.max_gradient_norm = max_gradient_norm
+        super().__init__(policy, env, **kwargs)
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self.actor_schedule = FloatSchedule(self.actor_learning_rate)
+        self.actor_optimizer = self.make_actor_optimizer(self.policy.actor_parameters(), lr=self.actor_schedule(1.0))
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return super().optimizers() | {"actor_optimizer": self.actor_optimizer}
+
+    def climb(self, objective: Tensor) -> float:
+        """Take one step up the gradient of an objective; return the gradient's length before it was shortened."""
+        self.actor_optimizer.zero_grad()
+        (-objective).backward()
+        update_learning_rate(self.actor_optimizer, self.actor_schedule(self._current_progress_remaining))
+        norm = torch.nn.utils.clip_grad_norm_(self.policy.actor_parameters(), self.max_gradient_norm)
+        self.actor_optimizer.step()
+        return float(norm)

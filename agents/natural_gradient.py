@@ -1,0 +1,93 @@
+"""The natural policy gradient (Kakade 2001; Peters and Schaal 2008): steepest ascent where distance is KL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.utils import FloatSchedule
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from agents.policies import ActorCritic
+from agents.policy_gradient import PolicyGradient
+from agents.samples import Samples
+from agents.trust_region import Product, assign, conjugate_gradient, flat, gauss_newton_product, natural_step
+
+
+class NPG(PolicyGradient):
+    """A step along F^-1 g, as long as the quadratic model of the KL divergence allows, and taken on trust.
+
+    Args:
+        target_kl: bound on the mean over states of KL(old || new), summed over action dimensions; a number, or a
+            function of the share of training that remains (1 to 0), as SB3's schedules are.
+        cg_iterations: products spent on the natural gradient.
+        cg_damping: added to the Fisher matrix's diagonal.
+        fisher_stride: Fisher products use one state in so many of the batch (TRPO, appendix C.1: a tenth will do).
+        **kwargs: of PolicyGradient.
+    """
+
+    def __init__(
+        self,
+        policy: str | type[ActorCritic],
+        env: GymEnv | str | None,
+        target_kl: float | Schedule = 0.02,
+        cg_iterations: int = 10,
+        cg_damping: float = 0.1,
+        fisher_stride: int = 5,
+        **kwargs: Any,
+    ):
+        if not callable(target_kl) and not target_kl > 0:
+            raise ValueError(f"target_kl must be positive, got {target_kl}")
+        self.target_kl = target_kl
+        self.cg_iterations = cg_iterations
+        self.cg_damping = cg_damping
+        self.fisher_stride = fisher_stride
+        super().__init__(policy, env, **kwargs)
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self.kl_schedule = FloatSchedule(self.target_kl)
+
+    def improve(self, samples: Samples) -> None:
+        parameters = self.policy.actor_parameters()
+        with torch.no_grad():
+            old = self.policy.distribution(self.policy.distribution_parameters(samples.features))
+        step = self.natural_step(samples, self.kl_schedule(self._current_progress_remaining))
+        if step is not None:
+            assign(parameters, flat(parameters) + step)
+        with torch.no_grad():
+            new = self.policy.distribution(self.policy.distribution_parameters(samples.features))
+        self.logger.record("train/kl", float(kl_divergence(old, new).mean()))
+        self.logger.record("train/entropy", float(old.entropy().mean()))
+
+    def natural_step(self, samples: Samples, bound: float) -> Tensor | None:
+        """Return the step (P,) along the natural gradient to where the quadratic model of the KL equals the bound.
+
+        None where the curvature is not a positive finite number.
+        """
+        log_prob = self.policy.log_prob(samples.features, samples.actions)
+        # The surrogate of TRPO's equation 14, whose gradient at the old parameters is the policy gradient.
+        ratio = (log_prob - log_prob.detach()).exp()
+        gradient = flat(torch.autograd.grad((ratio * samples.advantages).mean(), self.policy.actor_parameters()))
+        fisher = self.fisher(samples.features[:: self.fisher_stride])
+        direction, residual = conjugate_gradient(fisher, gradient, self.cg_iterations)
+        step = natural_step(fisher, direction, bound)
+        self.logger.record("train/cg_residual", residual)
+        self.logger.record("train/curvature_ok", float(step is not None))
+        return step
+
+    def fisher(self, features: Tensor) -> Product:
+        """Return products with the damped Fisher matrix, the Hessian of KL(old || new) at new = old."""
+        outputs = self.policy.distribution_parameters(features)
+        old = self.policy.distribution(tuple(output.detach() for output in outputs))
+        leaves = [output.detach().requires_grad_() for output in outputs]
+        kl = kl_divergence(old, self.policy.distribution(tuple(leaves))).mean()
+        slopes = torch.autograd.grad(kl, leaves, create_graph=True)
+        return gauss_newton_product(
+            outputs,
+            self.policy.actor_parameters(),
+            lambda tangents: torch.autograd.grad(slopes, leaves, tangents, retain_graph=True),
+            self.cg_damping,
+        )

@@ -1,0 +1,58 @@
+"""The vanilla policy gradient: the lecture's slide 12, and with `PathReturn` REINFORCE (Williams 1992)."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.type_aliases import GymEnv
+
+from agents.gradient_ascent import GradientAscent
+from agents.importance import Remembered, effective_sample_size, joined, surrogate
+from agents.policies import ActorCritic
+from agents.samples import Samples
+
+
+class VPG(GradientAscent):
+    """One step along E[grad log pi(a|s) A] in an iteration.
+
+    Args:
+        reuse: of how many earlier iterations the samples are used again, with importance weights.
+        **kwargs: of GradientAscent.
+    """
+
+    def __init__(self, policy: str | type[ActorCritic], env: GymEnv | str | None, reuse: int = 0, **kwargs: Any):
+        if reuse < 0:
+            raise ValueError(f"reuse must not be negative, got {reuse}")
+        self.memory: deque[Remembered] = deque(maxlen=reuse + 1)
+        super().__init__(policy, env, **kwargs)
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        remembered = {
+            f"memory.{i}.{name}": np.asarray(array)
+            for i, samples in enumerate(self.memory)
+            for name, array in samples._asdict().items()
+        }
+        return super().get_state() | remembered
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        super().set_state(state)
+        self.memory.clear()
+        while f"memory.{len(self.memory)}.actions" in state:
+            first, *others = (state[f"memory.{len(self.memory)}.{name}"] for name in Remembered._fields)
+            self.memory.append(Remembered(first, *map(torch.as_tensor, others)))
+
+    def improve(self, samples: Samples) -> None:
+        policy = self.policy
+        with torch.no_grad():
+            log_prob = policy.log_prob(samples.features, samples.actions)
+        self.memory.append(Remembered(samples.observations, samples.actions, samples.advantages, log_prob))
+        known = joined(list(self.memory))
+        features, _ = policy.features(known.observations)
+        log_prob = policy.log_prob(features, known.actions)
+        norm = self.climb(surrogate(log_prob, known.log_prob, known.advantages))
+        weights = (log_prob.detach() - known.log_prob).exp()
+        self.logger.record("train/gradient_norm", norm)
+        self.logger.record("train/effective_samples", effective_sample_size(weights))
