@@ -90,14 +90,15 @@ class StandUp(Legged):
         speed = np.interp(depth, range(len(RISING)), RISING_SPEED)
         lean, *leg = speed * change  # rad/s
         still = 0 * lean
-        sim.qvel[:, 3:] += np.stack([still, lean, still, *2 * (still, still, *leg)], axis=1)
+        rising = np.stack([still, lean, still, *2 * (still, still, *leg)], axis=1)
         foot, velocity = sim.body("left_foot"), np.zeros(6)
-        for qpos, qvel in zip(sim.qpos, sim.qvel, strict=True):
-            data.qpos[:], data.qvel[:] = qpos, qvel
+        for qpos, qvel, added in zip(sim.qpos, sim.qvel, rising, strict=True):
+            data.qpos[:], data.qvel[3:] = qpos, added
             mujoco.mj_fwdPosition(model, data)
             mujoco.mj_fwdVelocity(model, data)
             mujoco.mj_objectVelocity(model, data, mujoco.mjtObj.mjOBJ_BODY, foot, velocity, 0)
             qvel[:3] -= velocity[3:]
+            qvel[3:] += added
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         return {"head": sim.site_xpos[:, 0, 2]}  # m, height of its middle
