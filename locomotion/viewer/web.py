@@ -7,12 +7,15 @@ OpenGL. What it lacks is a way to keep to one interface: `keep_to_this_machine` 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import re
+import signal
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import mujoco
 
@@ -71,17 +74,33 @@ def show(session: Session, title: str, port: int, announce: Callable[[str], None
         viewer_protocol.run_viewer_loop(viewer)
 
     data = mujoco.MjData(session.look.model)
-    with launch_thread.launch_thread(view, sim_plugins=[Hand(session)]) as handle:
+    with launch_thread.launch_thread(view, sim_plugins=[Hand(session)]) as handle, interrupts_noted() as interrupted:
         handle.model, handle.data = session.look.model, data  # the viewer has the model: it need not be sent
         announce(f"http://{HOST}:{listening.getsockname()[1]}")
         before = time.perf_counter()
         while handle.is_running():
+            if interrupted.is_set():
+                raise KeyboardInterrupt
             now = time.perf_counter()
             session.advance(now - before)
             session.pose(data)
             handle.sync()
             before = now
             time.sleep(max(0.0, now + FRAME - time.perf_counter()))
+
+
+@contextlib.contextmanager
+def interrupts_noted() -> Iterator[threading.Event]:
+    """Have Ctrl-C noted where it falls, for the loop to obey: raised inside MuJoCo's viewer, it may be lost there."""
+    noted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread is told of signals
+        yield noted
+        return
+    previous = signal.signal(signal.SIGINT, lambda number, frame: noted.set())
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def listen(port: int) -> socket.socket:

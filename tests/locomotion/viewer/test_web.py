@@ -214,7 +214,10 @@ def test_ctrl_c_ends_the_script_quietly(tmp_path):
         with subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, **pipes) as process:
             assert process.stdout.readline().startswith("CartPole plays at http://127.0.0.1:")
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=30)
+            try:
+                output, errors = process.communicate(timeout=120)
+            finally:
+                process.kill()
         if process.returncode >= 0:  # not ended by a signal
             break
     assert (process.returncode, output, errors) == (0, "", "")
