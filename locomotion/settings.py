@@ -44,7 +44,7 @@ class Settings:
     gae_lambda: float = 0.97
     """Lambda of generalised advantage estimation, in [0, 1]."""
     advantage: Literal["gae", "k-step", "reward-to-go", "path-return"] = "gae"
-    """Advantage estimator; the last two count whole episodes only."""
+    """Advantage estimator; the last two learn from whole episodes only: give --n-steps several times an episode's."""
     look_ahead: int = 5
     """Steps until the critic is asked (k-step)."""
     baseline: Literal["value", "none", "constant", "optimal-constant", "time", "linear"] = "value"
@@ -60,7 +60,7 @@ class Settings:
     fisher_stride: int = 5
     """Fisher products use one state in so many of the batch."""
     actor_learning_rate: float = 3e-4
-    """Of the actor (ppo, vpg, a2c) at first; it falls to zero in a straight line."""
+    """Of the actor (ppo, vpg, a2c) at first; it falls to a hundredth in a straight line."""
     clip: float = 0.2
     """How far the ratio of new to old probability may go (ppo)."""
     actor_epochs: int = 10
@@ -70,7 +70,7 @@ class Settings:
     entropy_weight: float = 0.0
     """Price of certainty (a2c)."""
     reuse: int = 0
-    """Of how many earlier iterations the samples are used again, with importance weights (vpg)."""
+    """How many earlier iterations' samples are used again, with importance weights (vpg)."""
     critic: Literal["adam", "trust-region", "fitted-v"] = "adam"
     """How the critic is fitted: to the advantages' returns, or, fitted-v, to r + gamma V(s')."""
     proximity: float = 0.0
