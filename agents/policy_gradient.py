@@ -196,7 +196,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         """Update policy, baseline and normaliser, in this order, by the rollout just collected; write a row."""
         rollout = self.rollout_buffer
         self.policy.set_training_mode(True)
-        self._update_learning_rate(list(self.optimizers().values()))
+        self._update_learning_rate(self.policy.optimizer)  # an actor's own follows its own schedule
         if rollout.counts.any():
             samples = self.samples(rollout)
             self.improve(samples)
