@@ -13,7 +13,7 @@ import numpy as np
 from locomotion.environments import known_environment
 from locomotion.recipes import recipe
 from locomotion.runs import RUNS, Run, folder_name
-from locomotion.settings import Settings
+from locomotion.settings import Algo, Settings
 from locomotion.training import train
 
 FOLDER = RUNS / "scores"
@@ -24,6 +24,7 @@ class Row:
     """One robot's scores: of each seed the final policy's evaluation (its evaluation.json)."""
 
     env: str
+    algo: str
     steps: int
     evaluations: dict[int, dict[str, Any]]  # by seed
 
@@ -46,25 +47,27 @@ class Row:
 
 def measure(
     robots: Sequence[str],
+    algo: Algo,
     seeds: Sequence[int],
     steps: int | None = None,
     threads: int | None = None,
     folder: Path = FOLDER,
 ) -> Iterator[Row]:
-    """Yield the scores of one robot after the other, each after `steps` environment steps, or its recipe's.
+    """Yield a learner's scores with one robot after the other, each after `steps` steps, or its recipe's.
 
     Every run stays in `folder`. One that is finished is not run again, one that was broken off goes on, so that
     several of these commands may share the seeds among them, and a last one print the table.
     """
     for name in robots:
         env = known_environment(name)
-        changes = recipe(env, "trpo") | ({} if steps is None else {"steps": steps})
-        wanted = Settings(env=env, **changes, track="off", video_seconds=0.0, threads=threads, evaluations=0)
+        changes = recipe(env, algo) | ({} if steps is None else {"steps": steps})
+        fixed: dict[str, Any] = {"track": "off", "video_seconds": 0.0, "threads": threads, "evaluations": 0}
+        wanted = Settings(env=env, algo=algo, **changes, **fixed)
         evaluations = {}
         for seed in seeds:
-            out = folder / folder_name(env) / f"{wanted.steps}-steps-seed{seed}"
+            out = folder / folder_name(env) / f"{algo}-{wanted.steps}-steps-seed{seed}"
             evaluations[seed] = finished(Run(out), replace(wanted, seed=seed, out=out))
-        yield Row(env, wanted.steps, evaluations)
+        yield Row(env, algo, wanted.steps, evaluations)
 
 
 def finished(run: Run, settings: Settings) -> dict[str, Any]:
@@ -77,10 +80,10 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
 
 def table(rows: Sequence[Row]) -> str:
     """Return the returns as a Markdown table, and below it another one of what else the robots' tasks measure."""
-    lines = ["| robot | steps | mean over seeds | each seed |", "| --- | ---: | ---: | --- |"]
+    lines = ["| robot | learner | steps | mean over seeds | each seed |", "| --- | --- | ---: | ---: | --- |"]
     for row in rows:
         each = ", ".join(f"{value:.0f}" for value in row.returns.values())
-        lines.append(f"| {row.env} | {row.steps:,} | {row.mean:.0f} +- {row.std_error:.0f} | {each} |")
+        lines.append(f"| {row.env} | {row.algo} | {row.steps:,} | {row.mean:.0f} +- {row.std_error:.0f} | {each} |")
     lines += ["", "| robot | figure | each seed |", "| --- | --- | --- |"]
     for row in rows:
         for name in next(iter(row.evaluations.values()))["metrics"]:

@@ -22,6 +22,8 @@ CHANGEABLE = (
     *("final_episodes", "video_seconds", "keep_checkpoints", "checkpoint_seconds"),
 )
 
+Algo = Literal["trpo", "npg", "ppo", "vpg", "a2c"]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -29,7 +31,7 @@ class Settings:
 
     env: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ENV", help_behavior_hint="")] = ""
     """Robot: one of ours (CartPole), or any Gymnasium id (Hopper-v5)."""
-    algo: Literal["trpo", "npg", "ppo", "vpg", "a2c"] = "trpo"
+    algo: Algo = "trpo"
     """Learner: how the policy is updated."""
     steps: int = 1_000_000
     """Environment steps, over all robots; rounded up to whole iterations."""

@@ -8,8 +8,10 @@ import tyro
 
 from locomotion import estimators, scores, throughput, training_speed
 from locomotion.command_line import optional, run
+from locomotion.errors import UsageError
 from locomotion.estimator_figure import write_figure
 from locomotion.estimator_worlds import make_world
+from locomotion.settings import Algo
 from locomotion.threads import set_threads
 
 
@@ -43,10 +45,14 @@ class Training:
 class Scores:
     """Scores of policies trained from nothing with the recipes: each seed's final policy, evaluated."""
 
-    robots: tuple[str, ...] = ("Hopper-v5", "Walker2d-v5")
+    envs: tuple[str, ...] = ("Hopper-v5", "Walker2d-v5")
     """Which robots."""
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    """One training each; those already done are not done again."""
+    algo: Algo = "trpo"
+    """Learner."""
+    seeds: int = 5
+    """How many trainings, a seed each; those already done are not done again."""
+    first_seed: int = 0
+    """The first of these seeds."""
     steps: int | None = None
     """Environment steps of each training (default: the recipe's)."""
     threads: Annotated[int | None, optional("all cores")] = None
@@ -79,7 +85,12 @@ def main(arguments: list[str]) -> None:
         rows = list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))
         print(throughput.table(rows))
     elif isinstance(wanted, Scores):
-        print(scores.table(list(scores.measure(wanted.robots, wanted.seeds, wanted.steps, threads))))
+        if wanted.seeds < 1 or wanted.first_seed < 0:
+            raise UsageError(
+                f"--seeds must be at least 1 and --first-seed 0, got {wanted.seeds} and {wanted.first_seed}"
+            )
+        seeds = range(wanted.first_seed, wanted.first_seed + wanted.seeds)
+        print(scores.table(list(scores.measure(wanted.envs, wanted.algo, seeds, wanted.steps, threads))))
     elif isinstance(wanted, Estimators):
         folder = estimators.output_folder(wanted.out)
         for name in ("lq", "cartpole") if wanted.world == "both" else (wanted.world,):
