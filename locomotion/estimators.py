@@ -106,12 +106,8 @@ def measure(world: LaboratoryWorld, trajectories: int = 256, repetitions: int = 
     Raises:
         UsageError: where these are too few.
     """
-    for option, value, least in (("trajectories", trajectories, 1), ("repetitions", repetitions, 2)):
-        if value < least:
-            raise UsageError(f"--{option} must be at least {least}, got {value}")
+    check_sizes(trajectories, repetitions)
     total = trajectories * repetitions
-    if total < FEWEST_PATHS:
-        raise UsageError(f"--trajectories times --repetitions must be at least {FEWEST_PATHS}, got {total}")
     fitting, reference, measuring = (np.random.default_rng([seed, part]) for part in range(3))
     rules = laboratory(world, world.sample(FITTING_PATHS, fitting))
     if isinstance(world, QuadraticWorld):
@@ -135,6 +131,20 @@ def measure(world: LaboratoryWorld, trajectories: int = 256, repetitions: int = 
             )
         )
     return Report(world.name, world.parameters, gradient, gradient_error, total, sampling, rows)
+
+
+def check_sizes(trajectories: int, repetitions: int) -> None:
+    """Make sure that there are paths enough for what `measure` says of them.
+
+    Raises:
+        UsageError: where there are too few.
+    """
+    for option, value, least in (("trajectories", trajectories, 1), ("repetitions", repetitions, 2)):
+        if value < least:
+            raise UsageError(f"--{option} must be at least {least}, got {value}")
+    total = trajectories * repetitions
+    if total < FEWEST_PATHS:
+        raise UsageError(f"--trajectories times --repetitions must be at least {FEWEST_PATHS}, got {total}")
 
 
 def sampled_estimates(

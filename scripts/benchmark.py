@@ -92,6 +92,7 @@ def main(arguments: list[str]) -> None:
         seeds = range(wanted.first_seed, wanted.first_seed + wanted.seeds)
         print(scores.table(list(scores.measure(wanted.envs, wanted.algo, seeds, wanted.steps, threads))))
     elif isinstance(wanted, Estimators):
+        estimators.check_sizes(wanted.trajectories, wanted.repetitions)
         folder = estimators.output_folder(wanted.out)
         for name in ("lq", "cartpole") if wanted.world == "both" else (wanted.world,):
             world = make_world(name, threads)
