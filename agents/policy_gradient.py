@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -24,6 +25,8 @@ from agents.critics import TrustRegionFit
 from agents.policies import ActorCritic
 from agents.rollout import Rollout
 from agents.samples import Samples
+
+FEW_SAMPLES = 0.1  # share of a rollout below which an iteration hardly learns
 
 
 class PolicyGradient(OnPolicyAlgorithm):
@@ -103,6 +106,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.physics_errors = 0  # simulations that blew up so far
         self._env_seconds = 0.0
         self._iteration_start = 0.0
+        self._warned_of_few_samples = False
         if _init_setup_model:
             self._setup_model()
 
@@ -197,6 +201,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         rollout = self.rollout_buffer
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)  # an actor's own follows its own schedule
+        self._warn_of_few_samples(rollout)
         if rollout.counts.any():
             samples = self.samples(rollout)
             self.improve(samples)
@@ -206,6 +211,19 @@ class PolicyGradient(OnPolicyAlgorithm):
         self._record(rollout)
         if self._log_interval is not None and self._n_updates % self._log_interval == 0:
             self.dump_logs(self._n_updates)
+
+    def _warn_of_few_samples(self, rollout: Rollout) -> None:
+        """Say once that hardly any steps count: the learner would otherwise idle, and nobody know why."""
+        share = rollout.counts.mean()
+        if share >= FEW_SAMPLES or self._warned_of_few_samples:
+            return
+        self._warned_of_few_samples = True
+        few = f"only {share:.1%}" if share else "none"
+        warnings.warn(
+            f"this iteration learns from {few} of its {rollout.counts.size:,} steps, for only whole episodes count:"
+            f" n_steps, {self.n_steps}, should be several times an episode's length",
+            stacklevel=5,  # where `learn` was called
+        )
 
     def samples(self, rollout: Rollout) -> Samples:
         """Return the steps of the rollout that count, in one row, and as the policy sees them."""

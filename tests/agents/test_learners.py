@@ -102,6 +102,16 @@ def test_only_whole_episodes_are_learned_from_where_the_estimator_needs_them(log
     assert torch.equal(before, after) == (counted == 0)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_learner_that_idles_says_so_once():
+    env = envs.make_vec("Hopper-v5", 4, num_threads=1)
+    model = VPG("MlpPolicy", env, n_steps=4, seed=0, advantage=RewardToGo(), baseline=lambda _: Constant())
+    with pytest.warns(UserWarning, match=r"learns from none of its 16 steps, .* n_steps, 4, should be") as caught:
+        model.learn(3 * 16)
+    assert len(caught) == 1
+    VPG("MlpPolicy", env, n_steps=4, seed=0).learn(16)  # the future is not cut off where a critic stands in for it
+
+
 def adam(policy):
     return ValueNetwork(policy, AdamFit())
 
