@@ -46,6 +46,10 @@ class PolicyGradient(OnPolicyAlgorithm):
         baseline: made from the policy; by default its value network, fitted in a trust region.
         learning_rate: of the critic's Adam, where its fit uses it.
         device: "cpu" by default: networks of this size are slower on a GPU.
+
+    Raises:
+        TypeError: for an estimator or a baseline that is none, such as its name.
+        ValueError: for a number out of bounds, or observations that are no vectors.
     """
 
     policy: ActorCritic
@@ -76,6 +80,17 @@ class PolicyGradient(OnPolicyAlgorithm):
                 raise ValueError(f"{name} must lie in [0, 1], got {value}")
         if n_steps < 1:
             raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+        for name, estimator in {"advantage": advantage, "target": target}.items():
+            if estimator is not None and (isinstance(estimator, type) or not callable(estimator)):
+                raise TypeError(
+                    f"{name} must be an estimator of agents.advantages, such as GAE(0.97), KStep(5), RewardToGo() or"
+                    f" PathReturn(), got {estimator!r}"
+                )
+        if baseline is not None and not callable(baseline):
+            raise TypeError(
+                "baseline must be a function that makes one of agents.baselines from the policy, such as"
+                f" lambda policy: TimeDependent(), got {baseline!r}"
+            )
         super().__init__(
             policy,
             env,  # type: ignore[arg-type]

@@ -146,3 +146,17 @@ def test_learns_to_balance_a_pole(name):
 def test_refuses_numbers_out_of_bounds(quadratic, learner, kwargs, message):
     with pytest.raises(ValueError, match=message):
         quadratic(learner, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"advantage": "k-step"}, r"advantage must be .* GAE\(0.97\), KStep\(5\), .* got 'k-step'"),
+        ({"advantage": RewardToGo}, "advantage must be .* got <class"),
+        ({"target": 0.9}, "target must be an estimator .* got 0.9"),
+        ({"baseline": "time"}, "baseline must be a function .* got 'time'"),
+    ],
+)
+def test_refuses_the_name_of_a_part_instead_of_the_part(quadratic, kwargs, message):
+    with pytest.raises(TypeError, match=message):
+        quadratic(TRPO, **kwargs)
