@@ -14,6 +14,7 @@ import tyro
 from locomotion.command_line import optional
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
+from locomotion.options import flag, refuse_without_effect
 from locomotion.recipes import recipe
 
 # What may differ from the saved settings when a run is resumed: how long, where from, who watches, what is kept.
@@ -119,27 +120,27 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("gamma", "gae_lambda"):
             if not 0.0 <= getattr(self, name) <= 1.0:
-                raise UsageError(f"{_flag(name)} must lie in [0, 1], got {getattr(self, name)}")
+                raise UsageError(f"{flag(name)} must lie in [0, 1], got {getattr(self, name)}")
         for name in (
             *("target_kl", "final_kl", "learning_rate", "checkpoint_seconds"),
             *("actor_learning_rate", "clip"),
         ):
             if not 0.0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{_flag(name)} must be a positive number, got {getattr(self, name)}")
+                raise UsageError(f"{flag(name)} must be a positive number, got {getattr(self, name)}")
         if not 0.0 < self.backtrack < 1.0:
             raise UsageError(f"--backtrack must lie between 0 and 1, got {self.backtrack}")
         if not 0.0 <= self.cg_damping < float("inf"):
             raise UsageError(f"--cg-damping must not be negative, got {self.cg_damping}")
         for name in ("entropy_weight", "proximity", "reuse"):
             if not 0.0 <= getattr(self, name) < float("inf"):
-                raise UsageError(f"{_flag(name)} must not be negative, got {getattr(self, name)}")
+                raise UsageError(f"{flag(name)} must not be negative, got {getattr(self, name)}")
         at_least_one = (
             *("steps", "num_envs", "n_steps", "fisher_stride", "critic_epochs", "keep_checkpoints"),
             *("look_ahead", "actor_epochs", "batch_size"),
         )
         for name in (*at_least_one, "evaluation_episodes", "final_episodes"):
             if getattr(self, name) < 1:
-                raise UsageError(f"{_flag(name)} must be at least 1, got {getattr(self, name)}")
+                raise UsageError(f"{flag(name)} must be at least 1, got {getattr(self, name)}")
         if not 0.0 <= self.min_std < 10.0:
             raise UsageError(f"--min-std must lie in [0, 10), got {self.min_std}")
         if not abs(self.log_std_init) < 10.0:
@@ -156,15 +157,11 @@ class Settings:
             raise UsageError("--num-envs times --n-steps must be at least 2: one step alone has no advantage")
         for name in ("actor", "value"):
             if any(size < 1 for size in getattr(self, name)):
-                raise UsageError(f"{_flag(name)} takes layer sizes of at least 1, got {getattr(self, name)}")
+                raise UsageError(f"{flag(name)} takes layer sizes of at least 1, got {getattr(self, name)}")
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def from_json(values: dict[str, Any]) -> Settings:
@@ -191,7 +188,8 @@ def parse(arguments: list[str]) -> Settings:
     """Read the settings from a command line, over the recipe's or, with --resume, the run's own.
 
     Raises:
-        UsageError: for an unknown robot, a value out of bounds, or a resume with changed settings.
+        UsageError: for an unknown robot, a value out of bounds, an option that what was chosen does not take, or a
+            resume with changed settings.
     """
     run = _value_of("--resume", arguments)
     if run is not None:
@@ -201,7 +199,7 @@ def parse(arguments: list[str]) -> Settings:
         for name in vars(saved):
             if name not in CHANGEABLE and getattr(settings, name) != getattr(saved, name):
                 raise UsageError(
-                    f"{_flag(name)} {getattr(settings, name)} differs from the {getattr(saved, name)} this run was"
+                    f"{flag(name)} {getattr(settings, name)} differs from the {getattr(saved, name)} this run was"
                     " begun with; a resumed run goes on with its own settings"
                 )
         return settings
@@ -211,7 +209,9 @@ def parse(arguments: list[str]) -> Settings:
     if not first.env and not asks:
         raise UsageError("which robot? For example: python scripts/train.py Hopper-v5")
     env = known_environment(first.env) if first.env else ""
-    settings = tyro.cli(Settings, args=arguments, default=Settings(env=env, **recipe(env, first.algo)))
+    defaults = Settings(env=env, **recipe(env, first.algo))
+    settings = tyro.cli(Settings, args=arguments, default=defaults)
+    refuse_without_effect(settings, defaults)
     return dataclasses.replace(settings, env=env)
 
 
