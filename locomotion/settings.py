@@ -49,7 +49,7 @@ class Settings:
     advantage: Literal["gae", "k-step", "reward-to-go", "path-return"] = "gae"
     """Advantage estimator; the last two learn from whole episodes only: give --n-steps several times an episode's."""
     look_ahead: int = 5
-    """Steps until the critic is asked (k-step)."""
+    """k: rewards that are added up before the critic is asked for the rest (k-step)."""
     baseline: Literal["value", "none", "constant", "optimal-constant", "time", "linear"] = "value"
     """What is subtracted from returns: the critic's value, or something simpler."""
     target_kl: float = 0.02
@@ -57,31 +57,31 @@ class Settings:
     final_kl: float = 0.002
     """The same bound at the end of training: over the last fifth it narrows to this."""
     backtrack: float = 0.5
-    """Factor by which a step shrinks until it lies in the trust region."""
+    """Factor by which a step shrinks until it lies in the trust region (trpo)."""
     cg_damping: float = 0.1
-    """Added to the Fisher matrix's diagonal."""
+    """Added to the Fisher matrix's diagonal (trpo, npg)."""
     fisher_stride: int = 5
-    """Fisher products use one state in so many of the batch."""
+    """Fisher products use one state in so many of the batch (trpo, npg)."""
     actor_learning_rate: float = 3e-4
     """Of the actor (ppo, vpg, a2c) at first; it falls to a hundredth in a straight line."""
     clip: float = 0.2
     """How far the ratio of new to old probability may go (ppo)."""
     actor_epochs: int = 10
-    """Passes over the batch (ppo)."""
+    """The actor's passes over the batch (ppo)."""
     batch_size: int = 256
     """Samples of one gradient step (ppo)."""
     entropy_weight: float = 0.0
-    """Price of certainty (a2c)."""
+    """Weight of an entropy bonus: above 0 the policy is paid for staying random, and goes on exploring (a2c)."""
     reuse: int = 0
     """How many earlier iterations' samples are used again, with importance weights (vpg)."""
     critic: Literal["adam", "trust-region", "fitted-v"] = "adam"
     """How the critic is fitted: to the advantages' returns, or, fitted-v, to r + gamma V(s')."""
     proximity: float = 0.0
-    """Price of moving the critic's parameters by a squared distance (fitted-v)."""
+    """Weight of the penalty on how far (squared distance of its parameters) one fit moves the critic (fitted-v)."""
     critic_epochs: int = 5
-    """Passes over the batch (adam)."""
+    """The critic's passes over the batch (adam, fitted-v; a2c takes one gradient step instead)."""
     learning_rate: float = 1e-3
-    """Of the critic (adam)."""
+    """Of the critic (adam, fitted-v)."""
     log_std_init: float = 0.0
     """First log standard deviation of the actions."""
     min_std: float = 0.0

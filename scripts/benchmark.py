@@ -66,9 +66,9 @@ class Estimators:
     world: Literal["lq", "cartpole", "both"] = "lq"
     """lq: linear-quadratic, gradient exact, seconds; cartpole: gradient by a large sample, minutes."""
     trajectories: int = 256
-    """The most paths of one estimate."""
+    """Paths that the largest estimates are the mean of."""
     repetitions: int = 400
-    """Estimates of so many paths."""
+    """How many such estimates are made; bias and variance are measured on all their paths together."""
     seed: int = 0
     """Of all chance."""
     out: Path = estimators.FOLDER
