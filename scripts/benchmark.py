@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from locomotion import estimators, scores, throughput, training_speed
+from locomotion import estimators, published, scores, throughput, training_speed
 from locomotion.command_line import optional, run
 from locomotion.errors import UsageError
 from locomotion.estimator_figure import write_figure
@@ -43,7 +43,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of policies trained from nothing with the recipes: each seed's final policy, evaluated."""
+    """Scores of policies trained from nothing with the recipes, each seed's final policy; and what others published."""
 
     envs: tuple[str, ...] = ("Hopper-v5", "Walker2d-v5")
     """Which robots."""
@@ -90,7 +90,8 @@ def main(arguments: list[str]) -> None:
                 f"--seeds must be at least 1 and --first-seed 0, got {wanted.seeds} and {wanted.first_seed}"
             )
         seeds = range(wanted.first_seed, wanted.first_seed + wanted.seeds)
-        print(scores.table(list(scores.measure(wanted.envs, wanted.algo, seeds, wanted.steps, threads))))
+        rows = list(scores.measure(wanted.envs, wanted.algo, seeds, wanted.steps, threads))
+        print(scores.table(rows), published.table(rows), sep="\n\n")
     elif isinstance(wanted, Estimators):
         estimators.check_sizes(wanted.trajectories, wanted.repetitions)
         folder = estimators.output_folder(wanted.out)
