@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from locomotion import estimators, published, scores, throughput, training_speed
+from locomotion import estimators, peer_scores, published, scores, throughput, training_speed
 from locomotion.command_line import optional, run
 from locomotion.errors import UsageError
 from locomotion.estimator_figure import write_figure
@@ -55,6 +55,8 @@ class Scores:
     """The first of these seeds."""
     steps: int | None = None
     """Environment steps of each training (default: the recipe's)."""
+    peers: Annotated[str, optional("none", "PACKAGE,...")] = ""
+    """Whose learners train as well and are compared: sb3-contrib (TRPO), sb3 (PPO), or both with a comma."""
     threads: Annotated[int | None, optional("all cores")] = None
     """Threads of the physics."""
 
@@ -90,8 +92,13 @@ def main(arguments: list[str]) -> None:
                 f"--seeds must be at least 1 and --first-seed 0, got {wanted.seeds} and {wanted.first_seed}"
             )
         seeds = range(wanted.first_seed, wanted.first_seed + wanted.seeds)
+        rivals = peer_scores.peers_of(wanted.envs, [name for name in wanted.peers.split(",") if name], wanted.algo)
         rows = list(scores.measure(wanted.envs, wanted.algo, seeds, wanted.steps, threads))
-        print(scores.table(rows), published.table(rows), sep="\n\n")
+        print(scores.table(rows), published.table(rows), sep="\n\n", flush=True)
+        if wanted.peers:
+            comparisons = list(peer_scores.measure(rows, rivals, threads))
+            theirs = scores.table([comparison.theirs for comparison in comparisons])
+            print("", theirs, peer_scores.table(comparisons), sep="\n\n")
     elif isinstance(wanted, Estimators):
         estimators.check_sizes(wanted.trajectories, wanted.repetitions)
         folder = estimators.output_folder(wanted.out)
