@@ -248,12 +248,13 @@ def table(report: Report) -> str:
         found = [f"{bias:.1%}", f"{chance:.1%}", "yes" if report.consistent(row) else "no"]
         spread = [f"{trace:.4g}", f"{first / trace:.1f}"]
         lines.append([row.estimator.name, theory, *found, *spread, *cosine, f"{row.seconds:.2f}"])
-    lines += [[], ["the lecture's fix", "estimator", "variance falls by", "in all by", "bias / gradient"]]
-    lines.append(["---"] * 2 + ["---:"] * 3)
+    lines += [[], ["the lecture's fix", "estimator", "variance falls by", "in all by", "bias / gradient", "by chance"]]
+    lines.append(["---"] * 2 + ["---:"] * 4)
     before = first
     for fix, name in STORY.items():
-        trace, (bias, _) = report[name].variance.sum(), report.relative_bias(report[name])
-        lines.append([fix, name, f"{before / trace:.1f}", f"{first / trace:.1f}", f"{bias:.1%}"])
+        trace, (bias, chance) = report[name].variance.sum(), report.relative_bias(report[name])
+        found = [f"{bias:.1%}", f"{chance:.1%}"]
+        lines.append([fix, name, f"{before / trace:.1f}", f"{first / trace:.1f}", *found])
         before = trace
     return "\n".join("| " + " | ".join(line) + " |" if line else "" for line in lines)
 
@@ -268,8 +269,9 @@ def remarks(report: Report) -> str:
     source = "measured by a larger sample" if report.gradient_error.any() else "exact"
     return (
         f"World {report.world}: {report.paths:,} paths, sampled in {report.sampling_seconds:.2f} s; the gradient"
-        f" ({source}): {gradient}.\nBias, and what chance alone would make of it, are lengths over the gradient's."
-        f" Variance is the trace, for one path; for what takes several paths, times as many.\nThe {count} intervals all"
+        f" ({source}): {gradient}.\nBias is a length over the gradient's; by chance: about as long as an unbiased"
+        " estimator's would be, from so many paths.\nVariance is the trace, for one path; for what takes several paths,"
+        f" times as many.\nThe {count} intervals all"
         f" hold together with {CONFIDENCE:.0%} (Bonferroni: {report.wide:.2f} standard errors). Baselines and critics"
         f" were fitted to {FITTING_PATHS:,} other paths;\nthe critic is not told the time, V is. Seconds are on top of"
         " sampling; finite differences and importance sampling step the world within them."
