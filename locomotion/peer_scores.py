@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,6 +113,7 @@ def finished(out: Path, peer: Peer, env: str, steps: int, seed: int, threads: in
 
 def trained(peer: Peer, env: str, steps: int, seed: int, threads: int | None = None) -> Evaluation:
     """Train a peer from nothing and return its final policy's scores, over the episodes that ours are scored by."""
+    print(f"training {peer.name}, in {env} from seed {seed}", file=sys.stderr)
     model, robots = build(peer, env, seed)
     terminal = Terminal(steps)
     model.set_logger(Logger(None, [terminal]))
