@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Choices = Mapping[str, tuple[str, ...]]
 
 TRUST_REGION: Choices = {"algo": ("trpo", "npg")}
-ASCENT: Choices = {"algo": ("ppo", "vpg", "a2c")}
+ASCENT: Choices = {"algo": ("ppo", "vpg", "a2c", "a3c")}
 NETWORK: Choices = {"baseline": ("value",)}
 GRADIENT_STEPS: Choices = {**NETWORK, "critic": ("adam", "fitted-v")}
 
@@ -29,14 +29,15 @@ TAKEN_BY: dict[str, Choices] = {
     "actor_epochs": {"algo": ("ppo",)},
     "batch_size": {"algo": ("ppo",)},
     "reuse": {"algo": ("vpg",)},
-    "entropy_weight": {"algo": ("a2c",)},
+    "entropy_weight": {"algo": ("a2c", "a3c")},
+    "workers": {"algo": ("a3c",)},
     "gae_lambda": {"advantage": ("gae",)},
     "look_ahead": {"advantage": ("k-step",)},
     "critic": NETWORK,
     "value": NETWORK,
     "proximity": {**NETWORK, "critic": ("fitted-v",)},
     "learning_rate": GRADIENT_STEPS,
-    "critic_epochs": {**GRADIENT_STEPS, "algo": ("trpo", "npg", "ppo", "vpg")},  # a2c's takes one step
+    "critic_epochs": {**GRADIENT_STEPS, "algo": ("trpo", "npg", "ppo", "vpg")},  # the others take one step
 }
 
 

@@ -19,11 +19,11 @@ from locomotion.recipes import recipe
 
 # What may differ from the saved settings when a run is resumed: how long, where from, who watches, what is kept.
 CHANGEABLE = (
-    *("steps", "resume", "out", "track", "threads"),
+    *("steps", "resume", "out", "track", "threads", "workers"),
     *("final_episodes", "video_seconds", "keep_checkpoints", "checkpoint_seconds"),
 )
 
-Algo = Literal["trpo", "npg", "ppo", "vpg", "a2c"]
+Algo = Literal["trpo", "npg", "ppo", "vpg", "a2c", "a3c"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Settings:
     seed: int = 0
     """Seed of everything: weights, noise, start states."""
     num_envs: int = 32
-    """Robots simulated at once."""
+    """Robots simulated at once (a3c: by each worker)."""
     n_steps: int = 64
     """Steps of each robot in one iteration."""
     gamma: float = 0.995
@@ -63,7 +63,7 @@ class Settings:
     fisher_stride: int = 5
     """Fisher products use one state in so many of the batch (trpo, npg)."""
     actor_learning_rate: float = 3e-4
-    """Of the actor (ppo, vpg, a2c) at first; it falls to a hundredth in a straight line."""
+    """Of the actor (ppo, vpg, a2c, a3c) at first; it falls to a hundredth in a straight line."""
     clip: float = 0.2
     """How far the ratio of new to old probability may go (ppo)."""
     actor_epochs: int = 10
@@ -71,7 +71,9 @@ class Settings:
     batch_size: int = 256
     """Samples of one gradient step (ppo)."""
     entropy_weight: float = 0.0
-    """Weight of an entropy bonus: above 0 the policy is paid for staying random, and goes on exploring (a2c)."""
+    """Weight of an entropy bonus: above 0 the policy is paid for staying random, and goes on exploring (a2c, a3c)."""
+    workers: Annotated[int | None, optional("all cores")] = None
+    """Processes that learn at once (a3c), each with robots of its own; no more than there are cores."""
     reuse: int = 0
     """How many earlier iterations' samples are used again, with importance weights (vpg)."""
     critic: Literal["adam", "trust-region", "fitted-v"] = "adam"
@@ -79,7 +81,7 @@ class Settings:
     proximity: float = 0.0
     """Weight of the penalty on how far (squared distance of its parameters) one fit moves the critic (fitted-v)."""
     critic_epochs: int = 5
-    """The critic's passes over the batch (adam, fitted-v; a2c takes one gradient step instead)."""
+    """The critic's passes over the batch (adam, fitted-v; a2c and a3c take one gradient step instead)."""
     learning_rate: float = 1e-3
     """Of the critic (adam, fitted-v)."""
     log_std_init: float = 0.0
@@ -113,7 +115,7 @@ class Settings:
     out: Annotated[Path | None, optional("runs/ENV/ALGO/DATE-TIME-seedS", "FOLDER")] = None
     """The run's folder, which must be new or empty."""
     resume: Annotated[Path | None, optional("none", "RUN")] = None
-    """Go on with this run, exactly where its last checkpoint left it."""
+    """Go on with this run, exactly where its last checkpoint left it (a3c: with new episodes)."""
     track: Literal["offline", "online", "off"] = "offline"
     """Weights & Biases."""
 
@@ -149,8 +151,9 @@ class Settings:
             raise UsageError(f"--evaluations must not be negative, got {self.evaluations}")
         if not 0.0 <= self.video_seconds <= 3600.0:
             raise UsageError(f"--video-seconds must lie in [0, 3600], got {self.video_seconds}")
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"--threads must be at least 1, got {self.threads}")
+        for name in ("threads", "workers"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise UsageError(f"{flag(name)} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"--seed must lie in [0, 2^32), got {self.seed}")
         if self.num_envs * self.n_steps < 2:
