@@ -1,4 +1,4 @@
-"""Measure: python scripts/benchmark.py throughput, training, scores, or estimators."""
+"""Measure: python scripts/benchmark.py throughput, training, workers, scores, or estimators."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from locomotion import estimators, peer_scores, published, scores, throughput, training_speed
+from locomotion import estimators, peer_scores, published, scores, throughput, training_speed, worker_speed
 from locomotion.command_line import optional, run
 from locomotion.errors import UsageError
 from locomotion.estimator_figure import write_figure
@@ -39,6 +39,16 @@ class Training:
     """How often the learners take turns; medians are reported."""
     threads: Annotated[int | None, optional("all cores")] = None
     """Threads of the physics."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Steps/s of A3C with one worker and with two, interleaved."""
+
+    robots: tuple[str, ...] = worker_speed.ROBOTS
+    """Which robots."""
+    rounds: int = 5
+    """How often they take turns; medians are reported."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,10 @@ class Estimators:
 
 def main(arguments: list[str]) -> None:
     """Run the benchmark that the command line names; print its table."""
-    wanted = tyro.cli(Throughput | Training | Scores | Estimators, args=arguments, description=__doc__)  # type: ignore[call-overload]
+    wanted = tyro.cli(Throughput | Training | Workers | Scores | Estimators, args=arguments, description=__doc__)  # type: ignore[call-overload]
+    if isinstance(wanted, Workers):
+        print(worker_speed.table(list(worker_speed.measure(wanted.robots, wanted.rounds))))
+        return
     threads = set_threads(wanted.threads)
     if isinstance(wanted, Throughput):
         rows = list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))
