@@ -19,7 +19,7 @@ RISING = np.array([[0.3, 0.3, 0.15], [2.5, 2.1, 0.6], [2.5, 2.35, -0.2], [0.98, 
 
 # Postures per s at which they are passed on the way up: only a swing of the trunk leads from sitting to a squat.
 RISING_SPEED = np.array([0.0, 2.0, 6.0, 0.0])
-NOTCHES = 4  # from each of these postures to the next
+NOTCHES = 8  # from each of these postures to the next
 ON_THE_BACK = NOTCHES * (len(RISING) - 1)  # the last level, on which a robot begins by lying straight
 
 # What a robot remembers of an episode for the next one, and where on the way up this one began: columns of userdata.
@@ -35,7 +35,8 @@ class StandUp(Legged):
     Generation"): a robot begins by standing, and a notch further down the way to its back after each episode at whose
     end it stood, a notch further up after each other one. It begins in motion: who is at rest between sitting and
     squatting can but fall back. From lying alone, learning ends in sitting. The effort weighs a tenth of theirs, for
-    theirs ends the exploration before the robot has found its feet.
+    theirs ends the exploration before the robot has found its feet. Episodes of 3 s lead down as fast, but who rises
+    by them does not stay up.
     """
 
     head_weight: float = 1.0  # per m^2 between the head's height and `target_height`
@@ -45,7 +46,7 @@ class StandUp(Legged):
     standing_time: float = 5.0  # s: ... and has stood up if it does so from then on to the end
     first_level: int = 0  # notches down from standing, where the first episode begins
     promotion: float = 1.0  # s at an episode's end in which a robot must stand to begin further down
-    episode_steps: int = 300  # type: ignore[misc]  # of 0.01 s
+    episode_steps: int = 600  # type: ignore[misc]  # of 0.01 s
 
     evaluation: ClassVar = {"first_level": ON_THE_BACK, "episode_steps": 2000}
     shown: ClassVar = {"first_level": ON_THE_BACK, "episode_steps": 2000}

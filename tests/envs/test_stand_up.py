@@ -104,7 +104,7 @@ def test_metrics():
     assert StandUp().metrics(episodes) == {"stand_rate": 0.2}
 
 
-@pytest.mark.parametrize("level", [6, 9])
+@pytest.mark.parametrize("level", [12, 18])
 def test_begins_on_the_way_up_in_motion_with_resting_feet(level):
     data = posture("StandUp", 3, first_level=level, reset_noise=0.0)
     head, foot = np.zeros(6), np.zeros(6)
