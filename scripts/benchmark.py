@@ -83,7 +83,10 @@ class Estimators:
 class GammaLambda:
     """The effect of gamma and lambda (Schulman et al. 2016): every pair of them, several seeds each, with figures."""
 
-    preset: Annotated[Literal["cartpole", "biped", "quadruped", "standup"] | None, optional("none", "NAME")] = None
+    preset: Annotated[
+        Literal["cartpole", "biped", "quadruped", "standup"] | None,
+        optional("none", "{cartpole,biped,quadruped,standup}"),
+    ] = None
     """An experiment of the paper, with its own robot, gammas, lambdas, networks and batches."""
     scale: float = 1.0
     """Of a preset: the share of its steps and seeds."""
@@ -95,7 +98,7 @@ class GammaLambda:
     """Discounts."""
     lambdas: Annotated[tuple[float, ...] | None, optional("0 to 1", "FLOAT ...")] = None
     """Lambdas."""
-    baseline: Annotated[Literal["value", "time", "none"] | None, optional("value", "NAME")] = None
+    baseline: Annotated[Literal["value", "time", "none"] | None, optional("value", "{value,time,none}")] = None
     """What is subtracted from returns: the critic's value, the mean at each time, or nothing."""
     seeds: Annotated[int | None, optional("the preset's, or 5")] = None
     """How many trainings of each pair, a seed each from 0 on."""

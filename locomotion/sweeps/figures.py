@@ -29,66 +29,61 @@ def figures(results: Results) -> dict[str, Figure]:
 
 
 def title(results: Results) -> str:
-    """Return what was trained, in one line; of a preset that was shrunk, by how much."""
+    """Return what was trained; of a preset that was shrunk, in a line of its own, by how much."""
     s = results.settings
     rollout = f"one episode of at most {s['n_steps']:,} steps" if s["episodic"] else f"{s['n_steps']:,} steps"
-    scale = f", preset {results.preset} at scale {results.scale:g}" if results.scale != 1.0 else ""
+    scale = f"\npreset {results.preset} at scale {results.scale:g}, not as published" if results.scale != 1.0 else ""
+    seeds = "1 seed" if results.seeds == 1 else f"{results.seeds} seeds"
     return (
         f"{folder_name(results.env)}, {s['algo'].upper()}: an iteration is {rollout} of each of"
-        f" {s['num_envs']} robots; {results.seeds} seeds{scale}"
+        f" {s['num_envs']} robots; {seeds}{scale}"
     )
 
 
-class Palette:
-    """Colours of some numbers, in their order, dark to light; black dashes for "no value function"."""
-
-    def __init__(self, values: Sequence[float]):
-        ordered = sorted(set(values))
-        shades = colormaps["plasma"](np.linspace(0.0, 0.84, max(len(ordered), 2)))
-        self._shades = dict(zip(ordered, shades, strict=False))
-
-    def style(self, curve: Curve, value: float) -> dict[str, Any]:
-        """Return the colour and dashes of a curve that shows `value` of what varies."""
-        if curve.baseline != "value":
-            return {"color": "black", "linestyle": (0, (4, 2))}
-        return {"color": self._shades[value], "linestyle": "-"}
+def palette(values: Sequence[float]) -> dict[float, Any]:
+    """Return a colour for each of some numbers, from dark to light in their order."""
+    ordered = sorted(set(values))
+    return dict(zip(ordered, colormaps["plasma"](np.linspace(0.0, 0.84, len(ordered))), strict=True))
 
 
 class Panel:
-    """Curves that share gamma or lambda and differ in the other one; those with no value function go with all."""
+    """Curves that share gamma or lambda and differ in the other one; those of another baseline go with all."""
 
     def __init__(self, shared: str, curves: Sequence[Curve]):
         self.curves = curves
         self.varied = "gae_lambda" if shared == "gamma" else "gamma"
         self.gamma = curves[0].gamma if shared == "gamma" else None
         self.title = f"γ {self.gamma:g}" if shared == "gamma" else f"λ {curves[0].gae_lambda:g}"
-        self.palette = Palette([getattr(curve, self.varied) for curve in curves])
+        self._colours = palette([getattr(curve, self.varied) for curve in curves])
 
     def style(self, curve: Curve) -> dict[str, Any]:
         """Return a curve's colour and dashes."""
-        return self.palette.style(curve, getattr(curve, self.varied))
+        if curve not in self.curves:
+            return {"color": "black", "linestyle": (0, (4, 2))}
+        return {"color": self._colours[getattr(curve, self.varied)], "linestyle": "-"}
 
     def label(self, curve: Curve) -> str:
         """Return what tells a curve from its neighbours."""
-        if curve.baseline != "value":
+        if curve not in self.curves:
             return curve.label.removeprefix(f"γ {self.gamma:g}, ") if self.gamma is not None else curve.label
         return f"{'λ' if self.varied == 'gae_lambda' else 'γ'} {getattr(curve, self.varied):g}"
 
 
 def panels(curves: Sequence[Curve]) -> list[Panel]:
     """Share the curves out: a panel for each gamma with several lambdas; of the other gammas one for each lambda."""
-    valued = [curve for curve in curves if curve.baseline == "value"] or list(curves)
     by_gamma: dict[float, list[Curve]] = {}
-    for curve in valued:
+    for curve in curves:
         by_gamma.setdefault(curve.gamma, []).append(curve)
     shared = [Panel("gamma", group) for group in by_gamma.values() if len(group) > 1]
     alone = sorted({group[0].gae_lambda for group in by_gamma.values() if len(group) == 1})
-    return shared + [Panel("gae_lambda", [c for c in valued if c.gae_lambda == value]) for value in alone]
+    return shared + [Panel("gae_lambda", [curve for curve in curves if curve.gae_lambda == value]) for value in alone]
 
 
 def draw_curves(results: Results) -> Figure:
     """Draw the longest curves: interquartile means over seeds, with their intervals as bands."""
-    shown = panels(results.longest)
+    main = [curve for curve in results.longest if results.is_main(curve)]
+    others = [curve for curve in results.longest if not results.is_main(curve)]
+    shown = panels(main or others)
     rows = -(-len(shown) // COLUMNS)
     columns = min(len(shown), COLUMNS)
     figure = Figure(figsize=(max(8.5, 6.2 * columns), 5.2 * rows), layout="constrained")
@@ -100,8 +95,7 @@ def draw_curves(results: Results) -> Figure:
         fontsize=11,
     )
     for axes, panel in zip(grid, shown, strict=False):
-        others = [curve for curve in results.longest if curve.baseline != "value" and curve not in panel.curves]
-        draw_panel(axes, panel, [*panel.curves, *others])
+        draw_panel(axes, panel, [*panel.curves, *(others if main else [])])
     for axes in grid[len(shown) :]:
         axes.set_visible(False)
     return figure
@@ -180,6 +174,7 @@ def draw_map(results: Results) -> Figure:
     for score in scores:
         values[gammas.index(score.curve.gamma), lambdas.index(score.curve.gae_lambda)] = score.score.value
     middle = 0.4 * np.nanmin(values) + 0.6 * np.nanmax(values)
+    axes.set_facecolor("0.93")  # of what was not tried
     image = axes.imshow(values, cmap="viridis", origin="lower", aspect="auto")
     for score in scores:
         x, y = lambdas.index(score.curve.gae_lambda), gammas.index(score.curve.gamma)
@@ -213,13 +208,14 @@ def draw_scores(results: Results) -> Figure:
     scores = results.final
     figure = Figure(figsize=(11, 1.9 + 0.33 * len(scores)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.3, 1])
+    left.use_sticky_edges = False  # bars need not begin at the axis
     figure.suptitle(
         f"{title(results)}\nscores after {results.longest[0].iterations} iterations, 95 % intervals", fontsize=11
     )
-    palette = Palette([score.curve.gae_lambda for score in scores if score.curve.baseline == "value"])
+    colours = palette([score.curve.gae_lambda for score in scores])
     heights = range(len(scores), 0, -1)
     for y, score in zip(heights, scores, strict=True):
-        colour = palette.style(score.curve, score.curve.gae_lambda)["color"]
+        colour = colours[score.curve.gae_lambda] if results.is_main(score.curve) else "black"
         draw_interval(left, y, score.score, colour)
         if not score.best:
             draw_interval(right, y, score.improvement, colour)
@@ -228,7 +224,6 @@ def draw_scores(results: Results) -> Figure:
     right.axvline(0.5, color="0.4", lw=1, ls=":")
     right.set(xlabel="probability that the best does better", xlim=(-0.02, 1.02))
     for axes in (left, right):
-        axes.use_sticky_edges = False
         axes.grid(alpha=0.3)
     return figure
 

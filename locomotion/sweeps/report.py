@@ -113,7 +113,7 @@ def page(told: Results, svgs: dict[str, str]) -> str:
     listed = "".join(
         f"<tr><th>{name}</th><td><code>{html.escape(text)}</code></td></tr>\n" for name, text in facts.items()
     )
-    heading = html.escape(title(told))
+    heading = html.escape(title(told).replace("\n", "; "))
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

@@ -23,7 +23,7 @@ from locomotion.sweeps.statistics import (
 NO_VALUE_FUNCTION = "no value function"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """One point: how the mean return of an iteration's episodes went, for each seed."""
 
@@ -74,7 +74,7 @@ class Results:
     """The curves of a sweep.
 
     Args:
-        curves: sorted by gamma, lambda and baseline.
+        curves: by gamma and lambda, those of the commonest baseline first.
         settings: of one of the cells.
         task: its fields that differ from the task's own.
         preset: that asked for them, or empty.
@@ -117,10 +117,12 @@ class Results:
 
     @cached_property
     def grid(self) -> list[Score]:
-        """The scores of all curves of the commonest baseline after as many iterations as all of them have."""
-        names = [curve.baseline for curve in self.curves]
-        baseline = max(sorted(set(names)), key=names.count)
-        return scored([curve for curve in self.curves if curve.baseline == baseline], self.shortest)
+        """The scores of all curves of the commonest baseline after as many iterations as all curves have."""
+        return scored([curve for curve in self.curves if self.is_main(curve)], self.shortest)
+
+    def is_main(self, curve: Curve) -> bool:
+        """Return whether a curve is of the commonest baseline, which the others are compared with."""
+        return curve.baseline == self.curves[0].baseline
 
     def command(self) -> str:
         """Return the command line that makes these rows."""
@@ -149,9 +151,10 @@ def results(rows: pa.Table) -> Results:
     for point, seeds in runs.items():
         length = max(map(len, seeds.values()))
         curves.append(Curve(*point, np.array([filled(run) for run in seeds.values() if len(run) == length])))
+    names = [curve.baseline for curve in curves]
     decided = json.loads(rows["settings"][0].as_py())
     return Results(
-        tuple(curves),
+        tuple(sorted(curves, key=lambda curve: (-names.count(curve.baseline), curve.gamma, curve.gae_lambda))),
         decided["settings"],
         decided["task"],
         rows["preset"][0].as_py(),

@@ -115,6 +115,19 @@ CARTPOLE = {
 }
 
 
+def test_an_episodic_iteration_is_an_episode_of_each_robot_begun_anew(logged):
+    model = TRPO("MlpPolicy", envs.make_vec("CartPole", 3, num_threads=1), n_steps=200, episodic=True, seed=0)
+    rows = logged(model)
+    model.learn(150)
+    rollout = model.rollout_buffer
+    assert len(rows) > 1
+    assert (rollout.times[0] == 0).all()
+    lengths = rollout.counts.sum(axis=0)
+    assert lengths.max() == len(rollout.rewards) < 200
+    assert rollout.terminated[lengths - 1, range(3)].all()
+    assert rows[-1]["train/samples"] == lengths.sum()
+
+
 @pytest.mark.parametrize("name", CARTPOLE)
 def test_learns_to_balance_a_pole(name):
     learner, steps, kwargs = CARTPOLE[name]
