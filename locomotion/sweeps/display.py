@@ -69,7 +69,7 @@ class Display:
     def render(self) -> Group:
         """Return the table, a row for each gamma and a column for each lambda, with the bar below."""
         lambdas = sorted({column for _, _, column in self.total})
-        table = Table("gamma", "baseline", *(f"lambda {column:g}" for column in lambdas))
+        table = Table("γ", "baseline", *(f"λ {column:g}" for column in lambdas))
         for gamma, baseline in sorted({(gamma, baseline) for gamma, baseline, _ in self.total}):
             counts = [self._count((gamma, baseline, column)) for column in lambdas]
             table.add_row(f"{gamma:g}", baseline, *counts)
@@ -86,4 +86,4 @@ class Display:
         if at not in self.total:
             return ""
         failed = f", {self.failed[at]} failed" if self.failed[at] else ""
-        return f"{self.done[at]} of {self.total[at]}{failed}"
+        return f"{self.done[at]}/{self.total[at]}{failed}"

@@ -88,10 +88,8 @@ def draw_curves(results: Results) -> Figure:
     columns = min(len(shown), COLUMNS)
     figure = Figure(figsize=(max(8.5, 6.2 * columns), 5.2 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-    width = window(results.longest[0].iterations)
-    smoothed = f", running mean over {width} iterations" if width > 1 else ""
     figure.suptitle(
-        f"{title(results)}\nmean return of an iteration's episodes{smoothed}; interquartile mean over seeds, 95 % band",
+        f"{title(results)}\nmean return of an iteration's episodes; interquartile mean over seeds, 95 % band",
         fontsize=11,
     )
     for axes, panel in zip(grid, shown, strict=False):
@@ -113,7 +111,9 @@ def draw_panel(axes: Axes, panel: Panel, curves: Sequence[Curve]) -> None:
         axes.fill_between(x, interval.low, interval.high, color=style["color"], alpha=0.13, lw=0)
         ends.append(float(interval.value[-1]))
     axes.set_title(panel.title, fontsize=11)
-    axes.set(xlabel="iteration", ylabel="return", xlim=(1, max(curves[0].iterations, 2)))
+    iterations = curves[0].iterations
+    smoothed = f" (running mean over {window(iterations)})" if window(iterations) > 1 else ""
+    axes.set(xlabel="iteration" + smoothed, ylabel="return", xlim=(1, max(iterations, 2)))
     axes.grid(alpha=0.3)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)

@@ -100,13 +100,15 @@ def report(folder: Path) -> None:
 
 
 def check_same_sweep(files: RowFiles, cell: Cell) -> None:
-    """Refuse a folder whose cells differ in more than the dials from this one.
+    """Refuse a folder whose cells differ in more than the dials from this one, or are not there any more.
 
     Raises:
         UsageError: naming what differs.
     """
     found = files.any_settings()
     if found is None:
+        if files.all.exists():  # it would be made anew, of the new cells alone
+            raise UsageError(f"{files.all} has no cells/ beside it to go on with; name another folder by --out")
         return
     there, here = (flat(json.loads(text)) for text in (found, cell.as_json()))
     odd = [name for name in here | there if name not in DIALS and there.get(name) != here.get(name)]

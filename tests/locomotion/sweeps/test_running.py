@@ -1,10 +1,12 @@
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pytest
 from distributed import Client
@@ -15,7 +17,7 @@ from locomotion.sweeps.cell import train_cell
 from locomotion.sweeps.engine import cluster_client, compute
 from locomotion.sweeps.plan import Cell
 from locomotion.sweeps.rows import RowFiles
-from locomotion.sweeps.running import report, run_sweep
+from locomotion.sweeps.running import run_sweep
 from locomotion.sweeps.tracking import Tracker
 
 
@@ -55,6 +57,18 @@ def test_an_iteration_may_be_one_episode_of_each_robot(tiny):
     lasted = np.diff(rows["steps"].to_pylist(), prepend=0) / 4  # as long as the longest of them
     assert (lasted > rows["return_mean"].to_pylist()).all()
     assert (lasted < 500).all()
+
+
+def test_a_cluster_of_our_own_listens_on_the_loopback_device_alone(client):
+    process = psutil.Process()
+    heard = {
+        connection.laddr.ip
+        for each in (process, *process.children(recursive=True))
+        for connection in each.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert heard == {"127.0.0.1"}
+    assert client.dashboard_link.startswith("http://127.0.0.1:")
 
 
 def stumble(cell: Cell) -> int:
@@ -110,14 +124,16 @@ def test_a_sweep_goes_on_where_it_was_whoever_computes_it(tiny, tmp_path, monkey
     capsys.readouterr()
     before = {path.name: path.read_bytes() for path in here.iterdir() if path.is_file()}
     assert {"curves.svg", "scores.png", "report.html", "rows.parquet"} <= set(before)
-    assert run_sweep(cells, here, off) == 0  # nothing to do
-    report(here)
+    assert run_sweep(cells, here, off) == 0  # nothing is left to do but the report
     assert len(computed) == 3
     assert {path.name: path.read_bytes() for path in here.iterdir() if path.is_file()} == before
     assert "| γ 0.995, λ 0.97 (best) | 3 | 3 |" in capsys.readouterr().out
 
     with pytest.raises(UsageError, match=r"here holds a sweep with n_steps 32, not 16; name another folder by --out"):
         run_sweep([tiny(n_steps=16)], here, off)
+    shutil.rmtree(here / "cells")
+    with pytest.raises(UsageError, match=r"rows.parquet has no cells/ beside it to go on with"):
+        run_sweep(cells, here, off)
 
 
 @pytest.mark.parametrize(
