@@ -103,5 +103,5 @@ def differentiation(policy: ActorCritic) -> Callable[[Tensor, Tensor], None]:
 
 def _differentiate_by_autograd(policy: ActorCritic, features: Tensor, targets: Tensor) -> None:
     mean, std = policy.value_net.mean, policy.value_net.std
-    policy.optimizer.zero_grad()
+    policy.zero_grad()
     ((((policy.values(features) - mean) / std) - targets) ** 2).mean().backward()

@@ -54,7 +54,7 @@ class GradientAscent(PolicyGradient):
 
     def climb(self, objective: Tensor) -> float:
         """Take one step up the gradient of an objective; return the gradient's length before it was shortened."""
-        self.actor_optimizer.zero_grad()
+        self.policy.zero_grad()  # not the optimiser's, which may step another copy of the parameters
         (-objective).backward()
         update_learning_rate(self.actor_optimizer, self.actor_schedule(self._current_progress_remaining))
         norm = torch.nn.utils.clip_grad_norm_(self.policy.actor_parameters(), self.max_gradient_norm)

@@ -52,7 +52,7 @@ class ObservationNormalizer(BaseFeaturesExtractor):
         # What forward needs of the moments, ready in float32.
         self.register_buffer("scale", torch.ones(size), persistent=False)
         self.register_buffer("shift", torch.zeros(size), persistent=False)
-        self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
+        self.register_load_state_dict_post_hook(_refresh_after_loading)
 
     def forward(self, observations: Tensor) -> Tensor:
         return ((observations.flatten(1) - self.shift) * self.scale).clamp(-self.clip, self.clip)
@@ -65,6 +65,11 @@ class ObservationNormalizer(BaseFeaturesExtractor):
     def _refresh(self) -> None:
         self.shift.copy_(self.moments.mean)
         self.scale.copy_((self.moments.var + 1e-8).rsqrt())
+
+
+def _refresh_after_loading(normalizer: ObservationNormalizer, _: object) -> None:
+    """Be a hook that, unlike a lambda, can be pickled along with its module."""
+    normalizer._refresh()
 
 
 class ScaledValue(nn.Linear):

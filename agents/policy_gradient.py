@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -25,6 +26,8 @@ from agents.policies import ActorCritic
 from agents.rollout import Rollout
 from agents.samples import Samples
 
+FEW_SAMPLES = 0.1  # share of a rollout below which an iteration hardly learns
+
 
 class PolicyGradient(OnPolicyAlgorithm):
     """One iteration: rollout, advantages by the old baseline, policy update, baseline update, normaliser update.
@@ -44,6 +47,10 @@ class PolicyGradient(OnPolicyAlgorithm):
         baseline: made from the policy; by default its value network, fitted in a trust region.
         learning_rate: of the critic's Adam, where its fit uses it.
         device: "cpu" by default: networks of this size are slower on a GPU.
+
+    Raises:
+        TypeError: for an estimator or a baseline that is none, such as its name.
+        ValueError: for a number out of bounds, or observations that are no vectors.
     """
 
     policy: ActorCritic
@@ -75,6 +82,17 @@ class PolicyGradient(OnPolicyAlgorithm):
                 raise ValueError(f"{name} must lie in [0, 1], got {value}")
         if n_steps < 1:
             raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+        for name, estimator in {"advantage": advantage, "target": target}.items():
+            if estimator is not None and (isinstance(estimator, type) or not callable(estimator)):
+                raise TypeError(
+                    f"{name} must be an estimator of agents.advantages, such as GAE(0.97), KStep(5), RewardToGo() or"
+                    f" PathReturn(), got {estimator!r}"
+                )
+        if baseline is not None and not callable(baseline):
+            raise TypeError(
+                "baseline must be a function that makes one of agents.baselines from the policy, such as"
+                f" lambda policy: TimeDependent(), got {baseline!r}"
+            )
         super().__init__(
             policy,
             env,  # type: ignore[arg-type]
@@ -106,6 +124,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.physics_errors = 0  # simulations that blew up so far
         self._env_seconds = 0.0
         self._iteration_start = 0.0
+        self._warned_of_few_samples = False
         if _init_setup_model:
             self._setup_model()
 
@@ -207,6 +226,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         rollout = self.rollout_buffer
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)  # an actor's own follows its own schedule
+        self._warn_of_few_samples(rollout)
         if rollout.counts.any():
             samples = self.samples(rollout)
             self.improve(samples)
@@ -216,6 +236,19 @@ class PolicyGradient(OnPolicyAlgorithm):
         self._record(rollout)
         if self._log_interval is not None and self._n_updates % self._log_interval == 0:
             self.dump_logs(self._n_updates)
+
+    def _warn_of_few_samples(self, rollout: Rollout) -> None:
+        """Say once that hardly any steps count: the learner would otherwise idle, and nobody know why."""
+        share = rollout.counts.mean()
+        if self.episodic or share >= FEW_SAMPLES or self._warned_of_few_samples:
+            return
+        self._warned_of_few_samples = True
+        few = f"only {share:.1%}" if share else "none"
+        warnings.warn(
+            f"this iteration learns from {few} of its {rollout.counts.size:,} steps, for only whole episodes count:"
+            f" n_steps, {self.n_steps}, should be several times an episode's length",
+            stacklevel=5,  # where `learn` was called
+        )
 
     def samples(self, rollout: Rollout) -> Samples:
         """Return the steps of the rollout that count, in one row, and as the policy sees them."""

@@ -160,5 +160,4 @@ class RoughTerrain(Go1):
         covered = np.clip(episodes["covered"], 0.0, episodes["commanded"])
         return super().metrics(episodes) | {
             "distance_share": float(covered.sum() / episodes["commanded"].sum()),
-            "level_mean": float(episodes["level"].mean()),
         }

@@ -106,12 +106,8 @@ def measure(world: LaboratoryWorld, trajectories: int = 256, repetitions: int = 
     Raises:
         UsageError: where these are too few.
     """
-    for option, value, least in (("trajectories", trajectories, 1), ("repetitions", repetitions, 2)):
-        if value < least:
-            raise UsageError(f"--{option} must be at least {least}, got {value}")
+    check_sizes(trajectories, repetitions)
     total = trajectories * repetitions
-    if total < FEWEST_PATHS:
-        raise UsageError(f"--trajectories times --repetitions must be at least {FEWEST_PATHS}, got {total}")
     fitting, reference, measuring = (np.random.default_rng([seed, part]) for part in range(3))
     rules = laboratory(world, world.sample(FITTING_PATHS, fitting))
     if isinstance(world, QuadraticWorld):
@@ -135,6 +131,20 @@ def measure(world: LaboratoryWorld, trajectories: int = 256, repetitions: int = 
             )
         )
     return Report(world.name, world.parameters, gradient, gradient_error, total, sampling, rows)
+
+
+def check_sizes(trajectories: int, repetitions: int) -> None:
+    """Make sure that there are paths enough for what `measure` says of them.
+
+    Raises:
+        UsageError: where there are too few.
+    """
+    for option, value, least in (("trajectories", trajectories, 1), ("repetitions", repetitions, 2)):
+        if value < least:
+            raise UsageError(f"--{option} must be at least {least}, got {value}")
+    total = trajectories * repetitions
+    if total < FEWEST_PATHS:
+        raise UsageError(f"--trajectories times --repetitions must be at least {FEWEST_PATHS}, got {total}")
 
 
 def sampled_estimates(
@@ -238,12 +248,13 @@ def table(report: Report) -> str:
         found = [f"{bias:.1%}", f"{chance:.1%}", "yes" if report.consistent(row) else "no"]
         spread = [f"{trace:.4g}", f"{first / trace:.1f}"]
         lines.append([row.estimator.name, theory, *found, *spread, *cosine, f"{row.seconds:.2f}"])
-    lines += [[], ["the lecture's fix", "estimator", "variance falls by", "in all by", "bias / gradient"]]
-    lines.append(["---"] * 2 + ["---:"] * 3)
+    lines += [[], ["the lecture's fix", "estimator", "variance falls by", "in all by", "bias / gradient", "by chance"]]
+    lines.append(["---"] * 2 + ["---:"] * 4)
     before = first
     for fix, name in STORY.items():
-        trace, (bias, _) = report[name].variance.sum(), report.relative_bias(report[name])
-        lines.append([fix, name, f"{before / trace:.1f}", f"{first / trace:.1f}", f"{bias:.1%}"])
+        trace, (bias, chance) = report[name].variance.sum(), report.relative_bias(report[name])
+        found = [f"{bias:.1%}", f"{chance:.1%}"]
+        lines.append([fix, name, f"{before / trace:.1f}", f"{first / trace:.1f}", *found])
         before = trace
     return "\n".join("| " + " | ".join(line) + " |" if line else "" for line in lines)
 
@@ -258,8 +269,9 @@ def remarks(report: Report) -> str:
     source = "measured by a larger sample" if report.gradient_error.any() else "exact"
     return (
         f"World {report.world}: {report.paths:,} paths, sampled in {report.sampling_seconds:.2f} s; the gradient"
-        f" ({source}): {gradient}.\nBias, and what chance alone would make of it, are lengths over the gradient's."
-        f" Variance is the trace, for one path; for what takes several paths, times as many.\nThe {count} intervals all"
+        f" ({source}): {gradient}.\nBias is a length over the gradient's; by chance: about as long as an unbiased"
+        " estimator's would be, from so many paths.\nVariance is the trace, for one path; for what takes several paths,"
+        f" times as many.\nThe {count} intervals all"
         f" hold together with {CONFIDENCE:.0%} (Bonferroni: {report.wide:.2f} standard errors). Baselines and critics"
         f" were fitted to {FITTING_PATHS:,} other paths;\nthe critic is not told the time, V is. Seconds are on top of"
         " sampling; finite differences and importance sampling step the world within them."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from locomotion.threads import set_threads
 
 EVALUATION_SEED = 1_000_000  # far from the seeds of training: start states no policy was trained from
 EPISODES = 100
+
+Actor = Callable[[np.ndarray], np.ndarray]  # observations (N, ...) of all robots -> actions (N, ...) within bounds
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,34 @@ def evaluate(
     The mean actions are used, or sampled ones with `stochastic` (from the seed alone). Every robot's first episode
     counts and nothing after it. The task is as its `evaluation` says, with `fields` of it changed.
     """
+    actor = actor_of(policy, episodes, seed if stochastic else None)
+    return evaluate_actor(actor, env, episodes, seed, name=name, threads=threads, fields=fields)
+
+
+def actor_of(policy: ActorCritic, robots: int, noise_seed: int | None) -> Actor:
+    """Return how a policy acts: without exploration, or, given a seed, with it."""
+    policy.set_training_mode(False)
+    if noise_seed is None:
+        return lambda observations: policy.clip(policy.deterministic(observations))
+    generator = torch.Generator().manual_seed(noise_seed)
+    return lambda observations: policy.clip(policy.act(observations, policy.sample_noise(robots, generator=generator)))
+
+
+def evaluate_actor(
+    actor: Actor,
+    env: str,
+    episodes: int,
+    seed: int,
+    *,
+    name: str = "",
+    threads: int | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """Score whatever acts, just as `evaluate` scores a policy."""
     task_fields = evaluation_fields(env) | dict(fields or {})
     vec_env = make_env(env, episodes, seed=seed, threads=threads, **task_fields)
     try:
-        records = play(policy, vec_env, seed if stochastic else None)
+        records = play(actor, vec_env)
     finally:
         vec_env.close()
     returns = np.array([record["return"] for record in records])
@@ -173,19 +199,12 @@ def evaluate(
 
 
 @torch.no_grad()
-def play(policy: ActorCritic, vec_env: VecEnv, noise_seed: int | None) -> list[dict[str, Any]]:
+def play(actor: Actor, vec_env: VecEnv) -> list[dict[str, Any]]:
     """Return the first episode's record of every robot, in their order."""
-    policy.set_training_mode(False)
-    generator = None if noise_seed is None else torch.Generator().manual_seed(noise_seed)
     observations = vec_env.reset()
     records: dict[int, dict[str, Any]] = {}
     while len(records) < vec_env.num_envs:
-        if generator is None:
-            actions = policy.deterministic(observations)  # type: ignore[arg-type]
-        else:
-            noise = policy.sample_noise(vec_env.num_envs, generator=generator)
-            actions = policy.act(observations, noise)  # type: ignore[arg-type]
-        observations, _, dones, infos = vec_env.step(policy.clip(actions))
+        observations, _, dones, infos = vec_env.step(actor(observations))  # type: ignore[arg-type]
         for i in np.flatnonzero(dones):
             if i in records:
                 continue

@@ -9,7 +9,7 @@ from typing import Any
 from stable_baselines3.common.vec_env import VecEnv
 
 import envs
-from agents import A2C, NPG, PPO, TRPO, VPG, ActorCritic
+from agents import A2C, A3C, NPG, PPO, TRPO, VPG, ActorCritic
 from agents.advantages import GAE, AdvantageEstimator, KStep, PathReturn, RewardToGo
 from agents.baselines import (
     Baseline,
@@ -22,11 +22,20 @@ from agents.baselines import (
 )
 from agents.critics import AdamFit, CriticFit, TrustRegionFit
 from agents.policy_gradient import PolicyGradient
+from envs.world import available_cores
+from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.policy_files import ACTIVATIONS
 from locomotion.settings import Settings
 
-LEARNERS: dict[str, type[PolicyGradient]] = {"trpo": TRPO, "npg": NPG, "ppo": PPO, "vpg": VPG, "a2c": A2C}
+LEARNERS: dict[str, type[PolicyGradient]] = {
+    "trpo": TRPO,
+    "npg": NPG,
+    "ppo": PPO,
+    "vpg": VPG,
+    "a2c": A2C,
+    "a3c": A3C,
+}
 BASELINES: dict[str, Callable[[ActorCritic], Baseline]] = {
     "none": lambda policy: NoBaseline(),
     "constant": lambda policy: Constant(),
@@ -40,9 +49,11 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
     """Return an untrained learner.
 
     Raises:
-        UsageError: where it cannot learn in this environment.
+        UsageError: where it cannot learn in this environment, or on this machine.
     """
     learner = LEARNERS[settings.algo]
+    if learner is A3C and worker_count(settings) > available_cores():
+        raise UsageError(f"--workers must lie in [1, {available_cores()}], a core for each, got {settings.workers}")
     try:
         return learner(
             "MlpPolicy",
@@ -77,7 +88,11 @@ def update_rule(settings: Settings) -> dict[str, Any]:
         "fisher_stride": settings.fisher_stride,
     }
     ascent: dict[str, Any] = {
-        "actor_learning_rate": lambda remaining: settings.actor_learning_rate * max(remaining, 0.01)
+        "actor_learning_rate": partial(falling, first=settings.actor_learning_rate)  # no lambda: workers are sent it
+    }
+    workers: dict[str, Any] = {
+        "workers": worker_count(settings),
+        "make_env": partial(make_env, settings.env, settings.num_envs, threads=1, stagger=settings.stagger),
     }
     return {
         "trpo": trust_region | {"backtrack": settings.backtrack},
@@ -85,6 +100,7 @@ def update_rule(settings: Settings) -> dict[str, Any]:
         "ppo": ascent | {"clip": settings.clip, "epochs": settings.actor_epochs, "batch_size": settings.batch_size},
         "vpg": ascent | {"reuse": settings.reuse},
         "a2c": ascent | {"entropy_weight": settings.entropy_weight},
+        "a3c": ascent | {"entropy_weight": settings.entropy_weight} | workers,
     }[settings.algo]
 
 
@@ -102,9 +118,14 @@ def critic_fit(settings: Settings) -> CriticFit:
     if settings.critic == "trust-region":
         return TrustRegionFit()
     proximity = settings.proximity if settings.critic == "fitted-v" else 0.0
-    if settings.algo == "a2c":  # in step with its actor
+    if settings.algo in ("a2c", "a3c"):  # in step with its actor
         return AdamFit(epochs=1, max_batches=1, proximity=proximity)
     return AdamFit(epochs=settings.critic_epochs, proximity=proximity)
+
+
+def worker_count(settings: Settings) -> int:
+    """Return how many processes learn (a3c)."""
+    return available_cores() if settings.workers is None else settings.workers
 
 
 def mirror_of(env: VecEnv, name: str) -> envs.Mirror:
@@ -117,6 +138,16 @@ def mirror_of(env: VecEnv, name: str) -> envs.Mirror:
     if mirror is None:
         raise UsageError(f"--mirror: {name} is not known to be mirror symmetric")
     return mirror
+
+
+def falling(remaining: float, first: float) -> float:
+    """Return a learning rate that falls from `first` to its hundredth in a straight line.
+
+    Args:
+        remaining: share of the training still to do, from 1 to 0.
+        first: learning rate at the beginning.
+    """
+    return first * max(remaining, 0.01)
 
 
 def narrowing(remaining: float, first: float, final: float) -> float:

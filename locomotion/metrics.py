@@ -111,10 +111,11 @@ class Terminal(KVWriter):
             self._bar.update(self._task, completed=step, description=text)
             return
         left = (self.total - step) / speed
-        fit = row.get("train/explained_variance", float("nan"))
+        # Not every update rule logs a KL divergence, and an iteration that learned from nothing explains nothing.
+        shown = {"train/kl": "KL {:.4f}", "train/explained_variance": "explained variance {:5.2f}"}
+        figures = "".join(f"  {form.format(row[name])}" for name, form in shown.items() if name in row)
         self.console.print(
-            f"{step:>10,} of {self.total:,} steps  {text}  KL {row.get('train/kl', float('nan')):.4f}"
-            f"  explained variance {fit:5.2f}  {max(left, 0):4.0f} s left",
+            f"{step:>10,} of {self.total:,} steps  {text}{figures}  {max(left, 0):4.0f} s left",
             highlight=False,
             soft_wrap=True,
         )

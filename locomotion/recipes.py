@@ -49,9 +49,21 @@ LEGS: dict[str, Any] = {
     "stagger": True,
 }
 
+# Few steps, each one's advantage reaching to the last of them, as in Mnih et al. (2016).
+BALANCE: dict[str, Any] = {
+    "num_envs": 16,
+    "n_steps": 8,
+    "gae_lambda": 1.0,
+    "actor_learning_rate": 2e-3,
+    "learning_rate": 5e-3,
+    "steps": 100_000,
+}
+
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/Biped-v0", "trpo"): {**LEGS, "target_kl": 0.03, "backtrack": 0.8, "steps": 6_000_000},
     ("Locomotion/CartPole-v0", "trpo"): {"steps": 100_000},
+    ("Locomotion/CartPole-v0", "a2c"): BALANCE,
+    ("Locomotion/CartPole-v0", "a3c"): BALANCE,
     ("Locomotion/Go1-v0", "trpo"): {**DOG, "steps": 3_000_000, "final_episodes": 216},
     ("Locomotion/Quadruped-v0", "trpo"): {**LEGS, "steps": 3_000_000},
     ("Locomotion/RoughTerrain-v0", "trpo"): {**DOG, "target_kl": 0.03, "steps": 8_000_000},

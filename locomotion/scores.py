@@ -13,6 +13,7 @@ import numpy as np
 from locomotion.environments import known_environment
 from locomotion.recipes import recipe
 from locomotion.runs import RUNS, Run, folder_name
+from locomotion.seed_statistics import t_interval
 from locomotion.settings import Algo, Settings
 from locomotion.training import train
 
@@ -24,7 +25,7 @@ class Row:
     """One robot's scores: of each seed the final policy's evaluation (its evaluation.json)."""
 
     env: str
-    algo: str
+    learner: str
     steps: int
     evaluations: dict[int, dict[str, Any]]  # by seed
 
@@ -43,6 +44,21 @@ class Row:
         """Standard error of that mean (0 for a single seed)."""
         values = list(self.returns.values())
         return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+    @property
+    def interval(self) -> str:
+        """The mean's 95 % interval by Student's t over the seeds, as text; empty for a single seed."""
+        ends = t_interval(list(self.returns.values()))
+        return "" if ends is None else " to ".join(self.written(end) for end in ends)
+
+    @property
+    def digits(self) -> int:
+        """Decimals that suit this robot's returns."""
+        return 1 if abs(self.mean) < 100 else 0
+
+    def written(self, value: float) -> str:
+        """Return a number of this robot's returns as text."""
+        return f"{value:.{self.digits}f}"
 
 
 def measure(
@@ -80,13 +96,18 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
 
 def table(rows: Sequence[Row]) -> str:
     """Return the returns as a Markdown table, and below it another one of what else the robots' tasks measure."""
-    lines = ["| robot | learner | steps | mean over seeds | each seed |", "| --- | --- | ---: | ---: | --- |"]
+    lines = [
+        "| robot | learner | steps | mean over seeds | 95 % interval | each seed |",
+        "| --- | --- | ---: | ---: | --- | --- |",
+    ]
     for row in rows:
-        each = ", ".join(f"{value:.0f}" for value in row.returns.values())
-        lines.append(f"| {row.env} | {row.algo} | {row.steps:,} | {row.mean:.0f} +- {row.std_error:.0f} | {each} |")
-    lines += ["", "| robot | figure | each seed |", "| --- | --- | --- |"]
+        mean, each = row.written(row.mean), ", ".join(row.written(value) for value in row.returns.values())
+        spread = f"{mean} +- {row.written(row.std_error)} | {row.interval}"
+        lines.append(f"| {row.env} | {row.learner} | {row.steps:,} | {spread} | {each} |")
+    lines += ["", "+- is the standard error over the seeds; the interval is Student's t over them.", ""]
+    lines += ["| robot | learner | figure | each seed |", "| --- | --- | --- | --- |"]
     for row in rows:
         for name in next(iter(row.evaluations.values()))["metrics"]:
             each = ", ".join(f"{evaluation['metrics'][name]:.3g}" for evaluation in row.evaluations.values())
-            lines.append(f"| {row.env} | {name} | {each} |")
+            lines.append(f"| {row.env} | {row.learner} | {name} | {each} |")
     return "\n".join(lines)

@@ -14,15 +14,16 @@ import tyro
 from locomotion.command_line import optional
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
+from locomotion.options import flag, refuse_without_effect
 from locomotion.recipes import recipe
 
 # What may differ from the saved settings when a run is resumed: how long, where from, who watches, what is kept.
 CHANGEABLE = (
-    *("steps", "resume", "out", "track", "threads"),
+    *("steps", "resume", "out", "track", "threads", "workers"),
     *("final_episodes", "video_seconds", "keep_checkpoints", "checkpoint_seconds"),
 )
 
-Algo = Literal["trpo", "npg", "ppo", "vpg", "a2c"]
+Algo = Literal["trpo", "npg", "ppo", "vpg", "a2c", "a3c"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Settings:
     seed: int = 0
     """Seed of everything: weights, noise, start states."""
     num_envs: int = 32
-    """Robots simulated at once."""
+    """Robots simulated at once (a3c: by each worker)."""
     n_steps: int = 64
     """Steps of each robot in one iteration."""
     episodic: bool = False
@@ -50,7 +51,7 @@ class Settings:
     advantage: Literal["gae", "k-step", "reward-to-go", "path-return"] = "gae"
     """Advantage estimator; the last two learn from whole episodes only: give --n-steps several times an episode's."""
     look_ahead: int = 5
-    """Steps until the critic is asked (k-step)."""
+    """k: rewards that are added up before the critic is asked for the rest (k-step)."""
     baseline: Literal["value", "none", "constant", "optimal-constant", "time", "linear"] = "value"
     """What is subtracted from returns: the critic's value, or something simpler."""
     target_kl: float = 0.02
@@ -58,31 +59,33 @@ class Settings:
     final_kl: float = 0.002
     """The same bound at the end of training: over the last fifth it narrows to this."""
     backtrack: float = 0.5
-    """Factor by which a step shrinks until it lies in the trust region."""
+    """Factor by which a step shrinks until it lies in the trust region (trpo)."""
     cg_damping: float = 0.1
-    """Added to the Fisher matrix's diagonal."""
+    """Added to the Fisher matrix's diagonal (trpo, npg)."""
     fisher_stride: int = 5
-    """Fisher products use one state in so many of the batch."""
+    """Fisher products use one state in so many of the batch (trpo, npg)."""
     actor_learning_rate: float = 3e-4
-    """Of the actor (ppo, vpg, a2c) at first; it falls to a hundredth in a straight line."""
+    """Of the actor (ppo, vpg, a2c, a3c) at first; it falls to a hundredth in a straight line."""
     clip: float = 0.2
     """How far the ratio of new to old probability may go (ppo)."""
     actor_epochs: int = 10
-    """Passes over the batch (ppo)."""
+    """The actor's passes over the batch (ppo)."""
     batch_size: int = 256
     """Samples of one gradient step (ppo)."""
     entropy_weight: float = 0.0
-    """Price of certainty (a2c)."""
+    """Weight of an entropy bonus: above 0 the policy is paid for staying random, and goes on exploring (a2c, a3c)."""
+    workers: Annotated[int | None, optional("all cores")] = None
+    """Processes that learn at once (a3c), each with robots of its own; no more than there are cores."""
     reuse: int = 0
     """How many earlier iterations' samples are used again, with importance weights (vpg)."""
     critic: Literal["adam", "trust-region", "fitted-v"] = "adam"
     """How the critic is fitted: to the advantages' returns, or, fitted-v, to r + gamma V(s')."""
     proximity: float = 0.0
-    """Price of moving the critic's parameters by a squared distance (fitted-v)."""
+    """Weight of the penalty on how far (squared distance of its parameters) one fit moves the critic (fitted-v)."""
     critic_epochs: int = 5
-    """Passes over the batch (adam)."""
+    """The critic's passes over the batch (adam, fitted-v; a2c and a3c take one gradient step instead)."""
     learning_rate: float = 1e-3
-    """Of the critic (adam)."""
+    """Of the critic (adam, fitted-v)."""
     log_std_init: float = 0.0
     """First log standard deviation of the actions."""
     min_std: float = 0.0
@@ -114,34 +117,34 @@ class Settings:
     out: Annotated[Path | None, optional("runs/ENV/ALGO/DATE-TIME-seedS", "FOLDER")] = None
     """The run's folder, which must be new or empty."""
     resume: Annotated[Path | None, optional("none", "RUN")] = None
-    """Go on with this run, exactly where its last checkpoint left it."""
+    """Go on with this run, exactly where its last checkpoint left it (a3c: with new episodes)."""
     track: Literal["offline", "online", "off"] = "offline"
     """Weights & Biases."""
 
     def __post_init__(self) -> None:
         for name in ("gamma", "gae_lambda"):
             if not 0.0 <= getattr(self, name) <= 1.0:
-                raise UsageError(f"{_flag(name)} must lie in [0, 1], got {getattr(self, name)}")
+                raise UsageError(f"{flag(name)} must lie in [0, 1], got {getattr(self, name)}")
         for name in (
             *("target_kl", "final_kl", "learning_rate", "checkpoint_seconds"),
             *("actor_learning_rate", "clip"),
         ):
             if not 0.0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{_flag(name)} must be a positive number, got {getattr(self, name)}")
+                raise UsageError(f"{flag(name)} must be a positive number, got {getattr(self, name)}")
         if not 0.0 < self.backtrack < 1.0:
             raise UsageError(f"--backtrack must lie between 0 and 1, got {self.backtrack}")
         if not 0.0 <= self.cg_damping < float("inf"):
             raise UsageError(f"--cg-damping must not be negative, got {self.cg_damping}")
         for name in ("entropy_weight", "proximity", "reuse"):
             if not 0.0 <= getattr(self, name) < float("inf"):
-                raise UsageError(f"{_flag(name)} must not be negative, got {getattr(self, name)}")
+                raise UsageError(f"{flag(name)} must not be negative, got {getattr(self, name)}")
         at_least_one = (
             *("steps", "num_envs", "n_steps", "fisher_stride", "critic_epochs", "keep_checkpoints"),
             *("look_ahead", "actor_epochs", "batch_size"),
         )
         for name in (*at_least_one, "evaluation_episodes", "final_episodes"):
             if getattr(self, name) < 1:
-                raise UsageError(f"{_flag(name)} must be at least 1, got {getattr(self, name)}")
+                raise UsageError(f"{flag(name)} must be at least 1, got {getattr(self, name)}")
         if not 0.0 <= self.min_std < 10.0:
             raise UsageError(f"--min-std must lie in [0, 10), got {self.min_std}")
         if not abs(self.log_std_init) < 10.0:
@@ -150,8 +153,9 @@ class Settings:
             raise UsageError(f"--evaluations must not be negative, got {self.evaluations}")
         if not 0.0 <= self.video_seconds <= 3600.0:
             raise UsageError(f"--video-seconds must lie in [0, 3600], got {self.video_seconds}")
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"--threads must be at least 1, got {self.threads}")
+        for name in ("threads", "workers"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise UsageError(f"{flag(name)} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"--seed must lie in [0, 2^32), got {self.seed}")
         if self.num_envs * self.n_steps < 2:
@@ -160,15 +164,11 @@ class Settings:
             raise UsageError("--episodic begins all episodes at once, --stagger at different times: name one of them")
         for name in ("actor", "value"):
             if any(size < 1 for size in getattr(self, name)):
-                raise UsageError(f"{_flag(name)} takes layer sizes of at least 1, got {getattr(self, name)}")
+                raise UsageError(f"{flag(name)} takes layer sizes of at least 1, got {getattr(self, name)}")
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def from_json(values: dict[str, Any]) -> Settings:
@@ -195,7 +195,8 @@ def parse(arguments: list[str]) -> Settings:
     """Read the settings from a command line, over the recipe's or, with --resume, the run's own.
 
     Raises:
-        UsageError: for an unknown robot, a value out of bounds, or a resume with changed settings.
+        UsageError: for an unknown robot, a value out of bounds, an option that what was chosen does not take, or a
+            resume with changed settings.
     """
     run = _value_of("--resume", arguments)
     if run is not None:
@@ -205,7 +206,7 @@ def parse(arguments: list[str]) -> Settings:
         for name in vars(saved):
             if name not in CHANGEABLE and getattr(settings, name) != getattr(saved, name):
                 raise UsageError(
-                    f"{_flag(name)} {getattr(settings, name)} differs from the {getattr(saved, name)} this run was"
+                    f"{flag(name)} {getattr(settings, name)} differs from the {getattr(saved, name)} this run was"
                     " begun with; a resumed run goes on with its own settings"
                 )
         return settings
@@ -215,7 +216,9 @@ def parse(arguments: list[str]) -> Settings:
     if not first.env and not asks:
         raise UsageError("which robot? For example: python scripts/train.py Hopper-v5")
     env = known_environment(first.env) if first.env else ""
-    settings = tyro.cli(Settings, args=arguments, default=Settings(env=env, **recipe(env, first.algo)))
+    defaults = Settings(env=env, **recipe(env, first.algo))
+    settings = tyro.cli(Settings, args=arguments, default=defaults)
+    refuse_without_effect(settings, defaults)
     return dataclasses.replace(settings, env=env)
 
 

@@ -8,35 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.env_util import make_vec_env
-from stable_baselines3.common.vec_env import VecNormalize
 
 import envs
 from agents.policy_gradient import PolicyGradient
 from locomotion.environments import make_env
-from locomotion.errors import UsageError
 from locomotion.learners import build_learner
+from locomotion.peers import build, check_packages, zoo_peer
 from locomotion.recipes import recipe
 from locomotion.settings import Settings
 from locomotion.throughput import Bare
 
 PHYSICS_STEPS = 200
 ROBOTS = ("Hopper-v5", "HalfCheetah-v5", "Ant-v5")
-
-# rl-baselines3-zoo, hyperparams/trpo.yml, for these robots (there of version 4); target_kl is HalfCheetah's alone.
-ZOO = {
-    "n_steps": 1024,
-    "batch_size": 128,
-    "gamma": 0.99,
-    "gae_lambda": 0.95,
-    "sub_sampling_factor": 1,
-    "cg_max_steps": 25,
-    "cg_damping": 0.1,
-    "n_critic_updates": 20,
-    "learning_rate": 1e-3,
-}
-ZOO_ENVS = 2
-ZOO_TARGET_KL = {"HalfCheetah-v5": 0.04}
+PEER = "sb3-contrib"
 
 
 @dataclass(frozen=True)
@@ -53,19 +37,21 @@ def measure(robots: Sequence[str] = ROBOTS, threads: int = 1, rounds: int = 5) -
     """Yield the figures of one robot after the other; the learners take turns, a few iterations each.
 
     Raises:
-        UsageError: where sb3-contrib is not installed.
+        UsageError: where sb3-contrib is not installed, or a robot is none of Gymnasium's.
     """
+    check_packages([PEER])
     for env in robots:
         ours, vec_env = _ours(env, threads)
-        peer = _peer(env)
+        zoo = zoo_peer(PEER, env)
+        peer, _ = build(zoo, env, seed=0)
         bare = Bare(vec_env)
         speeds: dict[str, list[float]] = {"ours": [], "peer": [], "physics": []}
         batch = ours.n_steps * vec_env.num_envs
-        for learner, steps in ((ours, 10 * batch), (peer, 2 * ZOO_ENVS * 1024)):  # past the first falls
+        for learner, steps in ((ours, 10 * batch), (peer, 2 * zoo.batch)):  # past the first falls
             learner.learn(steps, log_interval=1_000_000)
         for _ in range(rounds):
             speeds["ours"].append(_speed(ours, 6 * batch))
-            speeds["peer"].append(_speed(peer, 2 * ZOO_ENVS * 1024))
+            speeds["peer"].append(_speed(peer, 2 * zoo.batch))
             speeds["physics"].append(PHYSICS_STEPS * ours.n_envs / _physics_seconds(ours, vec_env, bare))
         vec_env.close()
         yield Row(env, *(float(np.median(speeds[name])) for name in ("ours", "peer", "physics")))
@@ -92,16 +78,6 @@ def _ours(env: str, threads: int) -> tuple[PolicyGradient, envs.BatchedVecEnv]:
     vec_env = make_env(env, settings.num_envs, threads=threads)
     assert isinstance(vec_env, envs.BatchedVecEnv)
     return build_learner(settings, vec_env), vec_env
-
-
-def _peer(env: str) -> BaseAlgorithm:
-    try:
-        import sb3_contrib
-    except ImportError as error:
-        raise UsageError("sb3-contrib is not installed: pip install -c constraints.txt -e '.[bench]'") from error
-    vec_env = VecNormalize(make_vec_env(env, ZOO_ENVS, seed=0), gamma=ZOO["gamma"])
-    target_kl = ZOO_TARGET_KL.get(env, 0.01)
-    return sb3_contrib.TRPO("MlpPolicy", vec_env, target_kl=target_kl, seed=0, device="cpu", **ZOO)  # type: ignore[arg-type]
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -1,4 +1,4 @@
-"""Measure: python scripts/benchmark.py throughput, training, scores, estimators, or gamma-lambda."""
+"""Measure: benchmark.py throughput, training, workers, scores, estimators, or gamma-lambda, each with --help."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 import tyro
 
-from locomotion import estimators, scores, throughput, training_speed
+from locomotion import estimators, peer_scores, published, scores, throughput, training_speed, worker_speed
 from locomotion.command_line import optional, run
 from locomotion.errors import UsageError
 from locomotion.estimator_figure import write_figure
 from locomotion.estimator_worlds import make_world
 from locomotion.settings import Algo
-from locomotion.sweeps.plan import Sweep
+from locomotion.sweeps.plan import Learner, Sweep
 from locomotion.threads import set_threads
 from locomotion.tracking import Mode
 
@@ -44,8 +44,18 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Workers:
+    """Steps/s of A3C with one worker and with two, interleaved."""
+
+    robots: tuple[str, ...] = worker_speed.ROBOTS
+    """Which robots."""
+    rounds: int = 5
+    """How often they take turns; medians are reported."""
+
+
+@dataclass(frozen=True)
 class Scores:
-    """Scores of policies trained from nothing with the recipes: each seed's final policy, evaluated."""
+    """Scores of policies trained from nothing with the recipes, each seed's final policy; and what others published."""
 
     envs: tuple[str, ...] = ("Hopper-v5", "Walker2d-v5")
     """Which robots."""
@@ -57,6 +67,8 @@ class Scores:
     """The first of these seeds."""
     steps: int | None = None
     """Environment steps of each training (default: the recipe's)."""
+    peers: Annotated[str, optional("none", "PACKAGE,...")] = ""
+    """Whose learners train as well and are compared: sb3-contrib (TRPO), sb3 (PPO), or both with a comma."""
     threads: Annotated[int | None, optional("all cores")] = None
     """Threads of the physics."""
 
@@ -68,9 +80,9 @@ class Estimators:
     world: Literal["lq", "cartpole", "both"] = "lq"
     """lq: linear-quadratic, gradient exact, seconds; cartpole: gradient by a large sample, minutes."""
     trajectories: int = 256
-    """The most paths of one estimate."""
+    """Paths that the largest estimates are the mean of."""
     repetitions: int = 400
-    """Estimates of so many paths."""
+    """How many such estimates are made; bias and variance are measured on all their paths together."""
     seed: int = 0
     """Of all chance."""
     out: Path = estimators.FOLDER
@@ -92,7 +104,7 @@ class GammaLambda:
     """Of a preset: the share of its steps and seeds."""
     env: Annotated[str | None, optional("the preset's", "ENV")] = None
     """Robot of a sweep of your own; it learns by its recipe."""
-    algo: Algo = "trpo"
+    algo: Learner = "trpo"
     """Learner."""
     gammas: Annotated[tuple[float, ...] | None, optional("0.9 to 1", "FLOAT ...")] = None
     """Discounts."""
@@ -135,10 +147,13 @@ def gamma_lambda(wanted: GammaLambda) -> int:
 def main(arguments: list[str]) -> int:
     """Run the benchmark that the command line names; print its table."""
     wanted = tyro.cli(  # type: ignore[call-overload]
-        Throughput | Training | Scores | Estimators | GammaLambda, args=arguments, description=__doc__
+        Throughput | Training | Workers | Scores | Estimators | GammaLambda, args=arguments, description=__doc__
     )
     if isinstance(wanted, GammaLambda):
         return gamma_lambda(wanted)
+    if isinstance(wanted, Workers):
+        print(worker_speed.table(list(worker_speed.measure(wanted.robots, wanted.rounds))))
+        return 0
     threads = set_threads(wanted.threads)
     if isinstance(wanted, Throughput):
         rows = list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))
@@ -149,8 +164,15 @@ def main(arguments: list[str]) -> int:
                 f"--seeds must be at least 1 and --first-seed 0, got {wanted.seeds} and {wanted.first_seed}"
             )
         seeds = range(wanted.first_seed, wanted.first_seed + wanted.seeds)
-        print(scores.table(list(scores.measure(wanted.envs, wanted.algo, seeds, wanted.steps, threads))))
+        rivals = peer_scores.peers_of(wanted.envs, [name for name in wanted.peers.split(",") if name], wanted.algo)
+        rows = list(scores.measure(wanted.envs, wanted.algo, seeds, wanted.steps, threads))
+        print(scores.table(rows), published.table(rows), sep="\n\n", flush=True)
+        if wanted.peers:
+            comparisons = list(peer_scores.measure(rows, rivals, threads))
+            theirs = scores.table([comparison.theirs for comparison in comparisons])
+            print("", theirs, peer_scores.table(comparisons), sep="\n\n")
     elif isinstance(wanted, Estimators):
+        estimators.check_sizes(wanted.trajectories, wanted.repetitions)
         folder = estimators.output_folder(wanted.out)
         for name in ("lq", "cartpole") if wanted.world == "both" else (wanted.world,):
             world = make_world(name, threads)

@@ -15,9 +15,10 @@ from envs.stand_up import StandUp
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
 from locomotion.recipes import recipe
-from locomotion.settings import Algo, Settings
+from locomotion.settings import Settings
 
 BaselineName = Literal["value", "time", "none"]
+Learner = Literal["trpo", "npg", "ppo", "vpg", "a2c"]  # those that keep to one core
 LAMBDAS = (0.0, 0.36, 0.68, 0.84, 0.92, 0.96, 0.98, 0.99, 1.0)
 GAMMAS = (0.9, 0.96, 0.98, 0.99, 0.995, 1.0)
 UNWATCHED: dict[str, Any] = {"threads": 1, "evaluations": 0, "video_seconds": 0.0, "track": "off"}
@@ -160,7 +161,7 @@ class Sweep:
     preset: str | None = None
     scale: float = 1.0
     env: str | None = None
-    algo: Algo = "trpo"
+    algo: Learner = "trpo"
     gammas: tuple[float, ...] | None = None
     lambdas: tuple[float, ...] | None = None
     baseline: BaselineName | None = None

@@ -102,6 +102,16 @@ def test_only_whole_episodes_are_learned_from_where_the_estimator_needs_them(log
     assert torch.equal(before, after) == (counted == 0)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_learner_that_idles_says_so_once():
+    env = envs.make_vec("Hopper-v5", 4, num_threads=1)
+    model = VPG("MlpPolicy", env, n_steps=4, seed=0, advantage=RewardToGo(), baseline=lambda _: Constant())
+    with pytest.warns(UserWarning, match=r"learns from none of its 16 steps, .* n_steps, 4, should be") as caught:
+        model.learn(3 * 16)
+    assert len(caught) == 1
+    VPG("MlpPolicy", env, n_steps=4, seed=0).learn(16)  # the future is not cut off where a critic stands in for it
+
+
 def adam(policy):
     return ValueNetwork(policy, AdamFit())
 
@@ -149,3 +159,17 @@ def test_learns_to_balance_a_pole(name):
 def test_refuses_numbers_out_of_bounds(quadratic, learner, kwargs, message):
     with pytest.raises(ValueError, match=message):
         quadratic(learner, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"advantage": "k-step"}, r"advantage must be .* GAE\(0.97\), KStep\(5\), .* got 'k-step'"),
+        ({"advantage": RewardToGo}, "advantage must be .* got <class"),
+        ({"target": 0.9}, "target must be an estimator .* got 0.9"),
+        ({"baseline": "time"}, "baseline must be a function .* got 'time'"),
+    ],
+)
+def test_refuses_the_name_of_a_part_instead_of_the_part(quadratic, kwargs, message):
+    with pytest.raises(TypeError, match=message):
+        quadratic(TRPO, **kwargs)

@@ -126,7 +126,6 @@ def test_share_of_the_distance_counts_what_a_fall_left_undone():
     episodes = {
         "covered": np.array([4.0, 12.0, -1.0]),
         "commanded": np.array([10.0, 8.0, 2.0]),
-        "level": np.array([0.0, 1.0, 2.0]),
         "settled": np.ones(3),
         "linear_error": np.zeros(3),
         "angular_error": np.zeros(3),

@@ -182,5 +182,6 @@ def test_a_mistake_is_one_sentence(arguments, sentence, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(UsageError) as caught:
-        main(["estimators", "--threads", "1", *arguments])
+        main(["estimators", "--threads", "1", "--out", "new", *arguments])
     assert str(caught.value) == sentence
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]

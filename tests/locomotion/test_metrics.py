@@ -57,3 +57,14 @@ def test_the_terminal_shows_return_speed_and_time_left(live):
     assert "123.4" in shown
     assert "steps/s" in shown
     assert ("0:00:" in shown or "-:--:--" in shown) if live else ("s left" in shown and shown.count("\n") == 1)
+
+
+def test_the_terminal_leaves_out_what_an_update_rule_does_not_log():
+    text = io.StringIO()
+    terminal = Terminal(200, console=Console(file=text, force_terminal=False, width=120))
+    terminal.write({"train/kl": 0.01, "train/explained_variance": 0.5}, {}, 100)
+    terminal.write({"train/gradient_norm": 1.0}, {}, 200)
+    with_both, without = text.getvalue().splitlines()
+    assert "KL 0.0100  explained variance  0.50" in with_both
+    assert "KL" not in without
+    assert "nan" not in without

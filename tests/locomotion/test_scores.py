@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from locomotion import scores
 from locomotion.scores import Row, measure, table
 
@@ -25,10 +27,23 @@ def test_what_is_done_is_not_done_again_and_what_was_broken_off_goes_on(tmp_path
     assert json.loads((run / "evaluation.json").read_text())["episodes"] == third.evaluations[1]["episodes"] == 100
 
 
-def test_mean_and_standard_error_are_over_seeds():
-    row = Row("Hopper-v5", "trpo", 10, {i: {"return_mean": i + 1.0, "metrics": {"speed": 0.1 * i}} for i in range(3)})
-    assert row.mean == 2.0
-    assert abs(row.std_error - 1 / 3**0.5) < 1e-12
-    assert "| Hopper-v5 | trpo | 10 | 2 +- 1 | 1, 2, 3 |" in table([row])
-    assert "| Hopper-v5 | speed | 0, 0.1, 0.2 |" in table([row])
-    assert Row("Hopper-v5", "trpo", 10, {0: row.evaluations[0]}).std_error == 0.0
+def row_of(*returns):
+    return Row("Hopper-v5", "trpo", 10, {i: {"return_mean": r, "metrics": {"speed": r}} for i, r in enumerate(returns)})
+
+
+def test_mean_standard_error_and_interval_are_over_seeds():
+    row = row_of(1001.0, 1002.0, 1003.0)
+    assert row.mean == 1002.0
+    assert row.std_error == pytest.approx(1 / 3**0.5)
+    # Student's t of two degrees of freedom: 4.30 standard errors.
+    assert "| Hopper-v5 | trpo | 10 | 1002 +- 1 | 1000 to 1004 | 1001, 1002, 1003 |" in table([row])
+    assert "| Hopper-v5 | trpo | speed | 1e+03, 1e+03, 1e+03 |" in table([row])
+
+
+def test_small_returns_keep_a_decimal():
+    assert "| -4.9 +- 0.1 | -6.2 to -3.6 | -4.8, -5.0 |" in table([row_of(-4.8, -5.0)])
+
+
+def test_a_single_seed_has_no_spread():
+    assert row_of(7.0).std_error == 0.0
+    assert "| 7.0 +- 0.0 |  | 7.0 |" in table([row_of(7.0)])

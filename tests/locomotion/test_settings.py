@@ -1,9 +1,11 @@
 import dataclasses
 import json
+import typing
 
 import pytest
 
 from locomotion.errors import UsageError
+from locomotion.options import TAKEN_BY
 from locomotion.recipes import RECIPES
 from locomotion.runs import Run
 from locomotion.settings import Settings, from_json, parse, read_config
@@ -44,6 +46,7 @@ def test_settings_survive_json():
         (["Hopper-v5", "--seed", "-1"], r"--seed must lie in"),
         (["Hopper-v5", "--threads", "0"], "--threads must be at least 1, got 0"),
         (["Hopper-v5", "--episodic", "--stagger"], "--episodic begins all episodes at once"),
+        (["Hopper-v5", "--workers", "0"], "--workers must be at least 1, got 0"),
         (["Hopper-v5", "--actor", "64", "0"], "--actor takes layer sizes"),
         (["--resume", "nowhere"], "nowhere is not a run"),
     ],
@@ -51,6 +54,61 @@ def test_settings_survive_json():
 def test_mistakes_become_one_sentence(arguments, message):
     with pytest.raises(UsageError, match=message):
         parse(arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--clip", "0.1"], "--clip has no effect with --algo trpo, only with ppo"),
+        (["--algo", "ppo", "--reuse", "2"], "--reuse has no effect with --algo ppo, only with vpg"),
+        (["--algo", "vpg", "--target-kl", "0.1"], "--target-kl has no effect with --algo vpg, only with trpo or npg"),
+        (["--algo", "npg", "--backtrack", "0.9"], "--backtrack has no effect with --algo npg, only with trpo"),
+        (
+            ["--baseline", "linear", "--critic", "adam"],
+            "--critic has no effect with --baseline linear, only with value",
+        ),
+        (["--advantage", "k-step", "--gae-lambda", "0.5"], "--gae-lambda has no effect with --advantage k-step"),
+        (
+            ["--critic-epochs", "9"],
+            "--critic-epochs has no effect with --critic trust-region, only with adam or fitted-v",
+        ),
+        (["--algo", "a2c", "--workers", "1"], "--workers has no effect with --algo a2c, only with a3c"),
+        (
+            ["--algo", "a2c", "--critic-epochs", "9"],
+            "--critic-epochs has no effect with --algo a2c, only with trpo, npg, ppo or vpg",
+        ),
+    ],
+)
+def test_an_option_of_something_else_is_not_swallowed(arguments, message):
+    with pytest.raises(UsageError, match=message):  # its recipe: the critic in a trust region
+        parse(["Walker2d-v5", *arguments])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--clip", "0.2"],  # as it would be
+        ["--baseline", "linear"],  # with the recipe's critic, which the user did not ask for
+        ["--critic", "adam", "--critic-epochs", "9"],
+        ["--algo", "vpg", "--reuse", "2", "--actor-learning-rate", "0.01"],
+        ["--critic", "fitted-v", "--proximity", "0.1"],
+    ],
+)
+def test_what_has_an_effect_or_changes_nothing_is_taken(arguments):
+    assert parse(["Walker2d-v5", *arguments]).env == "Walker2d-v5"
+
+
+def test_every_rule_names_settings_and_choices_that_there_are():
+    hints = typing.get_type_hints(Settings)
+    for name, choices in TAKEN_BY.items():
+        assert name in hints
+        for choice, takers in choices.items():
+            assert set(takers) <= set(typing.get_args(hints[choice]))
+
+
+def test_a_resumed_run_keeps_what_has_no_effect(tmp_path):
+    Run.create(Settings(env="Hopper-v5", clip=0.1, out=tmp_path / "run"))
+    assert parse(["--resume", str(tmp_path / "run")]).clip == 0.1
 
 
 def test_a_resumed_run_goes_on_with_its_own_settings(tmp_path):

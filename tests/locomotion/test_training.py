@@ -197,3 +197,28 @@ def test_more_steps_are_kept_for_the_next_resume_and_a_finished_run_says_so(smal
 def test_a_robot_without_symmetry_is_not_mirrored(small):
     with pytest.raises(UsageError, match="--mirror: Locomotion/CartPole-v0 is not known to be mirror symmetric"):
         train(small(mirror=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"workers": 9999}, r"--workers must lie in \[1, \d+\], a core for each, got 9999"),
+        ({"workers": 1, "baseline": "time"}, "A3C cannot learn in .*: .* ValueNetwork fitted by AdamFit, got TimeDep"),
+        ({"workers": 1, "critic": "trust-region"}, "A3C cannot learn in .*fitted by AdamFit, got TrustRegionFit"),
+    ],
+)
+def test_workers_that_could_not_work_are_refused_and_nothing_is_left(small, tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
+        train(small(algo="a3c", **changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_asynchronous_run_goes_on_from_its_checkpoint(small):
+    run = train(small(algo="a3c", workers=1)).run
+    assert [row["train/n_updates"] for row in rows(run)] == ["6.0"]  # the last, and only, row is a short one
+    assert json.loads((run.folder / "evaluation.json").read_text())["episodes"] == 3
+    resumed = train(small(algo="a3c", workers=1, steps=8 * 128, resume=run.folder)).run
+    assert resumed.steps()[-1] == 8 * 128
+    assert [row["train/n_updates"] for row in rows(run)] == ["6.0", "8.0"]
+    env = make_env("CartPole", 4)
+    assert load_policy(resumed.latest(), env).features_extractor.moments.count == 8 * 128

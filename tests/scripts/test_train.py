@@ -89,3 +89,38 @@ def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path, arguments, sentence
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def asynchronous(folder):
+    settings = {"algo": "a3c", "workers": 1, "num-envs": 4, "n-steps": 4, "final-episodes": 2, "evaluations": 0}
+    words = [word for name, value in (settings | QUIET).items() for word in (f"--{name}", value)]
+    return subprocess.Popen(
+        command("CartPole", *words, "--steps", 10**7, "--out", folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_an_interrupt_ends_all_processes_and_the_run_can_go_on(tmp_path):
+    process = asynchronous(tmp_path / "run")
+    wait_for_rows(tmp_path / "run", 2, process)
+    os.killpg(process.pid, signal.SIGINT)  # all of them, as a terminal does
+    output, errors = process.communicate(timeout=60)  # until the last process has let go of the pipes
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    step = Run(tmp_path / "run").steps()[-1]
+    assert f"stopped at step {step:,};" in output
+    resumed = run("--resume", tmp_path / "run", "--steps", step + 64)
+    assert resumed.returncode == 0, resumed.stderr
+    before, after = rows(tmp_path / "run")[-2:]
+    assert int(before["global_step"]) == step
+    assert float(after["train/n_updates"]) == float(before["train/n_updates"]) + 4
+
+
+def test_workers_do_not_outlive_a_learner_that_was_killed(tmp_path):
+    process = asynchronous(tmp_path / "run")
+    wait_for_rows(tmp_path / "run", 1, process)
+    process.kill()
+    process.communicate(timeout=60)  # until the last process has let go of the pipes

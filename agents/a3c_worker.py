@@ -1,0 +1,123 @@
+"""A process of A3C: what it shares with the others, what it does, and what it reports."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import torch
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+from agents.a2c import A2C
+from agents.policies import ActorCritic
+from agents.samples import Samples
+from agents.threads import use_one_thread
+
+
+class Shared(NamedTuple):
+    """What all workers read and write, without locks, in memory that all their processes see."""
+
+    policy: ActorCritic  # with the optimiser of its critic
+    actor_optimizer: torch.optim.Optimizer
+    updates: Tensor  # (workers,) how many each of them has made; only its own worker writes a number
+    first_step: int  # environment steps before the first of these updates
+
+
+class Report(NamedTuple):
+    """What a worker has to tell after an update."""
+
+    figures: dict[str, float]
+    episodes: list[dict[str, Any]]  # that ended in its rollout, as SB3's `ep_info_buffer` holds them
+    successes: list[float]
+    physics_errors: int
+
+
+class Worker(A2C):
+    """A2C on a copy of the shared policy; the gradients at the copy step the shared one.
+
+    Args:
+        shared: what all workers improve.
+        number: which of them this is.
+        reports: where it tells of each update.
+        **kwargs: of A2C.
+    """
+
+    def __init__(self, shared: Shared, number: int, reports: Connection, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.shared = shared
+        self.number = number
+        self.reports = reports
+        self.policy.optimizer, self.actor_optimizer = shared.policy.optimizer, shared.actor_optimizer
+        for optimizer in self.optimizers().values():
+            optimizer.register_step_pre_hook(self._lend_gradients)
+        self.set_logger(Logger(None, []))
+        self.num_timesteps = self.steps_of_all()
+
+    def _lend_gradients(self, *_: Any) -> None:
+        for mine, ours in zip(self.policy.parameters(), self.shared.policy.parameters(), strict=True):
+            ours.grad = mine.grad
+
+    def steps_of_all(self) -> int:
+        """Return the environment steps that all workers have learned from."""
+        return self.shared.first_step + int(self.shared.updates.sum()) * self.n_steps * self.n_envs
+
+    def updates_of_others(self) -> int:
+        """Return how many updates the other workers have made."""
+        return int(self.shared.updates.sum() - self.shared.updates[self.number])
+
+    def collect_rollouts(self, *args: Any, **kwargs: Any) -> bool:
+        """Copy the shared policy and let the robots act by it."""
+        self._seen = self.updates_of_others()
+        self.policy.load_state_dict(self.shared.policy.state_dict())
+        return super().collect_rollouts(*args, **kwargs)
+
+    def improve(self, samples: Samples) -> None:
+        self.logger.record("train/staleness", self.updates_of_others() - self._seen)
+        super().improve(samples)
+        if self.number == 0:  # what the critic's fit, which follows, does to the copy
+            self.shared.policy.value_net.update(samples.returns[:, None])
+
+    def train(self) -> None:
+        """Update the shared policy, and tell of it."""
+        super().train()
+        if self.number == 0:
+            observations = self.rollout_buffer.observations
+            self.shared.policy.update_normalizer(observations.reshape(-1, *observations.shape[2:]))
+        self.shared.updates[self.number] += 1
+        self.num_timesteps = self.steps_of_all()
+        self._report()
+
+    def _report(self) -> None:
+        figures = {name: float(value) for name, value in self.logger.name_to_value.items()}
+        episodes, successes = self.ep_info_buffer, self.ep_success_buffer
+        assert episodes is not None
+        assert successes is not None
+        self.reports.send(Report(figures, list(episodes), list(map(float, successes)), self.physics_errors))
+        for told in (self.logger.name_to_value, episodes, successes):
+            told.clear()
+        self.physics_errors = 0
+
+
+def work(
+    number: int,
+    make_env: Callable[[], VecEnv],
+    arguments: dict[str, Any],
+    shared: Shared,
+    total_timesteps: int,
+    reports: Connection,
+) -> None:
+    """Be a worker until all have taken `total_timesteps` steps; an exception's traceback is its last report."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, and is the learner's to obey
+    use_one_thread()
+    try:
+        worker = Worker(shared, number, reports, env=make_env(), **arguments)
+        worker.learn(total_timesteps - worker.num_timesteps, log_interval=None, reset_num_timesteps=False)
+    except BaseException:
+        with contextlib.suppress(BrokenPipeError):  # nobody listens: the learner was killed
+            reports.send(traceback.format_exc())

@@ -1,0 +1,190 @@
+"""Workers in processes of their own: what they learn together, and what becomes of those that fail."""
+
+import os
+import signal
+from functools import partial
+from multiprocessing import active_children
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+
+import envs
+from agents import A2C, A3C
+from agents.a3c import MAX_DEATHS
+from agents.baselines import Constant, ValueNetwork
+from agents.critics import TrustRegionFit
+from envs.registry import require_task
+
+ROBOTS, STEPS = 4, 8
+UPDATE = ROBOTS * STEPS
+make_env = partial(envs.make_vec, "CartPole", ROBOTS, num_threads=1)
+
+
+def falling(first, remaining):
+    return first * remaining
+
+
+def make(workers, make_env=make_env, **kwargs):
+    return A3C(
+        "MlpPolicy", envs.make_vec("CartPole", ROBOTS, num_threads=1), make_env, workers, n_steps=STEPS, **kwargs
+    )
+
+
+class Broken(envs.BatchedVecEnv):
+    """Robots that break at their twelfth step, in the second rollout."""
+
+    steps = 0
+
+    def step_wait(self):
+        self.steps += 1
+        if self.steps == 12:
+            raise ArithmeticError("the twelfth step is too much")
+        return super().step_wait()
+
+
+def make_broken_env():
+    return Broken(require_task("Locomotion/CartPole-v0"), ROBOTS, num_threads=1)
+
+
+def make_env_and_die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Kill(BaseCallback):
+    """Kills the first worker in the middle of the run."""
+
+    def _on_rollout_start(self):
+        if self.n_calls == 10 * STEPS:
+            self.killed = next(process for number, process in self.model.crew.values() if number == 0)
+            self.killed.kill()
+
+    def _on_step(self):
+        return True
+
+
+class Stop(BaseCallback):
+    """Ends the training with the fifth step."""
+
+    def _on_step(self):
+        return self.n_calls < 5
+
+
+@pytest.fixture(autouse=True)
+def _ends_and_leaves_nobody():
+    def give_up(*_):
+        raise TimeoutError("the workers are not heard of")
+
+    previous = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(300)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+    assert active_children() == []
+
+
+def test_one_worker_does_exactly_what_a2c_does(logged):
+    kwargs = {"n_steps": STEPS, "seed": 3, "actor_learning_rate": partial(falling, 0.01), "entropy_weight": 0.01}
+    alone = A2C("MlpPolicy", make_env(), **kwargs)
+    alone.learn(8 * UPDATE)
+    model = make(1, **{name: value for name, value in kwargs.items() if name != "n_steps"})
+    rows = logged(model)
+    model.learn(8 * UPDATE, log_interval=4)
+    assert model.num_timesteps == 8 * UPDATE
+    for (name, one), other in zip(alone.policy.state_dict().items(), model.policy.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7, msg=name)
+    for name, optimizer in alone.optimizers().items():
+        ours = model.optimizers()[name].state_dict()["state"]
+        for i, statistics in optimizer.state_dict()["state"].items():
+            torch.testing.assert_close(statistics, ours[i], rtol=1e-6, atol=1e-9)
+    assert [row["train/staleness"] for row in rows] == [0.0, 0.0]
+    assert [row["time/total_timesteps"] for row in rows] == [4 * UPDATE, 8 * UPDATE]
+    assert rows[-1]["rollout/ep_rew_mean"] == rows[-1]["reward/alive"] > 0
+
+
+def test_two_workers_meet_each_other_s_updates(logged):
+    model = make(2, seed=0)
+    rows = logged(model)
+    model.learn(300 * UPDATE, log_interval=50)
+    assert 300 <= model._n_updates <= 301
+    assert model.num_timesteps == model._n_updates * UPDATE
+    assert 0.0 < max(row["train/staleness"] for row in rows) < 50.0
+    assert all(torch.isfinite(tensor).all() for tensor in model.policy.state_dict().values())
+
+
+def test_a_killed_worker_is_replaced_and_the_run_goes_on(logged):
+    model = make(2, seed=0)
+    rows = logged(model)
+    kill = Kill()
+    with pytest.warns(RuntimeWarning, match="worker 0, process .* died with exit code -9; another takes its place"):
+        model.learn(600 * UPDATE, callback=kill, log_interval=10)
+    assert kill.killed.exitcode == -signal.SIGKILL
+    assert model.num_timesteps == model._n_updates * UPDATE >= 600 * UPDATE
+    assert rows[-1]["train/replaced_workers"] == 1
+    assert model.reported[0] > 5  # most by the one that took its place
+
+
+def test_a_worker_that_cannot_live_is_not_replaced_for_ever():
+    with (
+        pytest.warns(RuntimeWarning, match="another takes its place"),
+        pytest.raises(RuntimeError, match=f"died with exit code -9: {MAX_DEATHS} deaths without an update"),
+    ):
+        make(1, make_env_and_die).learn(UPDATE)
+
+
+def test_an_exception_in_a_worker_ends_the_training_with_its_traceback():
+    with pytest.raises(RuntimeError, match=r"worker \d failed:(?s:.*)ArithmeticError: the twelfth step is too much"):
+        make(2, make_broken_env).learn(100 * UPDATE)
+
+
+def test_a_callback_ends_the_training():
+    model = make(2, seed=0)
+    model.learn(10**9, callback=Stop())
+    assert model.num_timesteps == 5 * ROBOTS
+
+
+def test_goes_on_with_what_was_learned():
+    model = make(1, seed=0)
+    model.learn(4 * UPDATE)
+    statistics = model.actor_optimizer.state_dict()["state"][0]
+    model.learn(2 * UPDATE, reset_num_timesteps=False)
+    assert model.num_timesteps == 6 * UPDATE == model.policy.features_extractor.moments.count
+    assert model.actor_optimizer.state_dict()["state"][0]["step"] == statistics["step"] + 2 == 6
+
+
+def test_is_saved_and_loaded_as_sb3_does(tmp_path):
+    model = make(1, seed=0)
+    model.learn(UPDATE)
+    model.save(tmp_path / "model")
+    loaded = A3C.load(tmp_path / "model", env=make_env())
+    observations = np.random.default_rng(0).normal(size=(50, 4))
+    np.testing.assert_array_equal(loaded.policy.deterministic(observations), model.policy.deterministic(observations))
+    loaded.learn(UPDATE, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 2 * UPDATE
+
+
+def test_learns_to_balance_a_pole():
+    make_env = partial(envs.make_vec, "CartPole", 16, num_threads=1)
+    rates = {"actor_learning_rate": partial(falling, 3e-3), "learning_rate": 5e-3}
+    model = A3C("MlpPolicy", make_env(), make_env, n_steps=8, gamma=0.995, gae_lambda=1.0, seed=1, **rates)
+    model.learn(80_000)
+    late = np.mean([episode["l"] for episode in model.ep_info_buffer])
+    assert late > 100  # of 500; a random policy balances for about 30
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"workers": 0}, "workers must be at least 1, got 0"),
+        ({"workers": 1, "make_env": None}, "make_env must be given"),
+        ({"workers": 1, "baseline": lambda _: Constant()}, "a ValueNetwork fitted by AdamFit, got Constant"),
+        (
+            {"workers": 1, "baseline": lambda policy: ValueNetwork(policy, TrustRegionFit())},
+            "a ValueNetwork fitted by AdamFit, got TrustRegionFit",
+        ),
+    ],
+)
+def test_refuses_what_cannot_work(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        make(**kwargs)
