@@ -39,6 +39,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         policy: "MlpPolicy", or a subclass of ActorCritic.
         env: an SB3 VecEnv, a Gymnasium environment, or an id.
         n_steps: steps of each robot in a rollout.
+        episodic: whether a rollout is instead one episode of each robot, begun anew, or its first `n_steps` steps.
         gamma: discount, in [0, 1].
         gae_lambda: GAE's lambda, in [0, 1].
         advantage: the advantage estimator; by default GAE with `gae_lambda`.
@@ -62,6 +63,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         env: GymEnv | str | None,
         learning_rate: float | Schedule = 1e-3,
         n_steps: int = 128,
+        episodic: bool = False,
         gamma: float = 0.99,
         gae_lambda: float = 0.97,
         advantage: AdvantageEstimator | None = None,
@@ -113,6 +115,7 @@ class PolicyGradient(OnPolicyAlgorithm):
             _init_setup_model=False,
             supported_action_spaces=(spaces.Box, spaces.Discrete),
         )
+        self.episodic = episodic
         self.advantage = advantage or GAE(gae_lambda)
         self.target = target or self.advantage
         self.make_baseline = baseline or (lambda policy: ValueNetwork(policy, TrustRegionFit()))
@@ -180,13 +183,16 @@ class PolicyGradient(OnPolicyAlgorithm):
         rollout_buffer: Rollout,
         n_rollout_steps: int,
     ) -> bool:
-        """Let the robots act for `n_rollout_steps` steps; values and log-probabilities are left for later."""
-        assert self._last_obs is not None
+        """Let the robots act for `n_rollout_steps` steps, or one episode; values and log-probabilities come later."""
         self.policy.set_training_mode(False)
-        rollout_buffer.begin(np.where(self._last_episode_starts, 0, self.elapsed))  # type: ignore[arg-type]
         self._iteration_start = time.perf_counter()
         self._env_seconds = 0.0
         callback.on_rollout_start()
+        if self.episodic:
+            self._last_obs = env.reset()  # type: ignore[assignment]
+            self._last_episode_starts = np.ones(env.num_envs, bool)
+        assert self._last_obs is not None
+        rollout_buffer.begin(np.where(self._last_episode_starts, 0, self.elapsed))  # type: ignore[arg-type]
         noise = self.policy.sample_noise(n_rollout_steps, env.num_envs)
         act = actor_in_numpy(self.policy) or self.policy.act
         for t in range(n_rollout_steps):
@@ -204,6 +210,10 @@ class PolicyGradient(OnPolicyAlgorithm):
             rollout_buffer.add_step(self._last_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
+            if self.episodic and rollout_buffer.ended.all():
+                break
+        if self.episodic:
+            rollout_buffer.keep_first_episodes()
         self.elapsed = rollout_buffer.elapsed
         rollout_buffer.evaluate(self.baseline, self._last_obs)  # type: ignore[arg-type]
         rollout_buffer.estimate(self.advantage, self.target)
@@ -230,7 +240,7 @@ class PolicyGradient(OnPolicyAlgorithm):
     def _warn_of_few_samples(self, rollout: Rollout) -> None:
         """Say once that hardly any steps count: the learner would otherwise idle, and nobody know why."""
         share = rollout.counts.mean()
-        if share >= FEW_SAMPLES or self._warned_of_few_samples:
+        if self.episodic or share >= FEW_SAMPLES or self._warned_of_few_samples:
             return
         self._warned_of_few_samples = True
         few = f"only {share:.1%}" if share else "none"

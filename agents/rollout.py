@@ -40,6 +40,15 @@ class Rollout(RolloutBuffer):
         """Start anew, with robots (N,) that are so many steps into their episodes."""
         self.reset()
         self.elapsed = elapsed.copy()
+        self.ended = np.zeros(self.n_envs, bool)  # whether a robot's episode has ended since
+
+    def keep_first_episodes(self) -> None:
+        """Make this, at its end, a rollout of one episode of each robot: what came after it shall not count."""
+        for name, array in vars(self).items():
+            if isinstance(array, np.ndarray) and array.shape[:2] == (self.buffer_size, self.n_envs):
+                setattr(self, name, array[: self.pos])
+        ends = self.terminated | self.truncated
+        self.counts[1:] = ~np.logical_or.accumulate(ends, axis=0)[:-1]
 
     @property
     def first(self) -> np.ndarray:
@@ -67,6 +76,7 @@ class Rollout(RolloutBuffer):
             if out_of_time:
                 self.final_observations[t, int(i)] = infos[i]["terminal_observation"]
         self.elapsed = np.where(dones, 0, self.elapsed + 1)
+        self.ended |= dones
         self.pos += 1
         self.full = self.pos == self.buffer_size
 
@@ -94,4 +104,4 @@ class Rollout(RolloutBuffer):
         self.advantages = advantage(self)
         self.returns = (self.advantages if target == advantage else target(self)) + self.values
         if advantage.whole or target.whole:
-            self.counts = whole_episodes(self.first, self.terminated, self.truncated)
+            self.counts &= whole_episodes(self.first, self.terminated, self.truncated)

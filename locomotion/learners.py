@@ -59,6 +59,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             "MlpPolicy",
             env,
             n_steps=settings.n_steps,
+            episodic=settings.episodic,
             gamma=settings.gamma,
             gae_lambda=settings.gae_lambda,
             advantage=advantage_estimator(settings),

@@ -31,6 +31,7 @@ TAKEN_BY: dict[str, Choices] = {
     "reuse": {"algo": ("vpg",)},
     "entropy_weight": {"algo": ("a2c", "a3c")},
     "workers": {"algo": ("a3c",)},
+    "episodic": {"algo": ("trpo", "npg", "ppo", "vpg", "a2c")},
     "gae_lambda": {"advantage": ("gae",)},
     "look_ahead": {"advantage": ("k-step",)},
     "critic": NETWORK,

@@ -42,6 +42,8 @@ class Settings:
     """Robots simulated at once (a3c: by each worker)."""
     n_steps: int = 64
     """Steps of each robot in one iteration."""
+    episodic: bool = False
+    """Whether an iteration is instead one episode of each robot, begun anew, or the first --n-steps steps of it."""
     gamma: float = 0.995
     """Discount, in [0, 1]."""
     gae_lambda: float = 0.97
@@ -158,6 +160,8 @@ class Settings:
             raise UsageError(f"--seed must lie in [0, 2^32), got {self.seed}")
         if self.num_envs * self.n_steps < 2:
             raise UsageError("--num-envs times --n-steps must be at least 2: one step alone has no advantage")
+        if self.episodic and self.stagger:
+            raise UsageError("--episodic begins all episodes at once, --stagger at different times: name one of them")
         for name in ("actor", "value"):
             if any(size < 1 for size in getattr(self, name)):
                 raise UsageError(f"{flag(name)} takes layer sizes of at least 1, got {getattr(self, name)}")

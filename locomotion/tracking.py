@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from stable_baselines3.common.logger import KVWriter
 from locomotion.metrics import STEP, numbers
 
 PROJECT = "locomotion"
+Mode = Literal["offline", "online", "off"]
 
 
 class WandbRows(KVWriter):
@@ -24,10 +26,17 @@ class WandbRows(KVWriter):
             cannot be reached, or there is no login, the run is kept offline and training goes on.
         name: shown by W&B.
         run_id: of the W&B run to continue, or None for a new one.
+        group: of runs that belong together, or None.
     """
 
     def __init__(
-        self, folder: Path, config: dict[str, Any], mode: Literal["offline", "online"], name: str, run_id: str | None
+        self,
+        folder: Path,
+        config: dict[str, Any],
+        mode: Literal["offline", "online"],
+        name: str,
+        run_id: str | None,
+        group: str | None = None,
     ):
         os.environ.setdefault("WANDB_SILENT", "true")
         import wandb  # it takes a second, which runs with --track off need not spend
@@ -42,6 +51,7 @@ class WandbRows(KVWriter):
                 mode=mode,
                 name=name,
                 id=run_id,
+                group=group,
                 resume="allow" if mode == "online" else None,
                 settings=wandb.Settings(init_timeout=20, console="off", quiet=True),
             )
@@ -69,6 +79,10 @@ class WandbRows(KVWriter):
     def log_video(self, path: Path, step: int) -> None:
         """Attach a video file."""
         self._run.log({"video": self._wandb.Video(str(path)), STEP: step})
+
+    def log_pictures(self, paths: Sequence[Path]) -> None:
+        """Attach image files, each under its name."""
+        self._run.log({path.stem: self._wandb.Image(str(path)) for path in paths})
 
     def summarise(self, scores: dict[str, Any]) -> None:
         """Put the final policy's scores into the run's summary."""

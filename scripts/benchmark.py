@@ -1,4 +1,4 @@
-"""Measure: python scripts/benchmark.py throughput, training, workers, scores, or estimators."""
+"""Measure: benchmark.py throughput, training, workers, scores, estimators, or gamma-lambda, each with --help."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,9 @@ from locomotion.errors import UsageError
 from locomotion.estimator_figure import write_figure
 from locomotion.estimator_worlds import make_world
 from locomotion.settings import Algo
+from locomotion.sweeps.plan import Learner, Sweep
 from locomotion.threads import set_threads
+from locomotion.tracking import Mode
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,69 @@ class Estimators:
     """Threads of the physics."""
 
 
-def main(arguments: list[str]) -> None:
+@dataclass(frozen=True)
+class GammaLambda:
+    """The effect of gamma and lambda (Schulman et al. 2016): every pair of them, several seeds each, with figures."""
+
+    preset: Annotated[
+        Literal["cartpole", "biped", "quadruped", "standup"] | None,
+        optional("none", "{cartpole,biped,quadruped,standup}"),
+    ] = None
+    """An experiment of the paper, with its own robot, gammas, lambdas, networks and batches."""
+    scale: float = 1.0
+    """Of a preset: the share of its steps and seeds."""
+    env: Annotated[str | None, optional("the preset's", "ENV")] = None
+    """Robot of a sweep of your own; it learns by its recipe."""
+    algo: Learner = "trpo"
+    """Learner."""
+    gammas: Annotated[tuple[float, ...] | None, optional("0.9 to 1", "FLOAT ...")] = None
+    """Discounts."""
+    lambdas: Annotated[tuple[float, ...] | None, optional("0 to 1", "FLOAT ...")] = None
+    """Lambdas."""
+    baseline: Annotated[Literal["value", "time", "none"] | None, optional("value", "{value,time,none}")] = None
+    """What is subtracted from returns: the critic's value, the mean at each time, or nothing."""
+    seeds: Annotated[int | None, optional("the preset's, or 5")] = None
+    """How many trainings of each pair, a seed each from 0 on."""
+    iterations: Annotated[int | None, optional("as many as the recipe's steps")] = None
+    """Policy updates of each training."""
+    workers: Annotated[int | None, optional("a process for each core")] = None
+    """Processes on this machine, each on one core."""
+    cluster: Annotated[str | None, optional("none", "ADDRESS")] = None
+    """A Dask cluster that is running: tcp://HOST:PORT, or its scheduler's file."""
+    out: Annotated[Path | None, optional("runs/gamma-lambda/NAME", "FOLDER")] = None
+    """Folder for rows and report; what is done there already is not done again."""
+    report_only: bool = False
+    """Train nothing: draw what the rows in the folder show."""
+    track: Mode = "offline"
+    """Weights & Biases."""
+
+
+def gamma_lambda(wanted: GammaLambda) -> int:
+    """Run a sweep, or report on one; return the exit code: 1 where cells have failed."""
+    try:
+        from locomotion.sweeps.running import default_folder, report, run_sweep
+        from locomotion.sweeps.tracking import Tracker
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed: pip install -c constraints.txt -e '.[sweep]'") from error
+    plan = Sweep(**{name: getattr(wanted, name) for name in Sweep.__dataclass_fields__})
+    cells = plan.cells() if wanted.out is None or not wanted.report_only else []
+    folder = wanted.out or default_folder(cells[0])
+    if wanted.report_only:
+        report(folder)
+        return 0
+    return int(run_sweep(cells, folder, Tracker(folder, wanted.track), wanted.workers, wanted.cluster) > 0)
+
+
+def main(arguments: list[str]) -> int:
     """Run the benchmark that the command line names; print its table."""
-    wanted = tyro.cli(Throughput | Training | Workers | Scores | Estimators, args=arguments, description=__doc__)  # type: ignore[call-overload]
+    wanted = tyro.cli(  # type: ignore[call-overload]
+        Throughput | Training | Workers | Scores | Estimators | GammaLambda, args=arguments, description=__doc__
+    )
+    if isinstance(wanted, GammaLambda):
+        return gamma_lambda(wanted)
     if isinstance(wanted, Workers):
         print(worker_speed.table(list(worker_speed.measure(wanted.robots, wanted.rounds))))
-        return
+        return 0
     threads = set_threads(wanted.threads)
     if isinstance(wanted, Throughput):
         rows = list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))
@@ -123,6 +182,7 @@ def main(arguments: list[str]) -> None:
             write_figure(report, folder)
     else:
         print(training_speed.table(list(training_speed.measure(wanted.robots, threads, wanted.rounds))))
+    return 0
 
 
 if __name__ == "__main__":

@@ -125,6 +125,19 @@ POLES = {
 }
 
 
+def test_an_episodic_iteration_is_an_episode_of_each_robot_begun_anew(logged):
+    model = TRPO("MlpPolicy", envs.make_vec("CartPole", 3, num_threads=1), n_steps=200, episodic=True, seed=0)
+    rows = logged(model)
+    model.learn(150)
+    rollout = model.rollout_buffer
+    assert len(rows) > 1
+    assert (rollout.times[0] == 0).all()
+    lengths = rollout.counts.sum(axis=0)
+    assert lengths.max() == len(rollout.rewards) < 200
+    assert rollout.terminated[lengths - 1, range(3)].all()
+    assert rows[-1]["train/samples"] == lengths.sum()
+
+
 # Episodes last up to 500 and 1000 steps; a random policy balances for about 30 and 6.
 @pytest.mark.parametrize(("env", "bar"), [("CartPole", 150), ("InvertedPendulum-v5", 60)])
 @pytest.mark.parametrize("name", POLES)

@@ -47,6 +47,26 @@ def test_values_at_ends_come_from_final_observations_and_rewards_stay_as_paid():
     assert rollout.counts.all()
 
 
+def test_of_one_episode_of_each_robot_nothing_counts_that_follows_it():
+    rollout = Rollout(5, spaces.Box(-9, 9, (1,)), spaces.Box(-1, 1, (1,)), gamma=0.5, n_envs=3)
+    rollout.begin(np.zeros(3, np.int64))
+    fallen = {"TimeLimit.truncated": False}
+    for t in range(3):  # the first robot falls in step 0 and in step 1, the second in step 2, the third in step 1
+        dones = np.array([t < 2, t == 2, t == 1])
+        assert not rollout.ended.all()
+        rollout.add_step(np.full((3, 1), t + 1.0), np.zeros((3, 1)), np.ones(3), dones, [fallen] * 3)
+    assert rollout.ended.all()
+    rollout.keep_first_episodes()
+    rollout.evaluate(TenTimesTheObservation(), np.full((3, 1), 4.0))
+    rollout.estimate(GAE(1.0), GAE(1.0))
+    counted = [[True, True, True], [False, True, True], [False, True, False]]
+    np.testing.assert_array_equal(rollout.counts, counted)
+    assert rollout.rewards.shape == rollout.advantages.shape == (3, 3)
+    np.testing.assert_allclose(rollout.returns[rollout.counts], [1, 1.75, 1.5, 1.5, 1, 1], rtol=1e-5)
+    rollout.begin(np.zeros(3, np.int64))
+    assert rollout.rewards.shape == (5, 3)
+
+
 def test_the_baseline_may_learn_by_another_estimator_than_the_policy():
     rollout = collected()
     rollout.estimate(GAE(1.0), KStep(1))

@@ -45,6 +45,7 @@ def test_settings_survive_json():
         (["Hopper-v5", "--target-kl", "0"], "--target-kl must be a positive number, got 0.0"),
         (["Hopper-v5", "--seed", "-1"], r"--seed must lie in"),
         (["Hopper-v5", "--threads", "0"], "--threads must be at least 1, got 0"),
+        (["Hopper-v5", "--episodic", "--stagger"], "--episodic begins all episodes at once"),
         (["Hopper-v5", "--workers", "0"], "--workers must be at least 1, got 0"),
         (["Hopper-v5", "--actor", "64", "0"], "--actor takes layer sizes"),
         (["--resume", "nowhere"], "nowhere is not a run"),

@@ -1,0 +1,113 @@
+"""One cell of a sweep: a training on one core that leaves its rows and nothing else."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+
+from agents.policy_gradient import PolicyGradient
+from locomotion.environments import make_env
+from locomotion.learners import build_learner
+from locomotion.policy_files import installed_versions
+from locomotion.sweeps.plan import Cell
+from locomotion.sweeps.rows import SCHEMA
+from locomotion.threads import set_threads
+
+# Torch's random numbers belong to the process: a worker that has been given several threads trains one cell at a time.
+ALONE = threading.Lock()
+
+
+class Recorder(BaseCallback):
+    """Keeps a row of each iteration, about the episodes that ended in it, and ends training after the last one.
+
+    Args:
+        iterations: after how many training ends.
+        gamma: discount of the discounted return.
+        episodic: whether the iterations are single episodes of each robot: what follows them does not count.
+    """
+
+    def __init__(self, iterations: int, gamma: float, episodic: bool):
+        super().__init__()
+        self.iterations = iterations
+        self.gamma = gamma
+        self.episodic = episodic
+        self.rows: list[dict[str, Any]] = []
+        self._began = time.perf_counter()
+
+    def _on_training_start(self) -> None:
+        self._discount, self._discounted = np.ones((2, self.training_env.num_envs))
+        self._discounted[:] = 0.0
+
+    def _on_rollout_start(self) -> None:
+        self._ended: list[tuple[float, float]] = []
+        self._awaited = np.ones(self.training_env.num_envs, bool)
+        if self.episodic:
+            self._on_training_start()
+
+    def _on_step(self) -> bool:
+        dones, infos = self.locals["dones"], self.locals["infos"]
+        self._discounted += self._discount * self.locals["rewards"]
+        self._discount *= self.gamma
+        for i in np.flatnonzero(dones & self._awaited):
+            if "episode" in infos[i]:  # not of one that `stagger` cut short
+                self._ended.append((infos[i]["episode"]["r"], self._discounted[i]))
+        self._discount[dones] = 1.0
+        self._discounted[dones] = 0.0
+        if self.episodic:
+            self._awaited &= ~dones
+        return len(self.rows) < self.iterations
+
+    def _on_rollout_end(self) -> None:
+        means = [float(mean) for mean in np.mean(self._ended, axis=0)] if self._ended else [None, None]
+        self.rows.append(
+            {
+                "iteration": len(self.rows) + 1,
+                "steps": self.num_timesteps,
+                "episodes": len(self._ended),
+                "return_mean": means[0],
+                "discounted_return_mean": means[1],
+                "seconds": time.perf_counter() - self._began,
+            }
+        )
+
+
+def untrained(cell: Cell) -> PolicyGradient:
+    """Return the learner of a cell with its robots.
+
+    Raises:
+        UsageError: where it cannot be made.
+    """
+    s = cell.settings
+    env = make_env(s.env, s.num_envs, seed=s.seed, threads=1, stagger=s.stagger, **cell.task)
+    learner = build_learner(s, env)
+    learner.set_logger(Logger(None, []))
+    return learner
+
+
+def train_cell(cell: Cell) -> pa.Table:
+    """Train a cell and return its rows, which but for the seconds depend on nothing but the cell and the versions."""
+    with ALONE:
+        set_threads(1)
+        settings = cell.settings
+        recorder = Recorder(cell.iterations, settings.gamma, settings.episodic)
+        untrained(cell).learn(settings.steps, recorder)
+    same = {
+        "env": settings.env,
+        "algo": settings.algo,
+        "gamma": settings.gamma,
+        "lambda": settings.gae_lambda,
+        "baseline": settings.baseline,
+        "seed": settings.seed,
+        "preset": cell.preset,
+        "scale": cell.scale,
+        "settings": cell.as_json(),
+        "versions": json.dumps(installed_versions()),
+    }
+    return pa.Table.from_pylist([same | row for row in recorder.rows], SCHEMA)

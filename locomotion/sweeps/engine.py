@@ -1,0 +1,82 @@
+"""Computing many cells on a Dask cluster, each on a core of its own: this machine's, or one that is running."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster, as_completed
+
+from envs.world import available_cores
+from locomotion.errors import UsageError
+from locomotion.sweeps.plan import Cell
+
+RETRIES = 1  # of a cell that fails
+# Of a scheduler of our own. A worker is given a cell only when it is free, so that when it dies only the one it was at
+# is suspected; that one is tried once more, too.
+SCHEDULER = {"distributed.scheduler.worker-saturation": 1.0, "distributed.scheduler.allowed-failures": RETRIES}
+
+
+@contextlib.contextmanager
+def cluster_client(workers: int | None = None, cluster: str | None = None) -> Iterator[Client]:
+    """Give the client of a cluster.
+
+    Args:
+        workers: processes of a cluster of our own, which listens on the loopback device alone; by default one for each
+            core. Together they may fill this machine's memory: one that exceeds its share is killed and replaced.
+        cluster: address (tcp://HOST:PORT) or scheduler file of a cluster that is running already.
+
+    Raises:
+        UsageError: where there is no such cluster, or both are named.
+    """
+    if cluster is not None:
+        if workers is not None:
+            raise UsageError(
+                f"--workers {workers} are this machine's; those of --cluster {cluster} are started by hand"
+            )
+        with _running(cluster) as client:
+            yield client
+        return
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {workers}")
+    with (
+        dask.config.set(SCHEDULER),
+        LocalCluster(
+            host="127.0.0.1",
+            n_workers=workers or available_cores(),
+            threads_per_worker=1,
+            memory_limit="auto",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        ) as local,
+        Client(local) as client,
+    ):
+        yield client
+
+
+def _running(cluster: str) -> Client:
+    where: dict[str, Any] = {"address": cluster}
+    if "://" not in cluster:
+        if not Path(cluster).is_file():
+            raise UsageError(f"--cluster takes tcp://HOST:PORT or a scheduler's file, got {cluster!r}")
+        where = {"scheduler_file": cluster}
+    try:
+        return Client(**where, timeout=10)
+    except (OSError, ValueError) as error:  # TimeoutError is an OSError
+        raise UsageError(f"no Dask scheduler answers at --cluster {cluster}") from error
+
+
+def compute(client: Client, function: Callable[[Cell], Any], cells: Sequence[Cell]) -> Iterator[tuple[Cell, Any]]:
+    """Yield each cell with what `function` returned for it, or the exception it raised, as soon as that is known.
+
+    A cell that fails is tried once more. Of a worker that dies another one takes over the cell.
+    """
+    by_name = {cell.name: cell for cell in cells}
+    futures = client.map(function, cells, key=list(by_name), retries=RETRIES, pure=False)
+    for future in as_completed(futures):
+        yield by_name[future.key], future.result() if future.status == "finished" else future.exception()
+        future.release()

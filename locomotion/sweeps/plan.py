@@ -1,0 +1,232 @@
+"""Which trainings a sweep over gamma and lambda consists of: its cells, one for each dial's place and each seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from typing import Any, Literal, NamedTuple
+
+from envs.stand_up import StandUp
+from locomotion.environments import known_environment
+from locomotion.errors import UsageError
+from locomotion.recipes import recipe
+from locomotion.settings import Settings
+
+BaselineName = Literal["value", "time", "none"]
+Learner = Literal["trpo", "npg", "ppo", "vpg", "a2c"]  # those that keep to one core
+LAMBDAS = (0.0, 0.36, 0.68, 0.84, 0.92, 0.96, 0.98, 0.99, 1.0)
+GAMMAS = (0.9, 0.96, 0.98, 0.99, 0.995, 1.0)
+UNWATCHED: dict[str, Any] = {"threads": 1, "evaluations": 0, "video_seconds": 0.0, "track": "off"}
+
+
+class Point(NamedTuple):
+    """Where the dials stand, and for how many iterations the robot learns so."""
+
+    gamma: float
+    gae_lambda: float
+    baseline: BaselineName
+    iterations: int
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An experiment of Schulman et al. (2016), section 6, as they published it."""
+
+    env: str
+    points: tuple[Point, ...]
+    seeds: int
+    settings: Mapping[str, Any]  # of the learner, by the names of `Settings`
+    task: Mapping[str, Any]  # fields of the task that differ from its own
+
+
+# Linear-Gaussian policy; the value step is theirs. The bound on the KL divergence is TRPO's (2015), for they name none.
+# It does not narrow, so that the first 20 of 50 iterations are those of a training of 20.
+LEARNER: dict[str, Any] = {"critic": "trust-region", "target_kl": 0.01, "final_kl": 0.01}
+# Networks of 100-50-25 as theirs; the first standard deviation is our recipe's, for they name none.
+LEGS: dict[str, Any] = {
+    **LEARNER,
+    "actor": (100, 50, 25),
+    "value": (100, 50, 25),
+    "log_std_init": -0.5,
+    "stagger": True,
+}
+
+
+def points(
+    gammas: Sequence[float], lambdas: Sequence[float], baseline: BaselineName, iterations: int
+) -> tuple[Point, ...]:
+    """Return the points of a grid."""
+    return tuple(Point(gamma, value, baseline, iterations) for gamma, value in product(gammas, lambdas))
+
+
+def without_value_function(gamma: float, iterations: int) -> Point:
+    """Return their "no value function": whole discounted returns less the mean return at each time."""
+    return Point(gamma, 1.0, "time", iterations)
+
+
+PRESETS: dict[str, Preset] = {
+    # Figure 2: left at gamma .99, right the map after 20 iterations, whose gammas the paper shows without numbers.
+    # An iteration is 20 trajectories of up to 1000 steps, not a number of steps: 20 robots, an episode of each.
+    "cartpole": Preset(
+        env="Locomotion/CartPole-v0",
+        points=(
+            *points((0.99,), LAMBDAS, "value", 50),
+            without_value_function(0.99, 50),
+            *points([gamma for gamma in GAMMAS if gamma != 0.99], LAMBDAS, "value", 20),
+        ),
+        seeds=21,
+        settings={
+            **LEARNER,
+            "num_envs": 20,
+            "n_steps": 1000,
+            "episodic": True,
+            "actor": (),
+            "value": (20,),
+            "fisher_stride": 1,
+        },
+        task={"episode_steps": 1000},
+    ),
+    # Figure 3, left: 50,000 steps an iteration, episodes of up to 2000. The rewards are our task's (envs/biped.py).
+    "biped": Preset(
+        env="Locomotion/Biped-v0",
+        points=(
+            *points((0.96, 0.98, 0.99), (0.96,), "value", 500),
+            *points((0.995,), (0.92, 0.96, 0.98, 0.99, 1.0), "value", 500),
+            *points((1.0,), (0.96,), "value", 500),
+            without_value_function(1.0, 500),
+        ),
+        seeds=9,
+        settings={**LEGS, "num_envs": 50, "n_steps": 1000},
+        task={"episode_steps": 2000},
+    ),
+    # Figure 3, right (the legend's lambdas; the text names 0 and .96). Rewards as in envs/quadruped.py.
+    "quadruped": Preset(
+        env="Locomotion/Quadruped-v0",
+        points=(*points((0.995,), (0.96, 1.0), "value", 1000), without_value_function(0.995, 1000)),
+        seeds=5,
+        settings={**LEGS, "num_envs": 100, "n_steps": 2000},
+        task={"episode_steps": 2000},
+    ),
+    # Figure 4 (the legend's gamma and lambdas), with the paper's reward, from lying on the back throughout.
+    "standup": Preset(
+        env="Locomotion/StandUp-v0",
+        points=(*points((0.99,), (0.96, 1.0), "value", 500), without_value_function(0.99, 500)),
+        seeds=5,
+        settings={**LEGS, "num_envs": 100, "n_steps": 2000},
+        task={**StandUp.evaluation, "effort_weight": 1e-5},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of a sweep: everything that decides what comes out of it, and which preset asked for it."""
+
+    settings: Settings
+    task: Mapping[str, Any] = field(default_factory=dict)  # fields that differ from the task's own
+    preset: str = ""  # or none
+    scale: float = 1.0  # of the preset
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations the robot learns."""
+        return self.settings.steps // (self.settings.num_envs * self.settings.n_steps)
+
+    @property
+    def point(self) -> Point:
+        """Where the dials stand."""
+        s = self.settings
+        return Point(s.gamma, s.gae_lambda, s.baseline, self.iterations)  # type: ignore[arg-type]
+
+    def as_json(self) -> str:
+        """Return what decides the outcome, as JSON."""
+        return json.dumps({"settings": self.settings.as_json(), "task": dict(self.task)}, sort_keys=True)
+
+    @cached_property
+    def name(self) -> str:
+        """A file's name: the dials, and a digest of everything."""
+        s, digest = self.settings, hashlib.sha256(self.as_json().encode()).hexdigest()[:10]
+        return f"gamma{s.gamma:g}-lambda{s.gae_lambda:g}-{s.baseline}-seed{s.seed}-{digest}"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is asked for: a preset, or a robot with gammas and lambdas of one's own. None stands for a default."""
+
+    preset: str | None = None
+    scale: float = 1.0
+    env: str | None = None
+    algo: Learner = "trpo"
+    gammas: tuple[float, ...] | None = None
+    lambdas: tuple[float, ...] | None = None
+    baseline: BaselineName | None = None
+    seeds: int | None = None
+    iterations: int | None = None
+
+    def cells(self) -> list[Cell]:
+        """Return all cells, one seed of everything after the other, so that half a sweep is a whole one of fewer seeds.
+
+        Raises:
+            UsageError: naming what is out of bounds or contradicts something else.
+        """
+        if self.seeds is not None and self.seeds < 1:
+            raise UsageError(f"--seeds must be at least 1, got {self.seeds}")
+        return self._of_preset() if self.preset is not None else self._of_its_own()
+
+    def _of_preset(self) -> list[Cell]:
+        for name in ("env", "gammas", "lambdas", "baseline", "iterations"):
+            if getattr(self, name) is not None:
+                raise UsageError(f"--preset {self.preset} has its own {name}: name --{name} without a preset")
+        if self.algo != "trpo":
+            raise UsageError(f"--preset {self.preset} learns by trpo, got --algo {self.algo}")
+        if not 0.0 < self.scale <= 1.0:
+            raise UsageError(f"--scale must lie in (0, 1], got {self.scale:g}")
+        assert self.preset is not None
+        preset = PRESETS[self.preset]
+        settings = dict(preset.settings)
+        shrunk = "num_envs" if settings.get("episodic") else "n_steps"  # trajectories where they are what is counted
+        settings[shrunk] = max(1, round(settings[shrunk] * self.scale))
+        seeds = self.seeds or max(1, round(preset.seeds * self.scale))
+        base = Settings(env=preset.env, **settings, **UNWATCHED)
+        return self._cells(base, preset.points, seeds, preset.task)
+
+    def _of_its_own(self) -> list[Cell]:
+        if self.env is None:
+            raise UsageError("which robot? Name --env CartPole or another one, or --preset " + ", ".join(PRESETS))
+        if self.scale != 1.0:
+            raise UsageError("--scale shrinks a preset; without one, name --seeds and --iterations")
+        gammas = GAMMAS if self.gammas is None else self.gammas
+        lambdas = LAMBDAS if self.lambdas is None else self.lambdas
+        for name, values in {"gammas": gammas, "lambdas": lambdas}.items():
+            if not values or not all(0.0 <= value <= 1.0 for value in values):
+                raise UsageError(f"--{name} must lie in [0, 1], got {' '.join(f'{value:g}' for value in values)}")
+            if len(set(values)) < len(values):
+                raise UsageError(f"--{name} names a value twice: {' '.join(f'{value:g}' for value in values)}")
+        if self.iterations is not None and self.iterations < 1:
+            raise UsageError(f"--iterations must be at least 1, got {self.iterations}")
+        env = known_environment(self.env)
+        base = Settings(env=env, algo=self.algo, **recipe(env, self.algo) | UNWATCHED)
+        iterations = self.iterations or -(-base.steps // (base.num_envs * base.n_steps))
+        return self._cells(base, points(gammas, lambdas, self.baseline or "value", iterations), self.seeds or 5, {})
+
+    def _cells(self, base: Settings, places: Sequence[Point], seeds: int, task: Mapping[str, Any]) -> list[Cell]:
+        return [
+            Cell(
+                dataclasses.replace(
+                    base,
+                    gamma=gamma,
+                    gae_lambda=gae_lambda,
+                    baseline=baseline,
+                    seed=seed,
+                    steps=iterations * base.num_envs * base.n_steps,
+                ),
+                *(task, self.preset or "", self.scale),
+            )
+            for seed in range(seeds)
+            for gamma, gae_lambda, baseline, iterations in places
+        ]

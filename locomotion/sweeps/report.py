@@ -1,0 +1,136 @@
+"""The report of a sweep, from its rows alone and the same to the byte each time: figures, a table, and a page."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+from pathlib import Path
+
+import matplotlib
+import pyarrow as pa
+from matplotlib.figure import Figure
+
+from locomotion.runs import atomic_file
+from locomotion.sweeps.figures import figures, marked, number, title
+from locomotion.sweeps.results import Results, results
+from locomotion.sweeps.statistics import Interval
+
+CAPTIONS = {
+    "curves": "Learning curves. A point is the interquartile mean over seeds of the mean return of the episodes that"
+    " ended in an iteration; they were played by the policy the iteration began with, exploring. The bands are 95 %"
+    " intervals.",
+    "map": "Scores over γ and λ. A seed's score is its mean return over the last tenth of the iterations. Framed: the"
+    " best; in dashes: those whose difference from it has a 95 % interval that contains 0.",
+    "scores": "Final scores, and the probability that a seed of the best point does better than a seed of another one"
+    " (equal scores count half).",
+}
+ABOUT = (
+    "Intervals are percentiles of 2000 bootstrap samples, in which the seeds of each point are drawn for themselves;"
+    " interquartile mean and probability of improvement as in Agarwal et al. (2021). Returns are undiscounted."
+)
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "svg{max-width:100%;height:auto}figure{margin:2rem 0}figcaption{color:#555;max-width:60rem}"
+    "table{border-collapse:collapse}td,th{padding:.2rem .9rem .2rem 0;text-align:left;vertical-align:top}"
+    "tr+tr{border-top:1px solid #ddd}code,pre{font-size:.9em;white-space:pre-wrap;overflow-wrap:anywhere}"
+)
+
+
+def write_report(rows: pa.Table, folder: Path) -> list[Path]:
+    """Write curves, map and scores as .png and .svg, and report.html, which needs no other file; return the paths."""
+    told = results(rows)
+    drawn = {name: pictures(figure) for name, figure in figures(told).items()}
+    files = {f"{name}.{kind}": data for name, kinds in drawn.items() for kind, data in kinds.items()}
+    files["report.html"] = page(told, {name: inline(kinds["svg"]) for name, kinds in drawn.items()}).encode()
+    for name, data in files.items():
+        with atomic_file(folder / name) as temporary:
+            temporary.write_bytes(data)
+    return [folder / name for name in files]
+
+
+def pictures(figure: Figure) -> dict[str, bytes]:
+    """Return a figure as PNG and SVG, without dates and with names that are no chance."""
+    files = {}
+    with matplotlib.rc_context({"svg.hashsalt": "locomotion"}):
+        for kind, metadata in {"png": {}, "svg": {"Date": None}}.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, dpi=120, metadata=metadata)
+            files[kind] = buffer.getvalue()
+    return files
+
+
+def inline(svg: bytes) -> str:
+    """Return an SVG file as an element of a page."""
+    text = svg.decode()
+    return text[text.index("<svg") :]
+
+
+def table(told: Results) -> list[list[str]]:
+    """Return the final scores as rows of text, the first one the head."""
+    head = ["point", "seeds", "iterations", "return (95 % interval)", "the best does better with probability"]
+    lines = [
+        [
+            marked(score),
+            str(len(score.curve.returns)),
+            str(score.curve.iterations),
+            worded(score.score),
+            "" if score.best else worded(score.improvement),
+        ]
+        for score in told.final
+    ]
+    return [head, *lines]
+
+
+def worded(interval: Interval) -> str:
+    """Return a value and its interval."""
+    return f"{number(interval.value)} ({number(interval.low)} to {number(interval.high)})"
+
+
+def markdown(told: Results) -> str:
+    """Return the final scores as a Markdown table."""
+    head, *lines = table(told)
+    rule = ["---"] * len(head)
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
+
+
+def page(told: Results, svgs: dict[str, str]) -> str:
+    """Return the page that holds everything."""
+    head, *lines = table(told)
+    cells = "".join("<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in line) + "</tr>\n" for line in lines)
+    shown = "\n".join(
+        f"<figure>{svgs[name]}<figcaption>{html.escape(CAPTIONS[name])}</figcaption></figure>"
+        for name in CAPTIONS
+        if name in svgs
+    )
+    dials = ("gamma", "gae_lambda", "baseline", "seed", "steps")
+    settings = {name: value for name, value in told.settings.items() if name not in dials}
+    facts = {
+        "task": json.dumps(told.task),
+        "settings": json.dumps(settings),
+        "versions": "; ".join(told.versions),
+    }
+    listed = "".join(
+        f"<tr><th>{name}</th><td><code>{html.escape(text)}</code></td></tr>\n" for name, text in facts.items()
+    )
+    heading = html.escape(title(told).replace("\n", "; "))
+    return f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>The effect of gamma and lambda: {heading}</title>
+<style>{STYLE}</style>
+<h1>The effect of γ and λ</h1>
+<p>{heading}.</p>
+<pre>{html.escape(told.command())}</pre>
+{shown}
+<h2>Final scores</h2>
+<table>
+<tr>{"".join(f"<th>{html.escape(text)}</th>" for text in head)}</tr>
+{cells}</table>
+<p>{ABOUT}</p>
+<h2>How it was made</h2>
+<table>
+{listed}</table>
+</html>
+"""

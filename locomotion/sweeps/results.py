@@ -1,0 +1,201 @@
+"""What the rows of a sweep say: returns of each point of gamma and lambda, seed by seed, and which point is best."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from locomotion.errors import UsageError
+from locomotion.sweeps.statistics import (
+    Interval,
+    bootstrap,
+    difference,
+    interquartile_mean,
+    probability_of_improvement,
+)
+
+NO_VALUE_FUNCTION = "no value function"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One point: how the mean return of an iteration's episodes went, for each seed."""
+
+    gamma: float
+    gae_lambda: float
+    baseline: str
+    returns: np.ndarray  # (seeds, iterations); where no episode ended, the last one that did; NaN before the first
+
+    @property
+    def iterations(self) -> int:
+        """How many there are of each seed."""
+        return self.returns.shape[1]
+
+    @property
+    def label(self) -> str:
+        """The point in words."""
+        where = f"γ {self.gamma:g}"
+        if self.baseline == "time" and self.gae_lambda == 1.0:
+            return f"{where}, {NO_VALUE_FUNCTION}"
+        return f"{where}, λ {self.gae_lambda:g}" + ("" if self.baseline == "value" else f", baseline {self.baseline}")
+
+    def scores(self, iteration: int) -> np.ndarray:
+        """Return each seed's score (seeds,): the mean over the tenth of the iterations that ends with this one.
+
+        Raises:
+            UsageError: where no episode of one of the seeds has ended by then.
+        """
+        tenth = max(1, iteration // 10)
+        last = self.returns[:, iteration - tenth : iteration]
+        if np.isnan(last[:, -1]).any():
+            raise UsageError(f"{self.label}: no episode has ended after {iteration} iterations; it takes more of them")
+        return np.nanmean(last, axis=1)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One point's final score."""
+
+    curve: Curve
+    score: Interval  # interquartile mean over the seeds
+    improvement: Interval  # how likely the best point's seed beats one of this
+    best: bool
+    tied: bool  # with the best one: the interval of the difference of their scores contains 0
+
+
+@dataclass(frozen=True)
+class Results:
+    """The curves of a sweep.
+
+    Args:
+        curves: by gamma and lambda, those of the commonest baseline first.
+        settings: of one of the cells.
+        task: its fields that differ from the task's own.
+        preset: that asked for them, or empty.
+        scale: of the preset.
+        versions: those that are in the rows.
+    """
+
+    curves: tuple[Curve, ...]
+    settings: dict[str, Any]
+    task: dict[str, Any]
+    preset: str
+    scale: float
+    versions: tuple[str, ...]
+
+    @property
+    def env(self) -> str:
+        """The robot."""
+        return self.settings["env"]
+
+    @cached_property
+    def seeds(self) -> int:
+        """The most seeds that a point has."""
+        return max(len(curve.returns) for curve in self.curves)
+
+    @cached_property
+    def longest(self) -> tuple[Curve, ...]:
+        """The curves of the greatest number of iterations."""
+        most = max(curve.iterations for curve in self.curves)
+        return tuple(curve for curve in self.curves if curve.iterations == most)
+
+    @cached_property
+    def final(self) -> list[Score]:
+        """The scores of the longest curves at their end."""
+        return scored(self.longest, self.longest[0].iterations)
+
+    @cached_property
+    def shortest(self) -> int:
+        """The iterations that all curves have."""
+        return min(curve.iterations for curve in self.curves)
+
+    @cached_property
+    def grid(self) -> list[Score]:
+        """The scores of all curves of the commonest baseline after as many iterations as all curves have."""
+        return scored([curve for curve in self.curves if self.is_main(curve)], self.shortest)
+
+    def is_main(self, curve: Curve) -> bool:
+        """Return whether a curve is of the commonest baseline, which the others are compared with."""
+        return curve.baseline == self.curves[0].baseline
+
+    def command(self) -> str:
+        """Return the command line that makes these rows."""
+        start = "python scripts/benchmark.py gamma-lambda"
+        if self.preset:
+            scale = "" if self.scale == 1.0 else f" --scale {self.scale:g}"
+            return f"{start} --preset {self.preset}{scale} --seeds {self.seeds}"
+        dials = {
+            "gammas": sorted({curve.gamma for curve in self.curves}),
+            "lambdas": sorted({curve.gae_lambda for curve in self.curves}),
+        }
+        grid = " ".join(f"--{name} {' '.join(f'{value:g}' for value in values)}" for name, values in dials.items())
+        return (
+            f"{start} --env {self.env} --algo {self.settings['algo']} {grid} --baseline {self.curves[0].baseline}"
+            f" --seeds {self.seeds} --iterations {self.longest[0].iterations}"
+        )
+
+
+def results(rows: pa.Table) -> Results:
+    """Return what the rows of one sweep say."""
+    runs: dict[tuple[float, float, str], dict[int, np.ndarray]] = {}
+    for (gamma, gae_lambda, baseline, seed), returns in by_run(rows).items():
+        seeds = runs.setdefault((gamma, gae_lambda, baseline), {})
+        seeds[seed] = returns
+    curves = []
+    for point, seeds in runs.items():
+        length = max(map(len, seeds.values()))
+        curves.append(Curve(*point, np.array([filled(run) for run in seeds.values() if len(run) == length])))
+    names = [curve.baseline for curve in curves]
+    decided = json.loads(rows["settings"][0].as_py())
+    return Results(
+        tuple(sorted(curves, key=lambda curve: (-names.count(curve.baseline), curve.gamma, curve.gae_lambda))),
+        decided["settings"],
+        decided["task"],
+        rows["preset"][0].as_py(),
+        rows["scale"][0].as_py(),
+        tuple(sorted(set(rows["versions"].to_pylist()))),
+    )
+
+
+def by_run(rows: pa.Table) -> dict[tuple[float, float, str, int], np.ndarray]:
+    """Return the mean returns (iterations,) of each training, the longest where there are several of a seed's."""
+    columns = ("gamma", "lambda", "baseline", "seed", "settings", "return_mean")
+    runs: dict[tuple, list[float]] = {}
+    for *run, value in zip(*(rows[name].to_pylist() for name in columns), strict=True):
+        runs.setdefault(tuple(run), []).append(np.nan if value is None else value)
+    longest: dict[tuple[float, float, str, int], np.ndarray] = {}
+    for (*key, _), values in runs.items():
+        if len(values) > len(longest.get(tuple(key), ())):
+            longest[tuple(key)] = np.array(values)
+    return longest
+
+
+def filled(run: np.ndarray) -> np.ndarray:
+    """Return a run (iterations,) with each NaN replaced by the number before it, where there is one."""
+    known = np.where(np.isnan(run), 0, np.arange(len(run)))
+    return run[np.maximum.accumulate(known)]
+
+
+def scored(curves: Sequence[Curve], iteration: int) -> list[Score]:
+    """Return the scores of some curves at an iteration, in their order."""
+    scores = [curve.scores(iteration) for curve in curves]
+    best = scores[int(np.argmax([interquartile_mean(score) for score in scores]))]
+    found = []
+    for curve, score in zip(curves, scores, strict=True):
+        gap = bootstrap(difference, best, score)
+        found.append(
+            Score(
+                curve,
+                bootstrap(interquartile_mean, score),
+                bootstrap(probability_of_improvement, best, score),
+                score is best,
+                bool(score is not best and gap.low <= 0.0),
+            )
+        )
+    return found

@@ -1,0 +1,91 @@
+"""The rows of a sweep: one for each iteration of each cell, in Parquet files that are there whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from locomotion.errors import UsageError
+from locomotion.runs import atomic_file
+
+SCHEMA = pa.schema(
+    {
+        "env": pa.string(),
+        "algo": pa.string(),
+        "gamma": pa.float64(),
+        "lambda": pa.float64(),
+        "baseline": pa.string(),
+        "seed": pa.int64(),
+        "iteration": pa.int64(),  # from 1: its episodes are of the policy it began with
+        "steps": pa.int64(),  # simulated so far, over all robots
+        "episodes": pa.int64(),  # that ended in this iteration
+        "return_mean": pa.float64(),  # of these, undiscounted; null where there are none
+        "discounted_return_mean": pa.float64(),
+        "seconds": pa.float64(),  # since the cell began, on one core
+        "preset": pa.string(),  # or empty
+        "scale": pa.float64(),  # of the preset
+        "settings": pa.string(),  # JSON: all that decided the outcome
+        "versions": pa.string(),  # JSON: of the packages results move with
+    }
+)
+ORDER = [(name, "ascending") for name in ("gamma", "lambda", "baseline", "seed", "settings", "iteration")]
+
+
+class RowFiles:
+    """The rows in a sweep's folder: cells/NAME.parquet for each cell that is done, and rows.parquet, all in one."""
+
+    def __init__(self, folder: Path):
+        self.cells = folder / "cells"
+        self.all = folder / "rows.parquet"
+
+    def has(self, name: str) -> bool:
+        """Return whether the cell of this name is done."""
+        return (self.cells / f"{name}.parquet").exists()
+
+    def add(self, name: str, rows: pa.Table) -> None:
+        """Keep the rows of a cell that is done."""
+        self.cells.mkdir(parents=True, exist_ok=True)
+        write(rows, self.cells / f"{name}.parquet")
+
+    def any_settings(self) -> str | None:
+        """Return the settings of one of the cells, or None where none is done."""
+        for path in self.cells.glob("*.parquet"):
+            return read([path])["settings"][0].as_py()
+        return None
+
+    def gather(self) -> pa.Table:
+        """Return all rows, sorted; where there are files of cells, rows.parquet is made of them anew.
+
+        Raises:
+            UsageError: where there are none.
+        """
+        paths = sorted(self.cells.glob("*.parquet"))
+        if paths:
+            write(read(paths).sort_by(ORDER), self.all)
+        if not self.all.exists():
+            raise UsageError(f"{self.all.parent} holds no rows of a sweep: neither cells/*.parquet nor rows.parquet")
+        return read([self.all])
+
+
+def read(paths: Sequence[Path]) -> pa.Table:
+    """Read rows.
+
+    Raises:
+        UsageError: where a file is damaged or holds something else.
+    """
+    tables = []
+    for path in paths:
+        try:
+            tables.append(pq.read_table(path, schema=SCHEMA))
+        except (pa.ArrowException, OSError) as error:
+            raise UsageError(f"{path} holds no rows of a sweep: {str(error).splitlines()[0]}") from error
+    return pa.concat_tables(tables)
+
+
+def write(rows: pa.Table, path: Path) -> None:
+    """Write rows."""
+    with atomic_file(path) as temporary:
+        pq.write_table(rows, temporary, compression="zstd")

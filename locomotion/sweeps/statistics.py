@@ -1,0 +1,65 @@
+"""Statistics over few seeds: interquartile means, probabilities of improvement, and how sure they are.
+
+After Agarwal, Schwarzer, Castro, Courville and Bellemare 2021, "Deep Reinforcement Learning at the Edge of the
+Statistical Precipice". Scores are arrays whose first axis is the seed; what follows it is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+REPETITIONS = 2000
+CONFIDENCE = 0.95
+
+
+class Interval(NamedTuple):
+    """A statistic, a number or an array, and the bounds between which it lies with a confidence of 95 %."""
+
+    value: Any
+    low: Any
+    high: Any
+
+
+def interquartile_mean(scores: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Return the mean of the middle half: a quarter of the scores, rounded down, is left out at either end."""
+    ordered = np.sort(scores, axis=axis)
+    cut = scores.shape[axis] // 4
+    return ordered.take(np.arange(cut, scores.shape[axis] - cut), axis=axis).mean(axis=axis)
+
+
+def probability_of_improvement(scores: np.ndarray, others: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Return how likely a score is higher than one of the others; equal ones count half (Mann and Whitney's U).
+
+    Args:
+        scores: (seeds,), or with more axes before the seeds' one, the same for both.
+        others: likewise, of as many seeds as there are.
+        axis: the seeds'.
+    """
+    pairs = np.expand_dims(np.moveaxis(scores, axis, -1), -1) - np.expand_dims(np.moveaxis(others, axis, -1), -2)
+    return (np.sign(pairs).mean(axis=(-2, -1)) + 1) / 2
+
+
+def bootstrap(statistic: Callable[..., np.ndarray], *groups: np.ndarray, repetitions: int = REPETITIONS) -> Interval:
+    """Return a statistic of one or more groups of scores, and its percentile interval by the stratified bootstrap.
+
+    Seeds are drawn with replacement from each group for itself; a seed is drawn whole, with all that follows it. The
+    draws are the same at each call.
+
+    Args:
+        statistic: takes arrays (..., seeds, ...) and `axis`, the seeds'.
+        groups: scores (seeds, ...).
+        repetitions: how often seeds are drawn.
+    """
+    rng = np.random.default_rng(0)
+    drawn = [group[rng.integers(len(group), size=(repetitions, len(group)))] for group in groups]
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(statistic(*drawn, axis=1), [tail, 1 - tail], axis=0)
+    return Interval(statistic(*groups, axis=0), low, high)
+
+
+def difference(scores: np.ndarray, others: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Return by how much the interquartile mean is higher than the others'."""
+    return interquartile_mean(scores, axis) - interquartile_mean(others, axis)

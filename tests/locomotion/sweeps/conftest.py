@@ -1,0 +1,63 @@
+import signal
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+import pytest
+
+from locomotion.settings import Settings
+from locomotion.sweeps.plan import UNWATCHED, Cell
+from locomotion.sweeps.rows import SCHEMA
+
+
+@pytest.fixture(autouse=True)
+def bounded() -> Iterator[None]:
+    """End a test that hangs: processes that wait for each other may."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise TimeoutError("the test hangs")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(600)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def tiny() -> Callable[..., Cell]:
+    """Return what makes a cell of three short iterations."""
+
+    def make(task: dict | None = None, **changes) -> Cell:
+        small = {"num_envs": 4, "n_steps": 32, "steps": 3 * 4 * 32, "actor": (8,), "value": (8,)}
+        settings = Settings(env="Locomotion/CartPole-v0", **UNWATCHED | small | changes)
+        return Cell(settings, {"episode_steps": 20} if task is None else task)
+
+    return make
+
+
+@pytest.fixture
+def made_up() -> Callable[..., pa.Table]:
+    """Return what makes a table of rows of cells, given what each iteration of each of them returned."""
+
+    def make(cells: list[Cell], returned: Callable[[Cell, int], float | None]) -> pa.Table:
+        rows = [
+            {
+                "env": cell.settings.env,
+                "algo": cell.settings.algo,
+                "gamma": cell.settings.gamma,
+                "lambda": cell.settings.gae_lambda,
+                "baseline": cell.settings.baseline,
+                "seed": cell.settings.seed,
+                "iteration": iteration,
+                "return_mean": returned(cell, iteration),
+                "preset": cell.preset,
+                "scale": cell.scale,
+                "settings": cell.as_json(),
+                "versions": "{}",
+            }
+            for cell in cells
+            for iteration in range(1, cell.iterations + 1)
+        ]
+        return pa.Table.from_pylist(rows, SCHEMA)
+
+    return make

@@ -1,0 +1,107 @@
+import re
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from locomotion.errors import UsageError
+from locomotion.sweeps.figures import panels, running_mean, spread
+from locomotion.sweeps.plan import Sweep
+from locomotion.sweeps.report import markdown, write_report
+from locomotion.sweeps.results import results
+from locomotion.sweeps.rows import ORDER, RowFiles
+
+ASKED = Sweep(env="CartPole", gammas=(0.9, 0.99), lambdas=(0.5, 0.9, 1.0), seeds=3, iterations=20)
+
+
+def plain(cell, iteration):
+    """At gamma .99 and lambda .9 best, a little less so at lambda 1, and the seeds one apart."""
+    gain = {0.5: 1.0, 0.9: 3.0, 1.0: 2.95}[cell.settings.gae_lambda] * (1.0 if cell.settings.gamma == 0.99 else 0.5)
+    return gain * iteration + cell.settings.seed
+
+
+def test_scores_are_means_over_the_last_tenth_and_the_best_and_its_equals_are_marked(made_up):
+    told = results(made_up(ASKED.cells(), plain))
+    best = next(score for score in told.final if score.best)
+    assert (best.curve.gamma, best.curve.gae_lambda) == (0.99, 0.9)
+    np.testing.assert_allclose(best.curve.scores(20), 3 * 19.5 + np.arange(3))
+    assert best.score.value == pytest.approx(3 * 19.5 + 1)
+    assert [score.curve.label for score in told.final if score.tied] == ["γ 0.99, λ 1"]
+    assert told.command() == (
+        "python scripts/benchmark.py gamma-lambda --env Locomotion/CartPole-v0 --algo trpo --gammas 0.9 0.99"
+        " --lambdas 0.5 0.9 1 --baseline value --seeds 3 --iterations 20"
+    )
+    assert "| γ 0.99, λ 0.9 (best) | 3 | 20 | 59.5 (58.5 to 60.5) |  |" in markdown(told)
+
+
+def test_the_map_is_of_the_iterations_that_all_have_and_the_curves_of_the_longest(made_up):
+    told = results(made_up(Sweep(preset="cartpole", seeds=2).cells(), lambda cell, iteration: float(iteration)))
+    assert len(told.longest) == len(told.final) == 10
+    assert len(told.grid) == 54
+    assert {score.score.value for score in told.grid} == {19.5}
+    assert told.longest[-1].label == "γ 0.99, no value function"
+    assert told.command() == "python scripts/benchmark.py gamma-lambda --preset cartpole --seeds 2"
+
+
+def test_where_no_episode_ended_the_last_one_counts_and_where_none_has_that_is_said(made_up):
+    cells = Sweep(env="CartPole", gammas=(0.9,), lambdas=(0.5,), seeds=1, iterations=4).cells()
+    (curve,) = results(made_up(cells, lambda cell, iteration: {2: 5.0}.get(iteration))).curves
+    np.testing.assert_array_equal(curve.returns, [[np.nan, 5.0, 5.0, 5.0]])
+    nothing = results(made_up(cells, lambda cell, iteration: None))
+    with pytest.raises(UsageError, match=r"γ 0.9, λ 0.5: no episode has ended after 4 iterations"):
+        _ = nothing.final
+
+
+def test_a_report_is_the_same_to_the_byte_however_the_rows_come(made_up, tmp_path):
+    cells = ASKED.cells()
+    for name, order in {"one": cells, "other": cells[::-1]}.items():
+        files = RowFiles(tmp_path / name)
+        for cell in order:
+            files.add(cell.name, made_up([cell], plain))
+        write_report(files.gather(), tmp_path / name)
+    for path in ("curves.svg", "curves.png", "map.svg", "map.png", "scores.svg", "scores.png", "report.html"):
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "other" / path).read_bytes(), path
+    page = (tmp_path / "one" / "report.html").read_text()
+    assert page.count("<svg") == 3
+    assert not re.search(r"<script|<link|<img|src=", page)  # it needs no other file
+    assert 'a [class~="' not in page
+    assert imread(tmp_path / "one" / "curves.png").std() > 0.1  # something is drawn
+
+
+def test_rows_in_one_file_tell_what_those_of_the_cells_do(made_up, tmp_path):
+    files = RowFiles(tmp_path)
+    with pytest.raises(UsageError, match="holds no rows of a sweep"):
+        files.gather()
+    cells = ASKED.cells()
+    for cell in cells:
+        files.add(cell.name, made_up([cell], plain))
+    gathered = files.gather()
+    assert gathered.equals(made_up(cells, plain).sort_by(ORDER))
+    for path in files.cells.iterdir():
+        path.unlink()
+    assert files.gather().equals(gathered)
+    files.all.write_bytes(b"nothing")
+    with pytest.raises(UsageError, match=r"rows.parquet holds no rows of a sweep"):
+        files.gather()
+
+
+def test_a_panel_shows_one_dial_turned(made_up):
+    told = results(made_up(Sweep(preset="biped", seeds=1).cells(), lambda cell, iteration: 1.0))
+    shown = panels([curve for curve in told.longest if told.is_main(curve)])
+    assert [panel.title for panel in shown] == ["γ 0.995", "λ 0.96"]
+    assert [[panel.label(curve) for curve in panel.curves] for panel in shown] == [
+        ["λ 0.92", "λ 0.96", "λ 0.98", "λ 0.99", "λ 1"],
+        ["γ 0.96", "γ 0.98", "γ 0.99", "γ 0.995", "γ 1"],
+    ]
+    assert shown[0].label(told.longest[-1]) == "γ 1, no value function"
+
+
+def test_labels_are_moved_apart_and_no_further_than_needed():
+    assert spread([1.0, 5.0, 9.0], 1.0, 0.0, 10.0) == [1.0, 5.0, 9.0]
+    np.testing.assert_allclose(spread([5.0, 5.2, 1.0], 1.0, 0.0, 10.0), [4.6, 5.6, 1.0])
+    np.testing.assert_allclose(spread([10.0, 10.0], 1.0, 0.0, 10.0), [9.0, 10.0])
+
+
+def test_a_running_mean_looks_back():
+    np.testing.assert_allclose(running_mean(np.array([[1.0, 3.0, 5.0, 9.0]]), 2), [[1.0, 2.0, 4.0, 7.0]])
+    np.testing.assert_array_equal(running_mean(np.array([[1.0, 3.0]]), 1), [[1.0, 3.0]])
