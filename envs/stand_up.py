@@ -31,12 +31,12 @@ class StandUp(Legged):
     """Stand up from lying on the back and stay up, after Schulman et al. (2016), section 6.2, with their reward.
 
     Observations are the 33 numbers of `Biped`. An episode never ends early. In evaluation it begins on the back and
-    lasts 20 s. In training it is shorter, and learning goes backwards (Florensa et al. 2017, "Reverse Curriculum
-    Generation"): a robot begins by standing, and a notch further down the way to its back after each episode at whose
-    end it stood, a notch further up after each other one. It begins in motion: who is at rest between sitting and
-    squatting can but fall back. From lying alone, learning ends in sitting. The effort weighs a tenth of theirs, for
-    theirs ends the exploration before the robot has found its feet. Episodes of 3 s lead down as fast, but who rises
-    by them does not stay up.
+    lasts 20 s. In training learning goes backwards (Florensa et al. 2017, "Reverse Curriculum Generation"): a robot
+    begins by standing, and a notch further down the way to its back after each episode at whose end it stood, a notch
+    further up after each other one. It begins in motion: who is at rest between sitting and squatting can but fall
+    back. From lying alone, learning ends in sitting. On the way down episodes are short, so that there are many; on
+    the back they are longer, for who has risen must learn to stay up. The effort weighs a tenth of theirs, for theirs
+    ends the exploration before the robot has found its feet.
     """
 
     head_weight: float = 1.0  # per m^2 between the head's height and `target_height`
@@ -46,7 +46,8 @@ class StandUp(Legged):
     standing_time: float = 5.0  # s: ... and has stood up if it does so from then on to the end
     first_level: int = 0  # notches down from standing, where the first episode begins
     promotion: float = 1.0  # s at an episode's end in which a robot must stand to begin further down
-    episode_steps: int = 600  # type: ignore[misc]  # of 0.01 s
+    early_steps: int = 300  # of 0.01 s: an episode's on the way down
+    episode_steps: int = 800  # type: ignore[misc]  # of 0.01 s: an episode's that begins on the back
 
     evaluation: ClassVar = {"first_level": ON_THE_BACK, "episode_steps": 2000}
     shown: ClassVar = {"first_level": ON_THE_BACK, "episode_steps": 2000}
@@ -100,6 +101,10 @@ class StandUp(Legged):
             mujoco.mj_objectVelocity(model, data, mujoco.mjtObj.mjOBJ_BODY, foot, velocity, 0)
             qvel[:3] -= velocity[3:]
             qvel[3:] += added
+
+    def episode_limits(self, sim: Fields) -> np.ndarray:
+        on_the_back = sim.userdata[:, LEVEL] == ON_THE_BACK
+        return np.where(on_the_back, self.episode_steps, min(self.early_steps, self.episode_steps))
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         return {"head": sim.site_xpos[:, 0, 2]}  # m, height of its middle

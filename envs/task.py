@@ -70,7 +70,7 @@ class Task:
 
     model: ClassVar[str]  # MJCF file in envs/assets
     control_dt: ClassVar[float]  # s between two actions
-    episode_steps: ClassVar[int]  # actions until the episode is cut off (truncated)
+    episode_steps: ClassVar[int]  # actions until the episode is cut off (truncated), at the latest
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
     remembered: ClassVar[tuple[str, ...]] = ()  # what of `measure` the next step is given as `before`
     camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
@@ -145,6 +145,10 @@ class Task:
         first after a reset with a seed. By default `initial_states` gives positions and velocities.
         """
         sim.qpos[:], sim.qvel[:] = self.initial_states(sim.model, rngs)
+
+    def episode_limits(self, sim: Fields) -> np.ndarray:
+        """Return after how many actions (E,) the episodes that begin here are cut off: by default `episode_steps`."""
+        return np.full(len(sim.qpos), self.episode_steps)
 
     def physics(self, sim: Fields) -> dict[str, np.ndarray]:
         """Return the model's fields (E, ...) that differ from robot to robot, such as `geom_friction`.

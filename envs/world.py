@@ -96,7 +96,8 @@ class World:
         self.physics_errors = 0  # blow-ups so far
         self.action_space = task.action_space(self.model)
         self._elapsed = np.zeros(num_robots, np.int64)
-        self._limits = np.full(num_robots, task.episode_steps)  # steps after which the present episodes are cut off
+        self._limits = np.zeros(num_robots, np.int64)  # steps after which the present episodes are cut off
+        self._whole = np.ones(num_robots, bool)  # whether these are not made shorter by `stagger`
         self._returns = np.zeros(num_robots)
         self._started = time.perf_counter()
         # A robot begins with this row, a whole simulation at rest.
@@ -168,7 +169,8 @@ class World:
         if self._cfrc_ext is not None:
             self._cfrc_ext[ids] = 0.0
         self._elapsed[ids] = 0
-        self._limits[ids] = task.episode_steps
+        self._limits[ids] = task.episode_limits(cradle)
+        self._whole[ids] = True
         self._returns[ids] = 0.0
         self._totals[:, ids] = 0.0
         now = Measured(**task.measure(cradle))
@@ -189,7 +191,9 @@ class World:
 
         A rollout shorter than an episode then shows all parts of it. The episodes cut short by this are not reported.
         """
-        self._limits[:] = self.task.episode_steps * np.arange(1, self.num_robots + 1) // self.num_robots
+        turn = np.arange(1, self.num_robots + 1)
+        self._limits[:] = self._limits * turn // self.num_robots
+        self._whole[:] = turn == self.num_robots
 
     def _remember(self, now: Measured) -> None:
         """Keep of what was measured what the next step compares itself with: copies, for the physics goes on."""
@@ -293,7 +297,7 @@ class World:
             "terminated": terminated,
             "physics_error": broken,
             "succeeded": self.task.succeeded(episode),
-            "whole": self._limits.item(i) == self.task.episode_steps,  # not cut short by `stagger`
+            "whole": self._whole.item(i),
             **sums,
         }
 
@@ -303,6 +307,7 @@ class World:
             "simulation": self.batch.state.copy(),
             "elapsed": self._elapsed.copy(),
             "limits": self._limits.copy(),
+            "whole": self._whole.copy(),
             "returns": self._returns.copy(),
             "observations": self._observations.copy(),
             **{f"before.{name}": value.copy() for name, value in vars(self._before).items()},
@@ -322,6 +327,7 @@ class World:
         self._individualise(np.arange(self.num_robots), self.sim)
         self._elapsed[:] = state["elapsed"]
         self._limits[:] = state["limits"]
+        self._whole[:] = state["whole"]
         self._returns[:] = state["returns"]
         self._observations = state["observations"].copy()
         for name, value in vars(self._before).items():

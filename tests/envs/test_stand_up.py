@@ -112,3 +112,13 @@ def test_begins_on_the_way_up_in_motion_with_resting_feet(level):
     mujoco.mj_objectVelocity(data.model, data, mujoco.mjtObj.mjOBJ_BODY, data.body("right_foot").id, foot, 0)
     assert head[3] > 0.5  # m/s ahead
     np.testing.assert_allclose(foot, 0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("level", "steps"), [(0, 15), (ON_THE_BACK - 1, 15), (ON_THE_BACK, 40)])
+def test_episodes_on_the_back_are_longer(level, steps):
+    env = envs.make_vec("StandUp", 1, first_level=level, early_steps=15, episode_steps=40)
+    env.reset()
+    for step in range(1, steps + 1):
+        _, _, dones, infos = env.step(np.zeros((1, 10), np.float32))
+        assert dones[0] == (step == steps)
+    assert infos[0]["TimeLimit.truncated"]
