@@ -21,7 +21,7 @@ from locomotion.policy_files import installed_versions
 from locomotion.recipes import recipe
 from locomotion.runs import Run, folder_name, write_json
 from locomotion.scores import FOLDER, Row
-from locomotion.seed_statistics import by_chance, probability_better
+from locomotion.seed_statistics import by_chance, probability_of_improvement
 from locomotion.settings import Algo, Settings
 
 SIGNIFICANCE = 0.05  # up to which probability of mere chance a comparison counts as won or lost
@@ -35,15 +35,18 @@ class Comparison:
     ours: Row
     theirs: Row
 
+    def _returns(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.array([*self.ours.returns.values()]), np.array([*self.theirs.returns.values()])
+
     @property
     def better(self) -> float:
         """Probability that ours is the better of two policies, one of each."""
-        return probability_better(list(self.ours.returns.values()), list(self.theirs.returns.values()))
+        return float(probability_of_improvement(*self._returns()))
 
     @property
     def by_chance(self) -> float:
         """Probability of such a difference, or a larger one, where there is none."""
-        return by_chance(list(self.ours.returns.values()), list(self.theirs.returns.values()))
+        return by_chance(*self._returns())
 
     @property
     def verdict(self) -> str:

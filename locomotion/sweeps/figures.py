@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from locomotion.runs import folder_name
+from locomotion.seed_statistics import Interval, bootstrap, interquartile_mean
 from locomotion.sweeps.results import Curve, Results, Score
-from locomotion.sweeps.statistics import Interval, bootstrap, interquartile_mean
 
 COLUMNS = 3  # of panels side by side
 BEST = "tab:red"

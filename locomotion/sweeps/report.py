@@ -12,9 +12,9 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 
 from locomotion.runs import atomic_file
+from locomotion.seed_statistics import Interval
 from locomotion.sweeps.figures import figures, marked, number, title
 from locomotion.sweeps.results import Results, results
-from locomotion.sweeps.statistics import Interval
 
 CAPTIONS = {
     "curves": "Learning curves. A point is the interquartile mean over seeds of the mean return of the episodes that"

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from locomotion.errors import UsageError
-from locomotion.sweeps.statistics import (
+from locomotion.seed_statistics import (
     Interval,
     bootstrap,
     difference,
