@@ -46,7 +46,7 @@ class RoughTerrain(Go1):
     min_height: float = 0.08  # m, of the trunk above the ground under its middle: lower, it has fallen
     tilt_weight: float = 0.5
     bounce_weight: float = 0.2
-    difficulties: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
+    difficulties: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
     rubble: float = 0.1  # m, height of the largest blocks at difficulty 1
     slope: float = 0.35  # rise over run
     step: float = 0.1  # m, rise of a step
