@@ -7,7 +7,6 @@ one tell the bias with an interval, the variance, and how well the direction is 
 from __future__ import annotations
 
 import csv
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from locomotion.errors import UsageError
 from locomotion.estimator_rules import Estimator, laboratory
 from locomotion.estimator_worlds import LaboratoryWorld, QuadraticWorld
+from locomotion.markdown import lines_of
 from locomotion.runs import RUNS, atomic_file
 
 FOLDER = RUNS / "estimators"
@@ -191,20 +191,6 @@ def cosines(estimates: np.ndarray, gradient: np.ndarray, most: int, cost: int) -
     return means
 
 
-def output_folder(folder: Path) -> Path:
-    """Make the folder that the files shall go to, before hours are spent on what could not be written there.
-
-    Raises:
-        UsageError: where nothing can be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
-    return folder
-
-
 def write_csv(report: Report, path: Path) -> None:
     """Write one row for each estimator and component; intervals are of the bias, alone and simultaneous, at 99 %."""
     alone = normal_quantile(1)
@@ -256,7 +242,7 @@ def table(report: Report) -> str:
         found = [f"{bias:.1%}", f"{chance:.1%}"]
         lines.append([fix, name, f"{before / trace:.1f}", f"{first / trace:.1f}", *found])
         before = trace
-    return "\n".join("| " + " | ".join(line) + " |" if line else "" for line in lines)
+    return lines_of(lines)
 
 
 def remarks(report: Report) -> str:

@@ -6,8 +6,8 @@ import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from locomotion.markdown import lines_of
 from locomotion.scores import Row
 
 DATA = Path(__file__).with_name("published_scores.toml")
@@ -103,7 +103,7 @@ def table(rows: Sequence[Row]) -> str:
     A difference is told only to a figure of the same learner, task, measure and number of steps.
     """
     figures, changes = read_figures()
-    lines: list[str] = []
+    lines: list[tuple[object, ...]] = []
     studies: dict[str, Study] = {}
     robots: dict[str, int] = {}  # -> how many figures are not shown
     for row in rows:
@@ -113,7 +113,7 @@ def table(rows: Sequence[Row]) -> str:
         these = chosen(known, row.learner, row.steps)
         robots[known[0].robot] = len(known) - len(these)
         ours = f"{row.written(row.mean)} +- {row.written(row.std_error)}"
-        lines.append(_line(row.env, VERSION, row.learner, "ours", ours, len(row.returns), METRICS["final"], ""))
+        lines.append((row.env, VERSION, row.learner, "ours", ours, len(row.returns), METRICS["final"], ""))
         for figure in these:
             study = studies.setdefault(figure.study.name, figure.study)
             measure = METRICS[study.metric] + ("" if figure.steps else ", steps not stated")
@@ -127,7 +127,7 @@ def table(rows: Sequence[Row]) -> str:
             )
             difference = row.mean - figure.score
             alike = figure.like(row.learner, row.steps, changes)
-            lines.append(_line(row.env, *about, f"{difference:+.{row.digits}f}" if alike else ""))
+            lines.append((row.env, *about, f"{difference:+.{row.digits}f}" if alike else ""))
     if not lines:
         return ""
     head = ("robot", "version", "learner", "whose", "return", "seeds", "scored", "ours less theirs")
@@ -143,12 +143,8 @@ def table(rows: Sequence[Row]) -> str:
         f"{sum(robots.values())} more figures of these robots, of other learners or after other numbers of steps:"
         f" locomotion/{DATA.name}.",
     ]
-    return "\n".join([_line(*head), _line(*rule), *lines, "", *notes])
+    return "\n".join([lines_of([head, rule, *lines]), "", *notes])
 
 
 def _spread(study: Study) -> str:
     return f"; spread: {study.spread}" if study.spread else ""
-
-
-def _line(*cells: Any) -> str:
-    return f"| {' | '.join(map(str, cells))} |"

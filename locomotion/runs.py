@@ -95,6 +95,19 @@ class Run:
             yield
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder that files shall go to, before hours are spent on what could not be written there.
+
+    Raises:
+        UsageError: where nothing can be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
+
+
 def steps_in(folder: Path) -> list[int]:
     """Return the steps that the folders in a folder are named after, in order."""
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit()) if folder.is_dir() else []

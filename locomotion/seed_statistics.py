@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 DEALINGS = 20_000  # ways of dealing scores to two sides, up to which all are counted: those of eight seeds each
 REPETITIONS = 2000
@@ -75,7 +75,7 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, flo
     """
     if len(values) < 2:
         return None
-    margin = stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values)
+    margin = stdtrit(len(values) - 1, (1 + level) / 2) * np.std(values, ddof=1) / np.sqrt(len(values))
     return float(np.mean(values) - margin), float(np.mean(values) + margin)
 
 
@@ -87,6 +87,7 @@ def by_chance(ours: np.ndarray, theirs: np.ndarray) -> float:
     """
     if min(len(ours), len(theirs)) < 2:
         return 1.0
+    from scipy import stats  # it takes a second, which most commands need not spend
 
     def decided(ours: np.ndarray, theirs: np.ndarray, axis: int = 0) -> np.ndarray:
         return np.abs(probability_of_improvement(ours, theirs, axis) - 0.5)

@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 import envs
 from envs.registry import GYMNASIUM_TASKS
 from locomotion.errors import UsageError
+from locomotion.markdown import lines_of
 
 BARE, OURS, SYNC, DUMMY, ENVPOOL = "Batch.step", "ours", "SyncVectorEnv", "DummyVecEnv", "EnvPool"
 WARM_UP_STEPS = 100  # the robots fall, or find their feet, before anything is timed
@@ -187,4 +188,4 @@ def table(rows: Sequence[Row]) -> str:
     for row in rows:
         speeds = [f"{row.steps_per_second[name]:,.0f}" for name in names]
         lines.append([row.env, *speeds, *(f"{row.ratio(a, b):.2f}" for a, b in ratios)])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return lines_of(lines)

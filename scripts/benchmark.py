@@ -11,6 +11,7 @@ from locomotion.command_line import optional, run
 from locomotion.errors import UsageError
 from locomotion.estimator_figure import write_figure
 from locomotion.estimator_worlds import make_world
+from locomotion.runs import make_folder
 from locomotion.settings import Algo
 from locomotion.sweeps.plan import Learner, Sweep
 from locomotion.threads import set_threads
@@ -173,13 +174,13 @@ def main(arguments: list[str]) -> int:
             print("", theirs, peer_scores.table(comparisons), sep="\n\n")
     elif isinstance(wanted, Estimators):
         estimators.check_sizes(wanted.trajectories, wanted.repetitions)
-        folder = estimators.output_folder(wanted.out)
+        make_folder(wanted.out)
         for name in ("lq", "cartpole") if wanted.world == "both" else (wanted.world,):
             world = make_world(name, threads)
             report = estimators.measure(world, wanted.trajectories, wanted.repetitions, wanted.seed)
             print(estimators.remarks(report), estimators.table(report), sep="\n\n", end="\n\n")
-            estimators.write_csv(report, folder / f"estimators-{name}.csv")
-            write_figure(report, folder)
+            estimators.write_csv(report, wanted.out / f"estimators-{name}.csv")
+            write_figure(report, wanted.out)
     else:
         print(training_speed.table(list(training_speed.measure(wanted.robots, threads, wanted.rounds))))
     return 0

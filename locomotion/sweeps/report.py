@@ -11,9 +11,11 @@ import matplotlib
 import pyarrow as pa
 from matplotlib.figure import Figure
 
+from locomotion.markdown import lines_of
 from locomotion.runs import atomic_file
 from locomotion.seed_statistics import Interval
 from locomotion.sweeps.figures import figures, marked, number, title
+from locomotion.sweeps.plan import DIALS
 from locomotion.sweeps.results import Results, results
 
 CAPTIONS = {
@@ -91,7 +93,7 @@ def markdown(told: Results) -> str:
     """Return the final scores as a Markdown table."""
     head, *lines = table(told)
     rule = ["---"] * len(head)
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
+    return lines_of([head, rule, *lines])
 
 
 def page(told: Results, svgs: dict[str, str]) -> str:
@@ -103,8 +105,7 @@ def page(told: Results, svgs: dict[str, str]) -> str:
         for name in CAPTIONS
         if name in svgs
     )
-    dials = ("gamma", "gae_lambda", "baseline", "seed", "steps")
-    settings = {name: value for name, value in told.settings.items() if name not in dials}
+    settings = {name: value for name, value in told.settings.items() if name not in DIALS}
     facts = {
         "task": json.dumps(told.task),
         "settings": json.dumps(settings),

@@ -12,17 +12,16 @@ from typing import Any
 from distributed import Client
 
 from locomotion.errors import UsageError
-from locomotion.runs import RUNS, Run, folder_name
+from locomotion.runs import RUNS, Run, folder_name, make_folder
 from locomotion.sweeps.cell import train_cell, untrained
 from locomotion.sweeps.display import Display
 from locomotion.sweeps.engine import cluster_client, compute
-from locomotion.sweeps.plan import Cell
+from locomotion.sweeps.plan import DIALS, Cell
 from locomotion.sweeps.report import markdown, write_report
 from locomotion.sweeps.results import results
 from locomotion.sweeps.rows import RowFiles
 from locomotion.sweeps.tracking import Tracker
 
-DIALS = ("gamma", "gae_lambda", "baseline", "seed", "steps")  # what differs within a sweep
 FOLDER = RUNS / "gamma-lambda"
 
 
@@ -122,15 +121,3 @@ def check_same_sweep(files: RowFiles, cell: Cell) -> None:
 def flat(decided: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return settings and the task's fields side by side."""
     return decided["settings"] | decided["task"]
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder.
-
-    Raises:
-        UsageError: where that is not possible.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}") from error

@@ -72,15 +72,9 @@ class Stop(BaseCallback):
 
 
 @pytest.fixture(autouse=True)
-def _ends_and_leaves_nobody():
-    def give_up(*_):
-        raise TimeoutError("the workers are not heard of")
-
-    previous = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(300)
+def _ends_and_leaves_nobody(give_up_after):
+    give_up_after(300)
     yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, previous)
     assert active_children() == []
 
 

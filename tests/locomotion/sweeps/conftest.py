@@ -1,5 +1,4 @@
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
@@ -10,17 +9,8 @@ from locomotion.sweeps.rows import SCHEMA
 
 
 @pytest.fixture(autouse=True)
-def bounded() -> Iterator[None]:
-    """End a test that hangs: processes that wait for each other may."""
-
-    def stop(signum: int, frame: object) -> None:
-        raise TimeoutError("the test hangs")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(600)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+def bounded(give_up_after: Callable[[int], int]) -> None:
+    give_up_after(600)
 
 
 @pytest.fixture
