@@ -220,7 +220,7 @@ class A3C(A2C):
         seconds = time.perf_counter() - self._iteration_start
         record("time/steps_per_second", (self.num_timesteps - self._first_step) / seconds)
         record("rollout/physics_errors", self.physics_errors)
-        self._record_terms()
+        self._record_episodes()
         if self._log_interval is not None:
             self.dump_logs(self._n_updates)
 

@@ -281,13 +281,14 @@ class PolicyGradient(OnPolicyAlgorithm):
         record("time/steps_per_second", rollout.rewards.size / elapsed)
         record("time/physics_share", self._env_seconds / elapsed)
         record("rollout/physics_errors", self.physics_errors)
-        self._record_terms()
+        self._record_episodes()
 
-    def _record_terms(self) -> None:
-        """Record the means of the reward's terms over the recent episodes, where the VecEnv reports them."""
-        terms = defaultdict(list)
+    def _record_episodes(self) -> None:
+        """Record what the VecEnv reports of the recent episodes: the means of the reward's terms and of all else."""
+        seen = defaultdict(list)
         for episode in self.ep_info_buffer or []:
-            for name, value in episode.get("terms", {}).items():
-                terms[name].append(value)
-        for name, values in terms.items():
-            self.logger.record(f"reward/{name}", safe_mean(values))
+            for group, told in (("reward", "terms"), ("episode", "tracked")):
+                for name, value in episode.get(told, {}).items():
+                    seen[f"{group}/{name}"].append(value)
+        for name, values in seen.items():
+            self.logger.record(name, safe_mean(values))

@@ -46,6 +46,7 @@ class RoughTerrain(Go1):
     min_height: float = 0.08  # m, of the trunk above the ground under its middle: lower, it has fallen
     tilt_weight: float = 0.5
     bounce_weight: float = 0.2
+    fall_weight: float = 25.0  # for a fall: as much as ten steps of all else bring
     difficulties: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
     rubble: float = 0.1  # m, height of the largest blocks at difficulty 1
     slope: float = 0.35  # rise over run
@@ -112,6 +113,13 @@ class RoughTerrain(Go1):
         quantities["height"] = below[:, count]
         quantities["feet"] = quantities["feet"] - ground[:, count + 1 :]
         return quantities
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return super().rewards(sim, action, now, before) | {"fall": -self.fall_weight * self.terminated(sim, now)}
+
+    def total(self, terms: dict[str, np.ndarray]) -> np.ndarray:
+        on_its_feet = {name: term for name, term in terms.items() if name != "fall"}
+        return super().total(on_its_feet) + terms["fall"]
 
     def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         return np.concatenate([super().observe(sim, now), now.height[:, None], now.scan], axis=1)

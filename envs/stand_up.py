@@ -40,6 +40,7 @@ class StandUp(Legged):
     """
 
     head_weight: float = 1.0  # per m^2 between the head's height and `target_height`
+    drift_weight: float = 0.25  # per (m/s)^2 of the trunk's velocity along the floor
     effort_weight: float = 1e-6  # per (N m)^2, over all joint torques
     target_height: float = 1.5  # m, of the head's middle
     standing_height: float = 1.3  # m, of the head's middle: the robot stands where it is higher ...
@@ -112,12 +113,16 @@ class StandUp(Legged):
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {
             "head_height": -self.head_weight * np.square(now.head - self.target_height),
+            "drift": -self.drift_weight * np.square(sim.qvel[:, :2]).sum(axis=1),
             "effort": -self.effort_weight * np.square(sim.ctrl).sum(axis=1),
         }
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
-        late = sim.time > self.standing_time
-        return {"seconds_down": np.where(late & (now.head < self.standing_height), sim.dt, 0.0)}
+        first, late = sim.time < 1.5 * sim.dt, sim.time > self.standing_time
+        return {
+            "seconds_down": np.where(late & (now.head < self.standing_height), sim.dt, 0.0),
+            "level": np.where(first, sim.userdata[:, LEVEL], 0.0),  # told once
+        }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool | None:
         if episode["seconds"] <= self.standing_time:  # too short to tell

@@ -1,8 +1,9 @@
 """Measure: benchmark.py throughput, training, workers, scores, estimators, or gamma-lambda, each with --help."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Union
 
 import tyro
 
@@ -129,7 +130,57 @@ class GammaLambda:
     """Weights & Biases."""
 
 
-def gamma_lambda(wanted: GammaLambda) -> int:
+def measure_throughput(wanted: Throughput) -> int:
+    """Print the table of the worlds' speed."""
+    threads = set_threads(wanted.threads)
+    print(throughput.table(list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))))
+    return 0
+
+
+def measure_training(wanted: Training) -> int:
+    """Print the table of the learners' speed."""
+    threads = set_threads(wanted.threads)
+    print(training_speed.table(list(training_speed.measure(wanted.robots, threads, wanted.rounds))))
+    return 0
+
+
+def measure_workers(wanted: Workers) -> int:
+    """Print the table of A3C's speed."""
+    print(worker_speed.table(list(worker_speed.measure(wanted.robots, wanted.rounds))))
+    return 0
+
+
+def measure_scores(wanted: Scores) -> int:
+    """Print the scores of our recipes, what was published, and how the peers compare that were asked for."""
+    if wanted.seeds < 1 or wanted.first_seed < 0:
+        raise UsageError(f"--seeds must be at least 1 and --first-seed 0, got {wanted.seeds} and {wanted.first_seed}")
+    threads = set_threads(wanted.threads)
+    seeds = range(wanted.first_seed, wanted.first_seed + wanted.seeds)
+    rivals = peer_scores.peers_of(wanted.envs, [name for name in wanted.peers.split(",") if name], wanted.algo)
+    rows = list(scores.measure(wanted.envs, wanted.algo, seeds, wanted.steps, threads))
+    print(scores.table(rows), published.table(rows), sep="\n\n", flush=True)
+    if wanted.peers:
+        comparisons = list(peer_scores.measure(rows, rivals, threads))
+        theirs = scores.table([comparison.theirs for comparison in comparisons])
+        print("", theirs, peer_scores.table(comparisons), sep="\n\n")
+    return 0
+
+
+def measure_estimators(wanted: Estimators) -> int:
+    """Print the laboratory's table, and leave it as a CSV file and a figure."""
+    estimators.check_sizes(wanted.trajectories, wanted.repetitions)
+    threads = set_threads(wanted.threads)
+    make_folder(wanted.out)
+    for name in ("lq", "cartpole") if wanted.world == "both" else (wanted.world,):
+        world = make_world(name, threads)
+        report = estimators.measure(world, wanted.trajectories, wanted.repetitions, wanted.seed)
+        print(estimators.remarks(report), estimators.table(report), sep="\n\n", end="\n\n")
+        estimators.write_csv(report, wanted.out / f"estimators-{name}.csv")
+        write_figure(report, wanted.out)
+    return 0
+
+
+def sweep_gamma_lambda(wanted: GammaLambda) -> int:
     """Run a sweep, or report on one; return the exit code: 1 where cells have failed."""
     try:
         from locomotion.sweeps.running import default_folder, report, run_sweep
@@ -145,45 +196,20 @@ def gamma_lambda(wanted: GammaLambda) -> int:
     return int(run_sweep(cells, folder, Tracker(folder, wanted.track), wanted.workers, wanted.cluster) > 0)
 
 
+BENCHMARKS: dict[type, Callable[..., int]] = {
+    Throughput: measure_throughput,
+    Training: measure_training,
+    Workers: measure_workers,
+    Scores: measure_scores,
+    Estimators: measure_estimators,
+    GammaLambda: sweep_gamma_lambda,
+}
+
+
 def main(arguments: list[str]) -> int:
-    """Run the benchmark that the command line names; print its table."""
-    wanted = tyro.cli(  # type: ignore[call-overload]
-        Throughput | Training | Workers | Scores | Estimators | GammaLambda, args=arguments, description=__doc__
-    )
-    if isinstance(wanted, GammaLambda):
-        return gamma_lambda(wanted)
-    if isinstance(wanted, Workers):
-        print(worker_speed.table(list(worker_speed.measure(wanted.robots, wanted.rounds))))
-        return 0
-    threads = set_threads(wanted.threads)
-    if isinstance(wanted, Throughput):
-        rows = list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))
-        print(throughput.table(rows))
-    elif isinstance(wanted, Scores):
-        if wanted.seeds < 1 or wanted.first_seed < 0:
-            raise UsageError(
-                f"--seeds must be at least 1 and --first-seed 0, got {wanted.seeds} and {wanted.first_seed}"
-            )
-        seeds = range(wanted.first_seed, wanted.first_seed + wanted.seeds)
-        rivals = peer_scores.peers_of(wanted.envs, [name for name in wanted.peers.split(",") if name], wanted.algo)
-        rows = list(scores.measure(wanted.envs, wanted.algo, seeds, wanted.steps, threads))
-        print(scores.table(rows), published.table(rows), sep="\n\n", flush=True)
-        if wanted.peers:
-            comparisons = list(peer_scores.measure(rows, rivals, threads))
-            theirs = scores.table([comparison.theirs for comparison in comparisons])
-            print("", theirs, peer_scores.table(comparisons), sep="\n\n")
-    elif isinstance(wanted, Estimators):
-        estimators.check_sizes(wanted.trajectories, wanted.repetitions)
-        make_folder(wanted.out)
-        for name in ("lq", "cartpole") if wanted.world == "both" else (wanted.world,):
-            world = make_world(name, threads)
-            report = estimators.measure(world, wanted.trajectories, wanted.repetitions, wanted.seed)
-            print(estimators.remarks(report), estimators.table(report), sep="\n\n", end="\n\n")
-            estimators.write_csv(report, wanted.out / f"estimators-{name}.csv")
-            write_figure(report, wanted.out)
-    else:
-        print(training_speed.table(list(training_speed.measure(wanted.robots, threads, wanted.rounds))))
-    return 0
+    """Run the benchmark that the command line names; return the exit code."""
+    wanted = tyro.cli(Union[*BENCHMARKS], args=arguments, description=__doc__)  # type: ignore[call-overload]
+    return BENCHMARKS[type(wanted)](wanted)
 
 
 if __name__ == "__main__":

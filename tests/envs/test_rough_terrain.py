@@ -97,6 +97,17 @@ def test_remembers_nothing_after_a_reset_with_a_seed():
     np.testing.assert_array_equal(world.sim.userdata, fresh)
 
 
+def test_a_fall_costs_once_what_no_other_term_can_make_up_for():
+    world = begin(World(RoughTerrain(difficulties=(0.0,), push_speed=0.0, fall_weight=7.0), 2, 1))
+    stand(world, 20)
+    world.sim.qpos[1, 3:7] = [np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0]  # on its side
+    step = world.step(np.zeros((2, 12), np.float32))
+    np.testing.assert_array_equal(step.terminated, [False, True])
+    np.testing.assert_array_equal(step.terms["fall"], [0.0, -7.0])
+    rest = sum(term for name, term in step.terms.items() if name != "fall")
+    np.testing.assert_allclose(step.rewards, np.maximum(rest, 0.0) + step.terms["fall"])
+
+
 def test_what_is_covered_is_the_way_along_the_command():
     world = begin(World(RoughTerrain(difficulties=(0.0,), push_speed=0.0), 6, 1))
     sim = world.sim

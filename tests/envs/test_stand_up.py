@@ -68,14 +68,21 @@ def test_its_head_is_above_the_target_height_when_it_stands_straight():
     assert posture("Biped", 0).site("head").xpos[2] == pytest.approx(1.6, abs=0.05)  # m
 
 
-def test_is_paid_for_the_height_of_its_head():
-    env = envs.make_vec("StandUp", 1, first_level=ON_THE_BACK, head_weight=2.0, target_height=1.4, effort_weight=1e-4)
+def test_is_paid_for_the_height_of_its_head_and_for_staying_where_it_is():
+    weights = {"head_weight": 2.0, "drift_weight": 0.5, "effort_weight": 1e-4}
+    env = envs.make_vec("StandUp", 1, first_level=ON_THE_BACK, target_height=1.4, **weights)
     env.reset()
     action = np.random.default_rng(0).uniform(-1, 1, (1, 10)).astype(np.float32)
     step = env.world.step(action)
     torques = action[0] * env.world.model.actuator_ctrlrange[:, 1]
     head = env.world.sim.site_xpos[0, 0, 2]
-    expected = {"head_height": -2.0 * (head - 1.4) ** 2, "effort": -1e-4 * torques @ torques}
+    along = env.world.sim.qvel[0, :2]
+    assert np.abs(along).min() > 1e-3
+    expected = {
+        "head_height": -2.0 * (head - 1.4) ** 2,
+        "drift": -0.5 * along @ along,
+        "effort": -1e-4 * torques @ torques,
+    }
     assert {name: term[0] for name, term in step.terms.items()} == pytest.approx(expected, rel=1e-5)
     assert 0.05 < head < 0.5
 

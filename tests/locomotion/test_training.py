@@ -27,6 +27,13 @@ def policy_bytes(run):
     return (find_policy(run.folder) / "policy.safetensors").read_bytes()
 
 
+def test_what_a_task_tracks_is_in_the_metrics(small):
+    run = train(small(env="Locomotion/Biped-v0")).run
+    distances = [float(row["episode/distance"]) for row in rows(run) if row["episode/distance"]]
+    assert distances  # a biped that has learned nothing has fallen by now
+    assert 0.0 < max(np.abs(distances)) < 5.0  # m
+
+
 def test_a_run_leaves_what_it_should(small):
     outcome = train(small())
     run = outcome.run
