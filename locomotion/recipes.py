@@ -76,7 +76,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "backtrack": 0.8,
         "log_std_init": -0.7,
         "min_std": 0.15,
-        "steps": 20_000_000,
+        "steps": 12_000_000,
     },
     # Half as many, twice as large iterations: a twentieth faster, and as good after 250,000 steps (one seed).
     ("Ant-v5", "trpo"): {"num_envs": 64, "n_steps": 64, "fisher_stride": 10, "critic_epochs": 3, "log_std_init": -0.5},
