@@ -20,8 +20,7 @@ RISING = np.array([[0.3, 0.3, 0.15], [2.5, 2.1, 0.6], [2.5, 2.35, -0.2], [0.98, 
 # Postures per s at which they are passed on the way up: only a swing of the trunk leads from sitting to a squat.
 RISING_SPEED = np.array([0.0, 2.0, 6.0, 0.0])
 NOTCHES = 8  # from each of these postures to the next
-ON_THE_BACK = NOTCHES * (len(RISING) - 1)  # the first level on which a robot begins by lying straight
-LAST = ON_THE_BACK + 1  # ... and on this one it has the whole episode
+ON_THE_BACK = NOTCHES * (len(RISING) - 1)  # the last level, on which a robot begins by lying straight
 
 # What a robot remembers of an episode for the next one, and where on the way up this one began: columns of userdata.
 LEVEL, UP, DEPTH = range(3)
@@ -36,8 +35,7 @@ class StandUp(Legged):
     begins by standing, and a notch further down the way to its back after each episode at whose end it stood, a notch
     further up after each other one. It begins in motion: who is at rest between sitting and squatting can but fall
     back. From lying alone, learning ends in sitting. On the way down episodes are short, so that there are many; on
-    the back they are longer, and whole for who stood to the end of such a one: balance that is lost slowly is lost
-    unseen in 8 s.
+    the back they are longer, for who has risen must learn to stay up.
 
     The reward is theirs, with two changes. The effort weighs a tenth, for all of it ends the exploration before the
     robot has found its feet. And drifting costs something: without that, who is up never comes to rest, and falls
@@ -53,10 +51,10 @@ class StandUp(Legged):
     first_level: int = 0  # notches down from standing, where the first episode begins
     promotion: float = 1.0  # s at an episode's end in which a robot must stand to begin further down
     early_steps: int = 300  # of 0.01 s: an episode's on the way down
-    lying_steps: int = 800  # of 0.01 s: an episode's when it is to begin on the back
+    episode_steps: int = 800  # type: ignore[misc]  # of 0.01 s: an episode's that begins on the back
 
-    evaluation: ClassVar = {"first_level": LAST}
-    shown: ClassVar = {"first_level": LAST}
+    evaluation: ClassVar = {"first_level": ON_THE_BACK, "episode_steps": 2000}
+    shown: ClassVar = {"first_level": ON_THE_BACK, "episode_steps": 2000}
     model = Biped.model
     start_angles = Biped.start_angles
     mirrored_joints = Biped.mirrored_joints
@@ -75,7 +73,7 @@ class StandUp(Legged):
 
     def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
         stood = sim.userdata[:, UP] > self.promotion
-        level = np.clip(sim.userdata[:, LEVEL] + np.where(stood, 1, -1), self.first_level, LAST)
+        level = np.clip(sim.userdata[:, LEVEL] + np.where(stood, 1, -1), self.first_level, ON_THE_BACK)
         sim.userdata[:, LEVEL] = level
         sim.userdata[:, UP] = 0.0
         sim.userdata[:, DEPTH] = (level + [rng.random() for rng in rngs]) / NOTCHES  # on the back, beyond the last one
@@ -87,7 +85,7 @@ class StandUp(Legged):
         still = 0 * lean
         trunk = (np.cos(lean / 2), still, np.sin(lean / 2), still)
         rising = np.stack([*trunk, *2 * (still, still, *leg)], axis=1)
-        on_the_back = sim.userdata[:, LEVEL] >= ON_THE_BACK
+        on_the_back = sim.userdata[:, LEVEL] == ON_THE_BACK
         return np.where(on_the_back[:, None], [*LYING, *self.start_angles], rising)
 
     def _set_in_motion(self, sim: Fields) -> None:
@@ -109,9 +107,8 @@ class StandUp(Legged):
             qvel[3:] += added
 
     def episode_limits(self, sim: Fields) -> np.ndarray:
-        level = sim.userdata[:, LEVEL]
-        limits = np.where(level < ON_THE_BACK, self.early_steps, self.lying_steps)
-        return np.minimum(np.where(level < LAST, limits, self.episode_steps), self.episode_steps)
+        on_the_back = sim.userdata[:, LEVEL] == ON_THE_BACK
+        return np.where(on_the_back, self.episode_steps, min(self.early_steps, self.episode_steps))
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         return {"head": sim.site_xpos[:, 0, 2]}  # m, height of its middle
