@@ -45,6 +45,8 @@ class PolicyGradient(OnPolicyAlgorithm):
         advantage: the advantage estimator; by default GAE with `gae_lambda`.
         target: the estimator whose advantages, the baseline added, the baseline learns; by default the same one.
         baseline: made from the policy; by default its value network, fitted in a trust region.
+        min_std: the policy's `min_std` by the share of training that remains (1 to 0), as SB3's schedules are; by
+            default it stays as it is.
         learning_rate: of the critic's Adam, where its fit uses it.
         device: "cpu" by default: networks of this size are slower on a GPU.
 
@@ -69,6 +71,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         advantage: AdvantageEstimator | None = None,
         target: AdvantageEstimator | None = None,
         baseline: Callable[[ActorCritic], Baseline] | None = None,
+        min_std: Schedule | None = None,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -119,6 +122,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.advantage = advantage or GAE(gae_lambda)
         self.target = target or self.advantage
         self.make_baseline = baseline or (lambda policy: ValueNetwork(policy, TrustRegionFit()))
+        self.min_std = min_std
         self.elapsed = np.zeros(0, np.int64)  # steps since the robots' episodes began (N,)
         self._log_interval: int | None = 1
         self.physics_errors = 0  # simulations that blew up so far
@@ -148,11 +152,13 @@ class PolicyGradient(OnPolicyAlgorithm):
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Return what the next iteration depends on besides policy, optimizers and environment."""
-        return {"elapsed": self.elapsed} | {f"baseline.{name}": array for name, array in self.baseline.state().items()}
+        own = {"elapsed": self.elapsed, "min_std": np.array(self.policy.min_std)}
+        return own | {f"baseline.{name}": array for name, array in self.baseline.state().items()}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Take back what `get_state` returned."""
         self.elapsed = state["elapsed"]
+        self.policy.min_std = float(state["min_std"])
         learned = {name: array for name, array in state.items() if name.startswith("baseline.")}
         self.baseline.restore({name.removeprefix("baseline."): array for name, array in learned.items()})
 
@@ -234,6 +240,8 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.policy.update_normalizer(rollout.observations.reshape(-1, *rollout.obs_shape))  # type: ignore[misc]
         self._n_updates += 1
         self._record(rollout)
+        if self.min_std is not None:  # of the next rollout
+            self.policy.min_std = self.min_std(self._current_progress_remaining)
         if self._log_interval is not None and self._n_updates % self._log_interval == 0:
             self.dump_logs(self._n_updates)
 

@@ -65,6 +65,9 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             advantage=advantage_estimator(settings),
             target=KStep(1) if settings.critic == "fitted-v" else None,
             baseline=BASELINES.get(settings.baseline, partial(ValueNetwork, critic=critic_fit(settings))),
+            min_std=None
+            if settings.final_min_std is None
+            else partial(straight, first=settings.min_std, final=settings.final_min_std),
             learning_rate=settings.learning_rate,
             seed=settings.seed,
             policy_kwargs={
@@ -148,6 +151,17 @@ def falling(remaining: float, first: float) -> float:
         first: learning rate at the beginning.
     """
     return first * max(remaining, 0.01)
+
+
+def straight(remaining: float, first: float, final: float) -> float:
+    """Return what moves from `first` to `final` in a straight line.
+
+    Args:
+        remaining: share of the training still to do, from 1 to 0, and below it in an iteration that overshoots.
+        first: value at the beginning.
+        final: value at the end.
+    """
+    return final + (first - final) * max(0.0, remaining)
 
 
 def narrowing(remaining: float, first: float, final: float) -> float:

@@ -32,6 +32,7 @@ TAKEN_BY: dict[str, Choices] = {
     "entropy_weight": {"algo": ("a2c", "a3c")},
     "workers": {"algo": ("a3c",)},
     "episodic": {"algo": ("trpo", "npg", "ppo", "vpg", "a2c")},
+    "final_min_std": {"algo": ("trpo", "npg", "ppo", "vpg", "a2c")},
     "gae_lambda": {"advantage": ("gae",)},
     "look_ahead": {"advantage": ("k-step",)},
     "critic": NETWORK,

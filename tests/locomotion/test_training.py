@@ -34,6 +34,12 @@ def test_what_a_task_tracks_is_in_the_metrics(small):
     assert 0.0 < max(np.abs(distances)) < 5.0  # m
 
 
+def test_the_floor_of_the_exploration_moves_in_a_straight_line(small):
+    run = train(small(log_std_init=-9.0, min_std=0.6, final_min_std=0.3)).run
+    expected = 0.6 - 0.3 * np.arange(6) / 6  # of the six rollouts
+    np.testing.assert_allclose([float(row["train/std"]) for row in rows(run)], expected, atol=2e-3)
+
+
 def test_a_run_leaves_what_it_should(small):
     outcome = train(small())
     run = outcome.run
@@ -56,7 +62,7 @@ def test_a_run_leaves_what_it_should(small):
         {},
         {"env": "Ant-v5"},
         {"algo": "npg", "baseline": "linear", "n_steps": 128, "steps": 6 * 512, "advantage": "reward-to-go"},
-        {"algo": "ppo", "baseline": "time"},
+        {"algo": "ppo", "baseline": "time", "min_std": 0.5, "final_min_std": 0.1},
         {"algo": "vpg", "reuse": 2, "baseline": "optimal-constant"},
         {"algo": "a2c", "advantage": "k-step", "critic": "fitted-v"},
     ],
