@@ -172,4 +172,4 @@ def narrowing(remaining: float, first: float, final: float) -> float:
         first: bound of most of the training.
         final: bound of its end.
     """
-    return final + (first - final) * min(1.0, max(0.0, 5 * remaining))
+    return straight(min(1.0, 5 * remaining), first, final)

@@ -14,6 +14,7 @@ Choices = Mapping[str, tuple[str, ...]]
 
 TRUST_REGION: Choices = {"algo": ("trpo", "npg")}
 ASCENT: Choices = {"algo": ("ppo", "vpg", "a2c", "a3c")}
+IN_STEP: Choices = {"algo": ("trpo", "npg", "ppo", "vpg", "a2c")}  # all but the one whose workers wait for nobody
 NETWORK: Choices = {"baseline": ("value",)}
 GRADIENT_STEPS: Choices = {**NETWORK, "critic": ("adam", "fitted-v")}
 
@@ -31,8 +32,8 @@ TAKEN_BY: dict[str, Choices] = {
     "reuse": {"algo": ("vpg",)},
     "entropy_weight": {"algo": ("a2c", "a3c")},
     "workers": {"algo": ("a3c",)},
-    "episodic": {"algo": ("trpo", "npg", "ppo", "vpg", "a2c")},
-    "final_min_std": {"algo": ("trpo", "npg", "ppo", "vpg", "a2c")},
+    "episodic": IN_STEP,
+    "final_min_std": IN_STEP,
     "gae_lambda": {"advantage": ("gae",)},
     "look_ahead": {"advantage": ("k-step",)},
     "critic": NETWORK,
