@@ -12,7 +12,7 @@ import numpy as np
 from envs.go1 import COMMANDS, DRAWN, SEGMENTS, SWITCHES, Go1
 from envs.orientation import body_frame
 from envs.simulation import Fields
-from envs.task import Measured, Mirror, SignedPermutation
+from envs.task import Measured, Mirror, SignedPermutation, told_once
 from envs.terrain import Terrain, patchwork
 
 # Where the ground is looked at, in m ahead of the trunk and to its left: along the two lines on which the feet tread.
@@ -31,9 +31,9 @@ class RoughTerrain(Go1):
     """Follow commands over ground that is the harder, the better a robot has done so far.
 
     The ground is `patchwork` of fields, one for each of `difficulties`. A robot begins on one of the first three, so
-    that from the start there is something to see. It moves on to the next after an episode in which it covered most
-    of the distance it was told to go, and back where it covered little of it. Who masters the last begins
-    anywhere. To Go1's observations come the trunk's height above the ground and how much higher the ground is around
+    that from the start there is something to see. It moves on to the next after an episode in which it covered most of
+    the distance it was told to go, and back where it covered little of it. Who masters the last begins anywhere in the
+    harder half. To Go1's observations come the trunk's height above the ground and how much higher the ground is around
     it (14), seen by rays. Each ray has an error of its own throughout an episode, as sensors have: where the ground is
     flat, what is seen would otherwise hardly vary, and once normalised a pebble would look like a wall. A fall has a
     price, for what it loses lies beyond the discount's horizon of 0.4 s.
@@ -142,11 +142,11 @@ class RoughTerrain(Go1):
         """Return the fields (E,) on which robots begin, given what they remember of their last episode."""
         level, covered, commanded = memory[:, [LEVEL, COVERED, COMMANDED]].T
         fields = len(self.difficulties)
-        first, anywhere = np.array([(rng.integers(min(3, fields)), rng.integers(fields)) for rng in rngs]).T
+        first, hard = np.array([(rng.integers(min(3, fields)), rng.integers(fields // 2, fields)) for rng in rngs]).T
         tested = commanded > 1.0  # m: not a robot that was told to stand
         level = level + tested * (covered > self.promotion * commanded)
         level = level - tested * (covered < self.demotion * commanded)
-        level = np.where(level >= fields, anywhere, np.maximum(level, 0))
+        level = np.where(level >= fields, hard, np.maximum(level, 0))
         return np.where(memory.any(axis=1), level, first).astype(int)
 
     def _distance(self, sim: Fields) -> np.ndarray:
@@ -158,11 +158,10 @@ class RoughTerrain(Go1):
         return (np.hypot(commands[:, :, 0], commands[:, :, 1]) * lasting).sum(axis=1)
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
-        first = sim.time < 1.5 * sim.dt
         return super().track(sim, action, now, before) | {
             "covered": self.progress(sim),
-            "commanded": np.where(first, sim.userdata[:, COMMANDED], 0.0),  # m, told once
-            "level": np.where(first, sim.userdata[:, LEVEL], 0.0),
+            "commanded": told_once(sim, sim.userdata[:, COMMANDED]),  # m
+            "level": told_once(sim, sim.userdata[:, LEVEL]),
         }
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:

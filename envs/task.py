@@ -199,6 +199,11 @@ def mean_over_time(episodes: Mapping[str, np.ndarray], name: str) -> float:
     return float(np.mean(episodes[name] / episodes["seconds"]))
 
 
+def told_once(sim: Fields, quantity: np.ndarray) -> np.ndarray:
+    """Return a quantity (N,) in the first step of an episode and 0 in all others, so that `track` sums up to it."""
+    return np.where(sim.time < 1.5 * sim.dt, quantity, 0.0)
+
+
 def norm(vectors: np.ndarray) -> np.ndarray:
     """Return the lengths (N,) of vectors (N, k), rounded as `np.linalg.norm` of one vector rounds them."""
     return np.sqrt(np.vecdot(vectors, vectors))

@@ -17,6 +17,7 @@ from agents import ActorCritic
 from locomotion.environments import evaluation_fields, make_env
 from locomotion.errors import UsageError
 from locomotion.policy_files import PolicyCard, find_policy, installed_versions, load_policy, read_card
+from locomotion.seed_statistics import bootstrap
 from locomotion.threads import set_threads
 
 EVALUATION_SEED = 1_000_000  # far from the seeds of training: start states no policy was trained from
@@ -177,6 +178,7 @@ def evaluate_actor(
         vec_env.close()
     returns = np.array([record["return"] for record in records])
     lengths = np.array([record["length"] for record in records])
+    interval = bootstrap(np.mean, returns, repetitions=10_000)
     seconds, metrics = None, {}
     if isinstance(vec_env, envs.BatchedVecEnv):
         seconds = lengths * vec_env.world.dt
@@ -190,7 +192,7 @@ def evaluate_actor(
         seed=seed,
         return_mean=float(returns.mean()),
         return_std_error=float(returns.std(ddof=1) / np.sqrt(episodes)) if episodes > 1 else 0.0,
-        return_ci95=bootstrap_interval(returns),
+        return_ci95=(float(interval.low), float(interval.high)),
         length_mean=float(lengths.mean()),
         seconds_mean=None if seconds is None else float(seconds.mean()),
         metrics=metrics,
@@ -216,10 +218,3 @@ def play(actor: Actor, vec_env: VecEnv) -> list[dict[str, Any]]:
                 "terms": {**info["episode"].get("terms", {}), **info["episode"].get("tracked", {})},
             }
     return [records[i] for i in range(vec_env.num_envs)]
-
-
-def bootstrap_interval(values: np.ndarray, level: float = 0.95, resamples: int = 10_000) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean (Efron 1979), from a fixed seed."""
-    draws = np.random.default_rng(0).choice(values, (resamples, len(values))).mean(axis=1)
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

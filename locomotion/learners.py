@@ -67,7 +67,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             baseline=BASELINES.get(settings.baseline, partial(ValueNetwork, critic=critic_fit(settings))),
             min_std=None
             if settings.final_min_std is None
-            else partial(straight, first=settings.min_std, final=settings.final_min_std),
+            else partial(narrowing, first=settings.min_std, final=settings.final_min_std),
             learning_rate=settings.learning_rate,
             seed=settings.seed,
             policy_kwargs={
@@ -153,17 +153,6 @@ def falling(remaining: float, first: float) -> float:
     return first * max(remaining, 0.01)
 
 
-def straight(remaining: float, first: float, final: float) -> float:
-    """Return what moves from `first` to `final` in a straight line.
-
-    Args:
-        remaining: share of the training still to do, from 1 to 0, and below it in an iteration that overshoots.
-        first: value at the beginning.
-        final: value at the end.
-    """
-    return final + (first - final) * max(0.0, remaining)
-
-
 def narrowing(remaining: float, first: float, final: float) -> float:
     """Return a bound that is `first` for four fifths of the training, then falls to `final` in a straight line.
 
@@ -172,4 +161,4 @@ def narrowing(remaining: float, first: float, final: float) -> float:
         first: bound of most of the training.
         final: bound of its end.
     """
-    return straight(min(1.0, 5 * remaining), first, final)
+    return final + (first - final) * min(1.0, max(0.0, 5 * remaining))

@@ -91,7 +91,7 @@ class Settings:
     min_std: float = 0.0
     """Standard deviation of the actions below which exploration cannot fall."""
     final_min_std: Annotated[float | None, optional("the same", "FLOAT")] = None
-    """The same bound at the end of training, to which it moves in a straight line."""
+    """The same bound at the end of training: over the last fifth it moves to this."""
     actor: tuple[int, ...] = (64, 64)
     """Hidden layers of the actor."""
     value: tuple[int, ...] = (64, 64)

@@ -8,7 +8,7 @@ import torch
 from agents import ActorCritic
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
-from locomotion.evaluation import bootstrap_interval, evaluate, evaluate_folder
+from locomotion.evaluation import evaluate, evaluate_folder
 from locomotion.policy_files import describe, save_policy
 
 
@@ -88,14 +88,6 @@ def test_json_has_the_promised_keys(policy):
     promised = "env policy episodes seed return_mean return_std_error return_ci95 length_mean seconds_mean metrics"
     assert set(values) == set(promised.split())
     assert {"fall_rate", "speed_mean", "distance_mean"} <= set(values["metrics"])
-
-
-def test_bootstrap_interval_of_a_normal_sample_is_the_textbook_one():
-    values = np.random.default_rng(1).normal(size=400)
-    low, high = bootstrap_interval(values)
-    margin = 1.96 * values.std(ddof=1) / 20
-    assert low == pytest.approx(values.mean() - margin, abs=0.01)
-    assert high == pytest.approx(values.mean() + margin, abs=0.01)
 
 
 def test_mistakes_become_one_sentence(policy, tmp_path):

@@ -79,6 +79,14 @@ def test_the_interval_is_that_of_all_ways_to_draw_the_seeds():
     assert bootstrap(interquartile_mean, scores) == bootstrap(interquartile_mean, scores)  # the same draws each time
 
 
+def test_the_interval_of_a_normal_samples_mean_is_the_textbook_one():
+    values = np.random.default_rng(1).normal(size=400)
+    found = bootstrap(np.mean, values)
+    margin = 1.96 * values.std(ddof=1) / 20
+    assert found.low == pytest.approx(values.mean() - margin, abs=0.01)
+    assert found.high == pytest.approx(values.mean() + margin, abs=0.01)
+
+
 def test_groups_are_drawn_each_for_itself():
     scores, others = np.array([0.0, 1.0, 3.0]), np.array([0.0, 2.0, 7.0])
     means = [np.mean(list(itertools.product(group, repeat=3)), axis=1) for group in (scores, others)]
