@@ -13,7 +13,7 @@ class Biped(Runner):
     The reward's terms are theirs, with their weights of speed and effort. Their 1e-5 per N^2 of impact would make
     standing still cost more than all else could bring. With their 0.2 for being alive a step costs more than it brings
     at first, and the first thing learned is to dive forward; with as much as the speed of 1 m/s brings, the robot
-    dawdles; with half of that it walks; with 0.3 it walks, then runs.
+    dawdles; with half of that it walks; with 0.3 it walks faster.
 
     Observations are 33 numbers: the trunk's height and orientation (a quaternion), ten joint angles, the trunk's
     velocity along the world's axes, its turning rates about its own, ten joint velocities (m, rad and s), and for

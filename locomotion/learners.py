@@ -86,7 +86,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
 def update_rule(settings: Settings) -> dict[str, Any]:
     """Return the arguments that the learner's own update rule takes."""
     trust_region: dict[str, Any] = {
-        "target_kl": lambda remaining: narrowing(remaining, settings.target_kl, settings.final_kl),
+        "target_kl": partial(narrowing, first=settings.target_kl, final=settings.final_kl),
         "cg_damping": settings.cg_damping,
         "fisher_stride": settings.fisher_stride,
     }

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 DEALINGS = 20_000  # ways of dealing scores to two sides, up to which all are counted: those of eight seeds each
 REPETITIONS = 2000
@@ -75,6 +74,8 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, flo
     """
     if len(values) < 2:
         return None
+    from scipy.special import stdtrit  # a quarter of a second, which an evaluation need not spend
+
     margin = stdtrit(len(values) - 1, (1 + level) / 2) * np.std(values, ddof=1) / np.sqrt(len(values))
     return float(np.mean(values) - margin), float(np.mean(values) + margin)
 
