@@ -17,7 +17,8 @@ from agents.samples import Samples
 class A2C(GradientAscent):
     """After a few steps of all robots one step of the actor along grad log pi A + weight grad H, and one of the critic.
 
-    With `target=KStep(1)` it is the lecture's variation: one step for V, the full roll-out for pi (slide 15).
+    With `gae_lambda=1, target=KStep(1)` it is the lecture's variation: one step for V, the full roll-out for pi
+    (slide 15).
 
     Args:
         entropy_weight: price of certainty, so that exploration lives.

@@ -42,8 +42,9 @@ class A3C(A2C):
     see the same distribution, so that nothing is missed.
 
     The learner's own policy is a copy, renewed for each row of the log: callbacks see one that holds still. They are
-    called for every step, but after the update that it served. A worker that dies is replaced by one with new robots,
-    and `learn` begins with new robots, too: a run that goes on from a checkpoint keeps policy, statistics and counts.
+    called for every step, but after the update that it served, and see no single robot's `dones` or `infos`. A worker
+    that dies is replaced by one with new robots, and `learn` begins with new robots, too: a run that goes on from a
+    checkpoint keeps policy, statistics and counts.
 
     Args:
         policy: "MlpPolicy", or a subclass of ActorCritic.
@@ -54,7 +55,8 @@ class A3C(A2C):
         **kwargs: of A2C.
 
     Raises:
-        ValueError: for fewer than 1 worker, no `make_env`, a baseline whose numbers cannot be shared, or a GPU.
+        ValueError: for fewer than 1 worker, no `make_env`, a baseline whose numbers cannot be shared or that takes more
+            than one step at a time, a schedule of `min_std`, episodic rollouts, or a GPU.
     """
 
     shared: Shared
@@ -85,6 +87,13 @@ class A3C(A2C):
                 "workers share what an optimiser steps: the baseline must be a ValueNetwork fitted by AdamFit, got"
                 f" {type(learned).__name__}"
             )
+        if learned.epochs != 1 or learned.max_batches != 1:
+            raise ValueError(
+                "a worker's copy stands still: the critic must take one step at a time,"
+                f" AdamFit(epochs=1, max_batches=1), got epochs={learned.epochs}, max_batches={learned.max_batches}"
+            )
+        if self.min_std is not None or self.episodic:
+            raise ValueError("workers know neither a schedule of min_std nor episodic rollouts; leave both out")
         if self.device.type != "cpu":
             raise ValueError(f"workers share the CPU's memory, got device {self.device}")
 

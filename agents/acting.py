@@ -25,7 +25,7 @@ def actor_in_numpy(policy: ActorCritic) -> Callable[[np.ndarray, np.ndarray], np
     if not (known and policy.continuous and policy.plain_vectors and policy.device.type == "cpu"):
         return None
     assert isinstance(normalizer, ObservationNormalizer)
-    shift, scale, clip = normalizer.shift.numpy(), normalizer.scale.numpy(), normalizer.clip
+    shift, scale, clip = normalizer.shift.numpy().copy(), normalizer.scale.numpy().copy(), normalizer.clip
     std = policy.floored_log_std.detach().exp().numpy()
 
     def act(observations: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -33,6 +33,6 @@ def actor_in_numpy(policy: ActorCritic) -> Callable[[np.ndarray, np.ndarray], np
         x = x.clip(-clip, clip)
         for step in steps:
             x = step(x)
-        return (x + std * noise).reshape(len(observations), *policy.action_space.shape)  # type: ignore[misc]
+        return x + std * noise
 
     return act

@@ -142,10 +142,14 @@ class AdvantageEstimator(Protocol):
 
 @dataclass(frozen=True)
 class GAE:
-    """Generalised advantage estimation: `gae`."""
+    """Generalised advantage estimation: `gae`, lambda in [0, 1]."""
 
     gae_lambda: float
     whole: ClassVar = False
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.gae_lambda <= 1.0:
+            raise ValueError(f"gae_lambda must lie in [0, 1], got {self.gae_lambda}")
 
     def __call__(self, steps: Steps) -> np.ndarray:
         s = steps
@@ -154,10 +158,14 @@ class GAE:
 
 @dataclass(frozen=True)
 class KStep:
-    """A look k steps ahead: `k_step`."""
+    """A look k steps ahead: `k_step`, k at least 1."""
 
     k: int
     whole: ClassVar = False
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"k must be at least 1, got {self.k}")
 
     def __call__(self, steps: Steps) -> np.ndarray:
         s = steps

@@ -71,7 +71,7 @@ class Constant:
         return np.repeat(self.value, len(times))
 
     def fit(self, samples: Samples) -> None:
-        self.value[0] = samples.returns.mean()
+        self.value = np.array([float(samples.returns.mean())], np.float32)
 
     def state(self) -> dict[str, np.ndarray]:
         return {"value": self.value}
@@ -103,7 +103,7 @@ class OptimalConstant(Constant):
 
     def fit(self, samples: Samples) -> None:
         weights = squared_scores(self.policy, samples.features, samples.actions)
-        self.value[0] = optimal_constant(weights.numpy(), samples.returns.numpy())
+        self.value = np.array([optimal_constant(weights.cpu().numpy(), samples.returns.cpu().numpy())], np.float32)
 
 
 def optimal_constant(squared_scores: np.ndarray, returns: np.ndarray) -> float:
@@ -117,7 +117,7 @@ def squared_scores(policy: ActorCritic, features: Tensor, actions: Tensor) -> Te
     squares = []
     for feature, action in zip(features.split(64), actions.split(64), strict=True):  # more at once would not fit caches
         log_prob = policy.log_prob(feature, action)
-        each = torch.eye(len(feature))
+        each = torch.eye(len(feature), device=feature.device)
         scores = torch.autograd.grad(log_prob, parameters, each, is_grads_batched=True)
         squares.append(sum((score.flatten(1) ** 2).sum(1) for score in scores))
     return torch.cat(squares)  # type: ignore[arg-type]
@@ -133,7 +133,7 @@ class TimeDependent:
         return self.means[np.minimum(times, len(self.means) - 1)]
 
     def fit(self, samples: Samples) -> None:
-        times, returns = samples.times, samples.returns.numpy()
+        times, returns = samples.times, samples.returns.cpu().numpy()
         counts = np.bincount(times)
         sums = np.bincount(times, returns)
         known = counts > 0  # between them, in a straight line
@@ -167,7 +167,7 @@ class LinearFeatures:
     def fit(self, samples: Samples) -> None:
         features = self.features(samples.observations, samples.times)
         squares = features.T @ features / len(features) + self.ridge * np.eye(features.shape[1])
-        self.weights = np.linalg.solve(squares, features.T @ samples.returns.double().numpy() / len(features))
+        self.weights = np.linalg.solve(squares, features.T @ samples.returns.double().cpu().numpy() / len(features))
 
     def features(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Return what the return is linear in (B, 2 size + 4): observation clipped to +-10, squares, time, 1."""

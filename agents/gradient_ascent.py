@@ -55,6 +55,10 @@ class GradientAscent(PolicyGradient):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return super().optimizers() | {"actor_optimizer": self.actor_optimizer}
 
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        state_dicts, tensors = super()._get_torch_save_params()
+        return [*state_dicts, "actor_optimizer"], tensors
+
     def climb(self, objective: Tensor) -> float:
         """Take one step up the gradient of an objective; return the gradient's length before it was shortened."""
         parameters = self.policy.actor_parameters()

@@ -10,6 +10,7 @@ from stable_baselines3.common.utils import FloatSchedule
 from torch import Tensor
 from torch.distributions import kl_divergence
 
+from agents.importance import surrogate
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from agents.samples import Samples
@@ -68,9 +69,8 @@ class NPG(PolicyGradient):
         None where the curvature is not a positive finite number.
         """
         log_prob = self.policy.log_prob(samples.features, samples.actions)
-        # The surrogate of TRPO's equation 14, whose gradient at the old parameters is the policy gradient.
-        ratio = (log_prob - log_prob.detach()).exp()
-        gradient = flat(torch.autograd.grad((ratio * samples.advantages).mean(), self.policy.actor_parameters()))
+        objective = surrogate(log_prob, log_prob.detach(), samples.advantages)
+        gradient = flat(torch.autograd.grad(objective, self.policy.actor_parameters()))
         fisher = self.fisher(samples.features[:: self.fisher_stride])
         direction, residual = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = natural_step(fisher, direction, bound)

@@ -36,11 +36,13 @@ class ActorCritic(ActorCriticPolicy):
         log_std_init: first log standard deviation of every action dimension, `min_std` not counted.
         net_arch: hidden layers of both networks, or {"pi": [...], "vf": [...]}.
         min_std: what is added to exp(log_std), so that exploration never dies out.
-        mirror: how a mirror image changes an observation and an action, which makes the actor symmetric.
+        mirror: how a mirror image changes an observation and an action, which makes the actions' means symmetric.
     """
 
     optimizer: torch.optim.Optimizer  # of the critic alone: the actor moves by natural gradient
     value_net: ScaledValue
+    low: Tensor  # bounds of the actions (actions,), where they are vectors
+    high: Tensor
     net_arch: dict[str, list[int]]
 
     def __init__(
@@ -85,7 +87,10 @@ class ActorCritic(ActorCriticPolicy):
             isinstance(self.observation_space, spaces.Box) and not is_image_space(self.observation_space)
         )
         if isinstance(self.action_space, spaces.Box):
-            self._bounds = torch.as_tensor(self.action_space.low), torch.as_tensor(self.action_space.high)
+            if len(self.action_space.shape) != 1:
+                raise ValueError(f"actions must be vectors, got {self.action_space}")
+            self.register_buffer("low", torch.as_tensor(self.action_space.low), persistent=False)
+            self.register_buffer("high", torch.as_tensor(self.action_space.high), persistent=False)
         if self.mirror is not None:
             if not (self.plain_vectors and self.continuous):
                 raise ValueError(f"only vectors can be mirrored, got {self.observation_space} and {self.action_space}")
@@ -144,7 +149,7 @@ class ActorCritic(ActorCriticPolicy):
     def clipped_normal(self, parameters: tuple[Tensor, ...]) -> ClippedNormal:
         """Return the distributions of the single action dimensions, given mean and log standard deviation."""
         mean, log_std = parameters
-        return ClippedNormal(mean, log_std.exp(), *self._bounds)
+        return ClippedNormal(mean, log_std.exp(), self.low, self.high)
 
     def features(self, observations: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
         """Return the actor's and the critic's features (B, F) of observations (B, ...)."""

@@ -19,8 +19,8 @@ from stable_baselines3.common.utils import explained_variance, safe_mean
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.acting import actor_in_numpy
-from agents.advantages import GAE, AdvantageEstimator
-from agents.baselines import Baseline, ValueNetwork
+from agents.advantages import GAE, AdvantageEstimator, PathReturn, RewardToGo
+from agents.baselines import Baseline, Constant, ValueNetwork
 from agents.critics import TrustRegionFit
 from agents.policies import ActorCritic
 from agents.rollout import Rollout
@@ -43,7 +43,8 @@ class PolicyGradient(OnPolicyAlgorithm):
         gamma: discount, in [0, 1].
         gae_lambda: GAE's lambda, in [0, 1].
         advantage: the advantage estimator; by default GAE with `gae_lambda`.
-        target: the estimator whose advantages, the baseline added, the baseline learns; by default the same one.
+        target: the estimator whose advantages, the baseline added, the baseline learns; by default the same one. (Of a
+            path's return a baseline that is no constant learns the part that is still to come.)
         baseline: made from the policy; by default its value network, fitted in a trust region.
         min_std: the policy's `min_std` by the share of training that remains (1 to 0), as SB3's schedules are; by
             default it stays as it is.
@@ -56,6 +57,7 @@ class PolicyGradient(OnPolicyAlgorithm):
     """
 
     policy: ActorCritic
+    baseline: Baseline
     rollout_buffer: Rollout
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": ActorCritic}
 
@@ -120,7 +122,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         )
         self.episodic = episodic
         self.advantage = advantage or GAE(gae_lambda)
-        self.target = target or self.advantage
+        self.target = target
         self.make_baseline = baseline or (lambda policy: ValueNetwork(policy, TrustRegionFit()))
         self.min_std = min_std
         self.elapsed = np.zeros(0, np.int64)  # steps since the robots' episodes began (N,)
@@ -136,7 +138,12 @@ class PolicyGradient(OnPolicyAlgorithm):
         if not isinstance(self.observation_space, spaces.Box):
             raise ValueError(f"observations must be vectors (a Box), got {self.observation_space}")
         super()._setup_model()
+        learned = self.baseline.state() if hasattr(self, "baseline") else None  # of a learner that SB3 loads
         self.baseline = self.make_baseline(self.policy)
+        if learned is not None:
+            self.baseline.restore(learned)
+        if self.min_std is not None:
+            self.policy.min_std = self.min_std(self._current_progress_remaining)
         self.elapsed = np.zeros(self.n_envs, np.int64)
 
     def improve(self, samples: Samples) -> None:
@@ -208,24 +215,38 @@ class PolicyGradient(OnPolicyAlgorithm):
             self._env_seconds += time.perf_counter() - before
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())
-            if not callback.on_step():
-                return False
+            goes_on = callback.on_step()
             if dones.any():
                 self._update_info_buffer(infos, dones)
                 self.physics_errors += sum("physics_error" in infos[i] for i in np.flatnonzero(dones))
             rollout_buffer.add_step(self._last_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
+            self.elapsed = rollout_buffer.elapsed
+            if not goes_on:
+                return False
             if self.episodic and rollout_buffer.ended.all():
                 break
         if self.episodic:
             rollout_buffer.keep_first_episodes()
-        self.elapsed = rollout_buffer.elapsed
         rollout_buffer.evaluate(self.baseline, self._last_obs)  # type: ignore[arg-type]
-        rollout_buffer.estimate(self.advantage, self.target)
+        rollout_buffer.estimate(self.advantage, self.learned_estimator())
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def learned_estimator(self) -> AdvantageEstimator:
+        """Return the estimator whose advantages, the baseline added, the baseline learns."""
+        if self.target is not None:
+            return self.target
+        # They agree at an episode's first step, where alone the baseline of a path's return is asked.
+        to_go = isinstance(self.advantage, PathReturn) and not isinstance(self.baseline, Constant)
+        return RewardToGo() if to_go else self.advantage
+
+    def _update_current_progress_remaining(self, num_timesteps: int, total_timesteps: int) -> None:
+        # The last rollout may go beyond the end, but no schedule shall.
+        super()._update_current_progress_remaining(num_timesteps, total_timesteps)
+        self._current_progress_remaining = max(self._current_progress_remaining, 0.0)
 
     def train(self) -> None:
         """Update policy, baseline and normaliser, in this order, by the rollout just collected; write a row."""
@@ -233,7 +254,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)  # an actor's own follows its own schedule
         self._warn_of_few_samples(rollout)
-        if rollout.counts.any():
+        if rollout.counts.sum() > 1:  # of a single one there is no spread
             samples = self.samples(rollout)
             self.improve(samples)
             self.baseline.fit(samples)
@@ -259,7 +280,11 @@ class PolicyGradient(OnPolicyAlgorithm):
         )
 
     def samples(self, rollout: Rollout) -> Samples:
-        """Return the steps of the rollout that count, in one row, and as the policy sees them."""
+        """Return the steps of the rollout that count, in one row, and as the policy sees them.
+
+        Advantages are scaled to a spread of 1, and their mean is taken off, unless the baseline is a constant: that
+        would take its place, whatever it is.
+        """
         flat = slice(None) if rollout.counts.all() else np.flatnonzero(rollout.counts)
 
         def row(array: np.ndarray) -> np.ndarray:
@@ -271,7 +296,8 @@ class PolicyGradient(OnPolicyAlgorithm):
             torch.as_tensor(row(array), device=self.device)
             for array in (rollout.advantages, rollout.returns, rollout.actions)
         )
-        normalized = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        mean = 0.0 if isinstance(self.baseline, Constant) else advantages.mean()
+        normalized = (advantages - mean) / (advantages.std() + 1e-8)
         return Samples(observations, row(rollout.times), features, critic_features, actions, normalized, returns)
 
     def _record(self, rollout: Rollout) -> None:

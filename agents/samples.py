@@ -16,5 +16,5 @@ class Samples(NamedTuple):
     features: Tensor  # (B, F) what the actor sees of them
     critic_features: Tensor  # (B, F) what the critic sees
     actions: Tensor  # (B, ...) as sampled, not clipped
-    advantages: Tensor  # (B,) normalised
+    advantages: Tensor  # (B,) scaled to a spread of 1
     returns: Tensor  # (B,) what the baseline shall learn

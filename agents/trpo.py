@@ -8,6 +8,7 @@ import torch
 from stable_baselines3.common.type_aliases import GymEnv
 from torch.distributions import kl_divergence
 
+from agents.importance import surrogate
 from agents.natural_gradient import NPG
 from agents.policies import ActorCritic
 from agents.samples import Samples
@@ -46,26 +47,26 @@ class TRPO(NPG):
         with torch.no_grad():
             old = policy.distribution(policy.distribution_parameters(features))
             old_log_prob = old.log_prob(actions)
-        surrogate_before = float(advantages.mean())
-        result = {"surrogate": surrogate_before, "kl": 0.0}
+        gain_before = float(advantages.mean())
+        result = {"gain": gain_before, "kl": 0.0}
 
         @torch.no_grad()
         def accept(fraction: float) -> bool:
             assign(parameters, start + fraction * step)  # type: ignore[operator]
             new = policy.distribution(policy.distribution_parameters(features))
-            ratio = (new.log_prob(actions) - old_log_prob).exp()
-            surrogate, kl = float((ratio * advantages).mean()), float(kl_divergence(old, new).mean())
-            if not (kl <= target_kl and surrogate > surrogate_before):  # NaN is refused too
+            gain = float(surrogate(new.log_prob(actions), old_log_prob, advantages))
+            kl = float(kl_divergence(old, new).mean())
+            if not (kl <= target_kl and gain > gain_before):  # NaN is refused too
                 return False
-            result.update(surrogate=surrogate, kl=kl)
+            result.update(gain=gain, kl=kl)
             return True
 
         fraction = 0.0 if step is None else line_search(accept, self.backtrack, self.max_backtracks)
         if fraction == 0.0:
             assign(parameters, start)
         record = self.logger.record
-        record("train/surrogate_before", surrogate_before)
-        record("train/surrogate_after", result["surrogate"])
+        record("train/surrogate_before", gain_before)
+        record("train/surrogate_after", result["gain"])
         record("train/kl", result["kl"])
         record("train/entropy", float(old.entropy().mean()))
         record("train/step_fraction", fraction)

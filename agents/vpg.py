@@ -26,7 +26,7 @@ class VPG(GradientAscent):
     def __init__(self, policy: str | type[ActorCritic], env: GymEnv | str | None, reuse: int = 0, **kwargs: Any):
         if reuse < 0:
             raise ValueError(f"reuse must not be negative, got {reuse}")
-        self.memory: deque[Remembered] = deque(maxlen=reuse + 1)
+        self.memory: deque[Remembered] = deque(maxlen=reuse)
         super().__init__(policy, env, **kwargs)
 
     def get_state(self) -> dict[str, np.ndarray]:
@@ -48,8 +48,9 @@ class VPG(GradientAscent):
         policy = self.policy
         with torch.no_grad():
             log_prob = policy.log_prob(samples.features, samples.actions)
-        self.memory.append(Remembered(samples.observations, samples.actions, samples.advantages, log_prob))
-        known = joined(list(self.memory))
+        new = Remembered(samples.observations, samples.actions, samples.advantages, log_prob)
+        known = joined([*self.memory, new])
+        self.memory.append(new)
         features, _ = policy.features(known.observations)
         log_prob = policy.log_prob(features, known.actions)
         norm = self.climb(surrogate(log_prob, known.log_prob, known.advantages))

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from envs.legged import Runner
+from envs.simulation import Fields
 
 
 @dataclass(frozen=True)
@@ -12,8 +15,10 @@ class Biped(Runner):
 
     The reward's terms are theirs, with their weights of speed and effort. Their 1e-5 per N^2 of impact would make
     standing still cost more than all else could bring. With their 0.2 for being alive a step costs more than it brings
-    at first, and the first thing learned is to dive forward; with as much as the speed of 1 m/s brings, the robot
-    dawdles; with half of that it walks; with 0.3 it walks faster.
+    at first, and the first thing learned is to dive forward; with 0.5 the robot dawdles.
+
+    In training it begins at up to `start_speed`, in evaluation at rest. Who must step from the first moment on, or
+    fall, learns to run: one seed 4.6 m/s instead of 1.4.
 
     Observations are 33 numbers: the trunk's height and orientation (a quaternion), ten joint angles, the trunk's
     velocity along the world's axes, its turning rates about its own, ten joint velocities (m, rad and s), and for
@@ -23,13 +28,18 @@ class Biped(Runner):
     """
 
     alive_bonus: float = 0.3  # per step
+    start_speed: float = 2.0  # m/s ahead, at most, at which every other episode begins
     episode_steps: int = 1000  # type: ignore[misc]  # of 0.01 s
 
-    evaluation: ClassVar = {"episode_steps": 2000}
-    shown: ClassVar = {"episode_steps": 2000}
+    evaluation: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}
+    shown: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}
 
     model = "biped.xml"
     start_angles = 2 * (0.0, 0.0, 0.1, 0.2, 0.1)  # the knees a little bent
     mirrored_joints = (5, 6, 7, 8, 9, 0, 1, 2, 3, 4)
     mirrored_contacts = (1, 0)
     camera: ClassVar = {"distance": 3.6, "lookat": (0.0, 0.0, 0.85), "azimuth": 120.0, "elevation": -12.0}
+
+    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+        super().place(sim, rngs)
+        sim.qvel[:, 0] += self.start_speed * np.array([max(rng.uniform(-1.0, 1.0), 0.0) for rng in rngs])

@@ -120,10 +120,9 @@ def critic_fit(settings: Settings) -> CriticFit:
     """Return how the value network is fitted."""
     if settings.critic == "trust-region":
         return TrustRegionFit()
-    proximity = settings.proximity if settings.critic == "fitted-v" else 0.0
     if settings.algo in ("a2c", "a3c"):  # in step with its actor
-        return AdamFit(epochs=1, max_batches=1, proximity=proximity)
-    return AdamFit(epochs=settings.critic_epochs, proximity=proximity)
+        return AdamFit(epochs=1, max_batches=1)
+    return AdamFit(settings.critic_epochs, proximity=settings.proximity if settings.critic == "fitted-v" else 0.0)
 
 
 def worker_count(settings: Settings) -> int:
@@ -157,7 +156,7 @@ def narrowing(remaining: float, first: float, final: float) -> float:
     """Return a bound that is `first` for four fifths of the training, then falls to `final` in a straight line.
 
     Args:
-        remaining: share of the training still to do, from 1 to 0, and below it in an iteration that overshoots.
+        remaining: share of the training still to do, from 1 to 0.
         first: bound of most of the training.
         final: bound of its end.
     """

@@ -15,6 +15,7 @@ Choices = Mapping[str, tuple[str, ...]]
 TRUST_REGION: Choices = {"algo": ("trpo", "npg")}
 ASCENT: Choices = {"algo": ("ppo", "vpg", "a2c", "a3c")}
 IN_STEP: Choices = {"algo": ("trpo", "npg", "ppo", "vpg", "a2c")}  # all but the one whose workers wait for nobody
+MANY_STEPS: Choices = {"algo": ("trpo", "npg", "ppo", "vpg")}  # of the critic in an iteration: the others take one
 NETWORK: Choices = {"baseline": ("value",)}
 GRADIENT_STEPS: Choices = {**NETWORK, "critic": ("adam", "fitted-v")}
 
@@ -38,9 +39,9 @@ TAKEN_BY: dict[str, Choices] = {
     "look_ahead": {"advantage": ("k-step",)},
     "critic": NETWORK,
     "value": NETWORK,
-    "proximity": {**NETWORK, "critic": ("fitted-v",)},
+    "proximity": {**NETWORK, "critic": ("fitted-v",), **MANY_STEPS},
     "learning_rate": GRADIENT_STEPS,
-    "critic_epochs": {**GRADIENT_STEPS, "algo": ("trpo", "npg", "ppo", "vpg")},  # the others take one step
+    "critic_epochs": {**GRADIENT_STEPS, **MANY_STEPS},
 }
 
 

@@ -46,6 +46,7 @@ def test_is_the_actor_of_its_moment():
     with torch.no_grad():
         for parameter in policy.parameters():
             parameter.add_(1.0)
+    policy.update_normalizer(ROWS + 50.0)
     np.testing.assert_array_equal(act(ROWS, noise), before)
     assert np.abs(actor_in_numpy(policy)(ROWS, noise) - before).max() > 0.1
 

@@ -59,6 +59,7 @@ def test_a_wide_region_gives_the_least_squares_solution_of_a_linear_critic():
 def test_adam_takes_the_same_steps_whether_the_gradient_comes_by_hand_or_by_autograd(problem, monkeypatch):
     policy, features, returns = problem
     start = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
+    unmoved = parameters_to_vector(policy.critic_parameters()).detach().clone()
     fitted = []
     for known in (ACTIVATIONS, {}):  # without activations it knows, the gradient by hand gives up
         monkeypatch.setattr("agents.layers.ACTIVATIONS", known)
@@ -68,7 +69,7 @@ def test_adam_takes_the_same_steps_whether_the_gradient_comes_by_hand_or_by_auto
         AdamFit(epochs=3).fit(policy, features, returns)
         fitted.append(parameters_to_vector(policy.critic_parameters()).detach().clone())
     torch.testing.assert_close(*fitted, rtol=1e-4, atol=1e-5)
-    assert not torch.equal(fitted[0], parameters_to_vector([start[f"value_net.{n}"] for n in ("weight", "bias")]))
+    assert (fitted[0] - unmoved).abs().max() > 1e-3
 
 
 def test_fitted_v_iteration_on_a_chain_comes_to_the_solution_of_bellmans_equation():

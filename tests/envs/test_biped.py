@@ -38,6 +38,18 @@ def test_observes_height_orientation_joints_velocities_and_feet():
     assert standing[31:].tolist() == [1.0, 1.0]
 
 
+def test_begins_at_speeds_up_to_the_first_one_in_training_and_at_rest_in_evaluation():
+    def first_velocities(**fields: float) -> np.ndarray:
+        env = envs.make_vec("Biped", 200, reset_noise=0.0, **fields)
+        env.reset()
+        return env.world.sim.qvel
+
+    ahead, *others = first_velocities(start_speed=3.0).T
+    assert np.quantile(ahead, [0.0, 0.25, 0.5, 0.75, 1.0]) == pytest.approx([0.0, 0.75, 1.5, 2.25, 3.0], abs=0.3)
+    assert not np.any(others)
+    assert not first_velocities(**Biped.evaluation).any()
+
+
 @pytest.mark.parametrize(("height", "fallen"), [(0.81, False), (0.79, True)])
 def test_has_fallen_where_its_centre_of_mass_is_low(height, fallen):
     env = envs.make_vec("Biped", 1)

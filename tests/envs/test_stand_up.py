@@ -121,11 +121,16 @@ def test_begins_on_the_way_up_in_motion_with_resting_feet(level):
     np.testing.assert_allclose(foot, 0.0, atol=1e-9)
 
 
-@pytest.mark.parametrize(("level", "steps"), [(0, 15), (ON_THE_BACK - 1, 15), (ON_THE_BACK, 40)])
-def test_episodes_on_the_back_are_longer(level, steps):
-    env = envs.make_vec("StandUp", 1, first_level=level, early_steps=15, episode_steps=40)
+@pytest.mark.parametrize(
+    ("level", "shortest", "longest"), [(0, 15, 15), (ON_THE_BACK - 1, 15, 15), (ON_THE_BACK, 30, 40)]
+)
+def test_episodes_on_the_back_are_longer_and_some_are_whole_ones(level, shortest, longest):
+    env = envs.make_vec("StandUp", 60, first_level=level, early_steps=15, least_steps=30, episode_steps=40)
     env.reset()
-    for step in range(1, steps + 1):
-        _, _, dones, infos = env.step(np.zeros((1, 10), np.float32))
-        assert dones[0] == (step == steps)
-    assert infos[0]["TimeLimit.truncated"]
+    lasted = np.zeros(60, int)
+    for step in range(1, longest + 1):
+        _, _, dones, infos = env.step(np.zeros((60, 10), np.float32))
+        for robot in np.flatnonzero(dones & (lasted == 0)):
+            lasted[robot] = step
+            assert infos[robot]["TimeLimit.truncated"]
+    assert set(lasted) == set(range(shortest, longest + 1))

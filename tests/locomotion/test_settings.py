@@ -76,6 +76,10 @@ def test_mistakes_become_one_sentence(arguments, message):
         (["--algo", "a3c", "--final-min-std", "0"], "--final-min-std has no effect with --algo a3c, only with trpo"),
         (["--algo", "a2c", "--workers", "1"], "--workers has no effect with --algo a2c, only with a3c"),
         (
+            ["--algo", "a2c", "--critic", "fitted-v", "--proximity", "9"],
+            "--proximity has no effect with --algo a2c, only with trpo, npg, ppo or vpg",
+        ),
+        (
             ["--algo", "a2c", "--critic-epochs", "9"],
             "--critic-epochs has no effect with --algo a2c, only with trpo, npg, ppo or vpg",
         ),

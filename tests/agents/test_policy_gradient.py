@@ -1,0 +1,144 @@
+"""What all learners share: what the baseline is taught, how advantages are scaled, schedules, saving and loading."""
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.callbacks import BaseCallback
+
+import envs
+from agents import NPG, PPO, TRPO, VPG, ActorCritic
+from agents.advantages import GAE, KStep, PathReturn, RewardToGo, rewards_to_go
+from agents.baselines import Constant, NoBaseline, OptimalConstant, TimeDependent, ValueNetwork
+from agents.critics import AdamFit
+from agents.trust_region import flat
+
+
+def actor(model):
+    return flat(model.policy.actor_parameters()).detach().clone()
+
+
+def balance(learner, **kwargs):
+    return learner("MlpPolicy", envs.make_vec("CartPole", 8, num_threads=1), seed=0, **{"n_steps": 100} | kwargs)
+
+
+@pytest.mark.parametrize("baseline", [lambda _: TimeDependent(), lambda policy: ValueNetwork(policy, AdamFit())])
+def test_of_a_paths_return_the_baseline_learns_what_is_still_to_come(baseline):
+    model = balance(VPG, advantage=PathReturn(), baseline=baseline, episodic=True)
+    model.learn(8 * 100)
+    steps = model.rollout_buffer
+    to_go = rewards_to_go(steps.rewards, steps.terminated, steps.truncated, model.gamma)
+    np.testing.assert_allclose(steps.returns[steps.counts], to_go[steps.counts], rtol=1e-4, atol=1e-4)
+
+
+def test_a_constant_learns_the_mean_return_of_whole_paths():
+    model = balance(VPG, advantage=PathReturn(), baseline=lambda _: Constant(), episodic=True, gamma=1.0)
+    model.learn(1)
+    steps = model.rollout_buffer
+    lengths, returns = steps.counts.sum(axis=0), (steps.rewards * steps.counts).sum(axis=0)
+    assert model.baseline.value[0] == pytest.approx((lengths * returns).sum() / lengths.sum(), rel=1e-5)
+
+
+def test_it_matters_which_constant_is_subtracted():
+    learned = []
+    for baseline in (lambda _: NoBaseline(), lambda _: Constant(), OptimalConstant):
+        model = balance(VPG, advantage=RewardToGo(), baseline=baseline, episodic=True, actor_learning_rate=0.01)
+        model.learn(8 * 100 * 3)
+        learned.append(actor(model))
+    none, mean, optimal = learned
+    assert (none - mean).abs().max() > 1e-3
+    assert (mean - optimal).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("learner", "name", "kwargs"),
+    [
+        (NPG, "target_kl", {}),
+        (VPG, "actor_learning_rate", {"actor_optimizer": torch.optim.SGD, "max_gradient_norm": 1e9}),
+    ],
+)
+def test_a_schedule_ends_with_the_training_though_the_last_rollout_goes_beyond(quadratic, learner, name, kwargs):
+    seen = []
+
+    def schedule(remaining):
+        seen.append(remaining)
+        return 0.02 * remaining
+
+    model, _ = quadratic(learner, **{name: schedule} | kwargs)
+    model.learn(4 * 64)
+    before = actor(model)
+    model.learn(4 * 64 // 2)
+    assert seen[-1] == 0.0
+    assert torch.equal(actor(model), before)
+
+
+def test_the_floor_of_exploration_follows_its_schedule_from_the_first_step_on(quadratic):
+    model, _ = quadratic(TRPO, min_std=lambda remaining: 0.1 + 0.2 * remaining)
+    assert model.policy.min_std == pytest.approx(0.3)
+    model.learn(4 * 64)
+    assert model.policy.min_std == pytest.approx(0.1)
+
+
+def test_a_single_step_teaches_nothing_and_spoils_nothing():
+    model = VPG("MlpPolicy", envs.make_vec("CartPole", 1), n_steps=1, seed=0)
+    before = actor(model)
+    model.learn(1)
+    assert torch.equal(actor(model), before)
+
+
+def test_after_a_rollout_that_was_broken_off_steps_are_counted_on():
+    class StopAtFive(BaseCallback):
+        def _on_step(self):
+            return self.n_calls < 5
+
+    model = balance(TRPO)
+    model.learn(10_000, callback=StopAtFive())
+    ages = model.env.world._elapsed.copy()
+    model.learn(8, reset_num_timesteps=False)
+    np.testing.assert_array_equal(model.rollout_buffer.times[0], ages)
+    assert ages.max() == 5
+
+
+def learner_of_everything():
+    return balance(
+        PPO,
+        min_std=lambda remaining: 0.3 * remaining,
+        baseline=lambda _: TimeDependent(),
+        advantage=RewardToGo(),
+        n_steps=300,
+    )
+
+
+def test_sb3s_load_brings_the_whole_learner_back(tmp_path):
+    model = learner_of_everything()
+    model.learn(8 * 300 * 2)
+    model.save(tmp_path / "model")
+    loaded = PPO.load(tmp_path / "model", env=envs.make_vec("CartPole", 8, num_threads=1))
+    for name, tensor in model.policy.state_dict().items():
+        assert torch.equal(tensor, loaded.policy.state_dict()[name]), name
+    state, statistics = model.actor_optimizer.state_dict()["state"], loaded.actor_optimizer.state_dict()["state"]
+    assert len(state) == len(statistics) > 0
+    for i in state:
+        torch.testing.assert_close(statistics[i], state[i], rtol=0, atol=0)
+    assert len(model.baseline.means) > 10
+    np.testing.assert_array_equal(loaded.baseline.means, model.baseline.means)
+    assert loaded.policy.min_std == model.policy.min_std
+    loaded.learn(8 * 300, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 8 * 300 * 3
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: KStep(0), "k must be at least 1, got 0"),
+        (lambda: GAE(2.0), r"gae_lambda must lie in \[0, 1\], got 2.0"),
+    ],
+)
+def test_estimators_refuse_numbers_out_of_bounds(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_refuses_actions_that_are_no_vectors():
+    with pytest.raises(ValueError, match="actions must be vectors, got Box"):
+        ActorCritic(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (2, 3)), lambda _: 1e-3)
