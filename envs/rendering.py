@@ -17,6 +17,17 @@ class RenderingUnavailable(RuntimeError):  # noqa: N818 - it names a state of th
     """There is no OpenGL to draw with on this machine."""
 
 
+def renderer_for(render_mode: str | None, world: World, width: int, height: int) -> Renderer | None:
+    """Return what an environment of Gymnasium's render modes draws with.
+
+    Raises:
+        ValueError: for a mode there is not.
+    """
+    if render_mode not in (None, "rgb_array"):
+        raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
+    return None if render_mode is None else Renderer(world, width, height)
+
+
 class Renderer:
     """Draws the robots of a World, one at a time, with a camera that follows the robot.
 

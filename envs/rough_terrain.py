@@ -67,7 +67,7 @@ class RoughTerrain(Go1):
     @property
     def terrain(self) -> Terrain:
         """The ground."""
-        return patchwork(self.terrain_seed, self.difficulties, self.rubble, self.slope, self.step)
+        return patchwork(self.terrain_seed, tuple(self.difficulties), self.rubble, self.slope, self.step)
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()

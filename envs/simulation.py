@@ -26,7 +26,7 @@ class Fields:
     """The fields of `mujoco.MjData` for N robots: arrays (N, ...) by attribute, such as `qpos`, `xpos`, `ctrl`.
 
     Derived fields (`xpos`, `cvel`, ...) are, as after `mj_step`, those of the last physics step's beginning; `apply`,
-    which comes before it, finds none of a robot whose episode has just begun.
+    which comes before it, finds those of the episode before where one has just begun.
     `cfrc_ext` is only filled for tasks that ask for `contact_forces`.
     """
 

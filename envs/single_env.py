@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 
 from envs.registry import require_task
-from envs.rendering import Renderer
+from envs.rendering import renderer_for
 from envs.world import World, outcome
 
 ONLY = np.array([0])
@@ -39,7 +39,7 @@ class SingleEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self.action_space = self.world.action_space
         self.metadata = type(self).metadata | {"render_fps": round(1.0 / self.world.dt)}
         self.render_mode = render_mode
-        self._renderer = Renderer(self.world, width, height) if render_mode else None
+        self._renderer = renderer_for(render_mode, self.world, width, height)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

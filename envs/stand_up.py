@@ -73,7 +73,7 @@ class StandUp(Legged):
         sim.userdata[:, UP] = np.where(up, sim.userdata[:, UP] + sim.dt, 0.0)
         weight = sim.model.body_subtreemass[1] * -sim.model.opt.gravity[2]  # N
         help = self.pull * (1 - sim.userdata[:, LEVEL] / NOTCHES)
-        near = np.clip((self.target_height - height) / (self.target_height - self.standing_height), 0.0, 1.0)
+        near = np.clip((self.target_height + 0.1 - height) / 0.1, 0.0, 1.0)
         force = weight * help * near
         lever = head - centre
         sim.xfrc_applied[:, trunk, 2] = force

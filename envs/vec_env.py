@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from envs.registry import canonical_id, make_task
-from envs.rendering import Renderer
+from envs.rendering import Renderer, renderer_for
 from envs.task import Task
 from envs.world import World, outcome
 
@@ -98,12 +98,10 @@ class BatchedVecEnv(VecEnv):
         height: int = 480,
         stagger: bool = False,
     ):
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
         self.world = World(task, num_envs, num_threads)
         self.task = task
         self._stagger = stagger
-        self._renderer = Renderer(self.world, width, height) if render_mode else None
+        self._renderer = renderer_for(render_mode, self.world, width, height)
         self.robots = [Robot(self.world, i, self._renderer) for i in range(num_envs)]
         super().__init__(num_envs, self.world.observation_space, self.world.action_space)
         self.metadata["render_fps"] = round(1.0 / self.world.dt)

@@ -11,7 +11,7 @@ from gymnasium.vector import VectorEnv as GymnasiumVectorEnv
 from gymnasium.vector.utils import batch_space
 
 from envs.registry import require_task
-from envs.rendering import Renderer
+from envs.rendering import renderer_for
 from envs.world import World, outcome
 
 
@@ -52,7 +52,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.metadata = type(self).metadata | {"render_fps": round(1.0 / self.world.dt)}
         self.render_mode = render_mode
-        self._renderer = Renderer(self.world, width, height) if render_mode else None
+        self._renderer = renderer_for(render_mode, self.world, width, height)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None

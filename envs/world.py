@@ -81,6 +81,8 @@ class World:
         self.substeps = task.substeps(self.model)
         if self.substeps < 1:
             raise ValueError(f"{type(task).__name__} must take at least 1 physics step per action, got {self.substeps}")
+        if task.episode_steps < 1:
+            raise ValueError(f"episode_steps must be at least 1, got {task.episode_steps}")
         self.dt = self.model.opt.timestep * self.substeps  # s between two actions
         threads = min(num_threads or available_cores(), num_robots)
         # mj_rnePostConstraint needs all of a simulation's MjData, which only a persistent batch keeps.
@@ -296,7 +298,7 @@ class World:
             "wall_time": time.perf_counter() - self._started,
             "terminated": terminated,
             "physics_error": broken,
-            "succeeded": self.task.succeeded(episode),
+            "succeeded": self.task.succeeded(episode) if self._whole[i] else None,
             "whole": self._whole.item(i),
             **sums,
         }

@@ -167,7 +167,8 @@ def film(
     fps: float,
 ) -> Recording:
     """Film the robots of a picture; whole pixels that no column or row has a share of stay dark."""
-    width, height = width or CELL[0] * grid.columns, height or CELL[1] * grid.rows
+    width = CELL[0] * grid.columns if width is None else width
+    height = CELL[1] * grid.rows if height is None else height
     check(path, seconds, width, height, min(cell.seed for cell in cells), fps)
     size = width // grid.columns, height // grid.rows
     caption = Caption(*size)

@@ -101,7 +101,10 @@ def evaluate_folder(
         tried = evaluate(
             policy, card.env, episodes, seed, stochastic=stochastic, threads=count, fields=trial.fields
         ).metrics
-        scores = replace(scores, metrics=scores.metrics | {f"{prefix}_{name}": tried[name] for name in trial.metrics})
+        scores = replace(
+            scores,
+            metrics=scores.metrics | {f"{prefix}_{name}": tried[name] for name in trial.metrics if name in tried},
+        )
     return scores
 
 
@@ -126,7 +129,8 @@ def against_card(scores: Evaluation, card: PolicyCard) -> str | None:
         for name, now in installed_versions().items()
         if now != card.versions.get(name)
     ]
-    reason = "here is " + ", ".join(odd) if odd else "the versions are the same, so it must be the machine"
+    same = "the versions are the same, so it is the machine, or the robot has changed"
+    reason = "here is " + ", ".join(odd) if odd else same
     return f"the policy's card says return {promised['return_mean']:.2f}: {reason}"
 
 
@@ -184,7 +188,9 @@ def evaluate_actor(
         seconds = lengths * vec_env.world.dt
         columns = {"seconds": seconds, "terminated": np.array([record["terminated"] for record in records])}
         columns |= {key: np.array([record["terms"][key] for record in records]) for key in records[0]["terms"]}
-        metrics = vec_env.task.metrics(columns)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = vec_env.task.metrics(columns)
+        metrics = {key: value for key, value in found.items() if np.isfinite(value)}  # not where nothing was to measure
     return Evaluation(
         env=env,
         policy=name,

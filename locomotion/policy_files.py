@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import typing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import nn
 
 from agents import ActorCritic
 from locomotion.errors import UsageError
+from locomotion.json_fields import check_fields
 from locomotion.runs import Run, write_json
 from locomotion.shipped import find_shipped, nearest
 
@@ -119,11 +121,15 @@ def read_card(folder: Path) -> PolicyCard:
         values = json.loads(path.read_text())
         if values.get("format") != FORMAT:
             raise UsageError(f"{path} is of format {values.get('format')!r}, this version reads format {FORMAT}")
-        card = PolicyCard(**values | {name: tuple(values[name]) for name in ("actor", "value")})
+        values |= {name: tuple(values[name]) for name in ("actor", "value")}
+        card = PolicyCard(**values)
+        check_fields(values, typing.get_type_hints(PolicyCard))
     except (OSError, json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
-    if not isinstance(card.env, str):
-        raise UsageError(f"{path} is damaged: env is {card.env!r}, not a name")
+    if min((*card.actor, *card.value), default=1) < 1:
+        raise UsageError(f"{path} is damaged: layers of {card.actor} and {card.value} units")
+    if card.evaluation is not None and not card.evaluation.keys() >= {"episodes", "seed", "return_mean"}:
+        raise UsageError(f"{path} is damaged: evaluation must name episodes, seed and return_mean")
     if card.activation not in ACTIVATIONS:
         raise UsageError(f"{path} is damaged: activation is {card.activation!r}, not one of {', '.join(ACTIVATIONS)}")
     return card

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from locomotion.errors import UsageError
 from locomotion.settings import Settings
 
 RUNS = Path("runs")
+UNFINISHED = ".unfinished-"  # how the name of a folder begins that takes another one's place once it is filled
 
 
 def folder_name(env: str) -> str:
@@ -46,7 +48,9 @@ class Run:
         name = f"{datetime.now():%Y%m%d-%H%M%S}-seed{settings.seed}"
         folder = settings.out or RUNS / folder_name(settings.env) / settings.algo / name
         try:
-            if folder.exists() and any(folder.iterdir()):
+            if settings.out is None:
+                folder = new_folder(folder)
+            elif folder.exists() and any(folder.iterdir()):
                 raise UsageError(
                     f"--out {folder} is in use; name a folder that does not exist yet, or go on with that run by"
                     f" --resume {folder}"
@@ -79,6 +83,9 @@ class Run:
         """Delete all checkpoints but the last `keep`, and what an interrupted write left behind."""
         for step in self.steps()[:-keep]:
             shutil.rmtree(self.checkpoint(step))
+        for parent in (self.folder, self.checkpoints, self.snapshots):
+            for left in parent.glob(f"{UNFINISHED}*"):
+                shutil.rmtree(left)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -87,12 +94,26 @@ class Run:
         Raises:
             UsageError: where another process is training into it.
         """
-        with (self.folder / ".lock").open("w") as lock:
+        try:
+            lock = (self.folder / ".lock").open("w")
+        except OSError as error:
+            raise UsageError(f"cannot write to {self.folder}: {error.strerror}") from error
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise UsageError(f"{self.folder} is in use: another process is training into it") from error
             yield
+
+
+def new_folder(wanted: Path) -> Path:
+    """Make a folder of this name, or of this name and a number where others were quicker."""
+    for number in itertools.count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise AssertionError("there are always more numbers")
 
 
 def make_folder(folder: Path) -> None:
@@ -137,7 +158,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder next to `path` that takes its place once it is filled, and never if that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".", dir=path.parent))
+    temporary, former = (Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=path.parent)) for _ in range(2))
     try:
         yield temporary
         for file in temporary.iterdir():
@@ -146,7 +167,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 os.fsync(handle.fileno())
         temporary.chmod(0o755)
         if path.exists():
-            shutil.rmtree(path)
+            path.replace(former)  # an empty folder may be replaced, a full one may not
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)

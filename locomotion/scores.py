@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from locomotion.environments import known_environment
+from locomotion.errors import UsageError
+from locomotion.options import flag
 from locomotion.recipes import recipe
 from locomotion.runs import RUNS, Run, folder_name
 from locomotion.seed_statistics import t_interval
-from locomotion.settings import Algo, Settings
+from locomotion.settings import Algo, Settings, differences, read_config
 from locomotion.training import train
 
 FOLDER = RUNS / "scores"
@@ -87,10 +90,21 @@ def measure(
 
 
 def finished(run: Run, settings: Settings) -> dict[str, Any]:
-    """Return a run's evaluation.json, after training it to its end where that is still to do."""
+    """Return a run's evaluation.json, after training it to its end where that is still to do.
+
+    Raises:
+        UsageError: where the folder holds a run with other settings, or another process is training into it.
+        KeyboardInterrupt: where the training was told to stop.
+    """
     path = run.folder / "evaluation.json"
-    if not path.exists():
-        train(replace(settings, resume=run.folder if run.latest() else None))
+    if run.config.exists():
+        for name in differences(settings, read_config(run.folder)):
+            raise UsageError(f"{run.folder} was run with another {flag(name)}: move it away to run it anew")
+        if not run.latest():  # broken off before there was anything to go on from
+            with run.locked():
+                shutil.rmtree(run.folder)
+    if not path.exists() and train(replace(settings, resume=run.folder if run.latest() else None)).interrupted:
+        raise KeyboardInterrupt
     return json.loads(path.read_text())
 
 
@@ -107,7 +121,8 @@ def table(rows: Sequence[Row]) -> str:
     lines += ["", "+- is the standard error over the seeds; the interval is Student's t over them.", ""]
     lines += ["| robot | learner | figure | each seed |", "| --- | --- | --- | --- |"]
     for row in rows:
-        for name in next(iter(row.evaluations.values()))["metrics"]:
-            each = ", ".join(f"{evaluation['metrics'][name]:.3g}" for evaluation in row.evaluations.values())
+        metrics = [evaluation["metrics"] for evaluation in row.evaluations.values()]
+        for name in dict.fromkeys(name for found in metrics for name in found):
+            each = ", ".join(f"{found[name]:.3g}" if name in found else "none" for found in metrics)
             lines.append(f"| {row.env} | {row.learner} | {name} | {each} |")
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ import tyro
 from locomotion.command_line import optional
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
+from locomotion.json_fields import check_fields
 from locomotion.options import flag, refuse_without_effect
 from locomotion.recipes import recipe
 
@@ -180,16 +182,15 @@ def from_json(values: dict[str, Any]) -> Settings:
     Raises:
         UsageError: where a value is missing, unknown or of the wrong kind.
     """
-    known = {field.name for field in dataclasses.fields(Settings)}
-    if set(values) != known:
-        odd = sorted(set(values) ^ known)
+    hints = typing.get_type_hints(Settings)
+    if set(values) != set(hints):
+        odd = sorted(set(values) ^ set(hints))
         raise UsageError(f"this run's config.json is not of this version: {', '.join(odd)} missing or unknown")
     try:
-        return Settings(
-            **values
-            | {name: tuple(values[name]) for name in ("actor", "value")}
-            | {name: Path(values[name]) if values[name] else None for name in ("out", "resume")}
-        )
+        values |= {name: tuple(values[name]) for name in ("actor", "value")}
+        values |= {name: Path(values[name]) if values[name] else None for name in ("out", "resume")}
+        check_fields(values, hints)
+        return Settings(**values)
     except TypeError as error:
         raise UsageError(f"config.json is damaged: {error}") from error
 
@@ -206,12 +207,11 @@ def parse(arguments: list[str]) -> Settings:
         saved = read_config(Path(run))
         settings = tyro.cli(Settings, args=arguments, default=saved)
         settings = dataclasses.replace(settings, env=known_environment(settings.env), out=Path(run), resume=Path(run))
-        for name in vars(saved):
-            if name not in CHANGEABLE and getattr(settings, name) != getattr(saved, name):
-                raise UsageError(
-                    f"{flag(name)} {getattr(settings, name)} differs from the {getattr(saved, name)} this run was"
-                    " begun with; a resumed run goes on with its own settings"
-                )
+        for name in differences(settings, saved):
+            raise UsageError(
+                f"{flag(name)} {getattr(settings, name)} differs from the {getattr(saved, name)} this run was begun"
+                " with; a resumed run goes on with its own settings"
+            )
         return settings
     asks = {"-h", "--help"} & set(arguments)
     # Once for the robot and the algorithm, whose recipe then gives the defaults (and what --help shows of them).
@@ -225,16 +225,31 @@ def parse(arguments: list[str]) -> Settings:
     return dataclasses.replace(settings, env=env)
 
 
+def differences(settings: Settings, begun_with: Settings) -> list[str]:
+    """Return which settings differ, of those with which a run must go on as it was begun."""
+    return [
+        name
+        for name in vars(settings)
+        if name not in CHANGEABLE and getattr(settings, name) != getattr(begun_with, name)
+    ]
+
+
 def read_config(run: Path) -> Settings:
-    """Return the settings a run was begun with."""
+    """Return the settings a run was begun with.
+
+    Raises:
+        UsageError: where it is no run, or its config.json is damaged.
+    """
     path = run / "config.json"
     try:
         values = json.loads(path.read_text())
         if not isinstance(values, dict):
             raise UsageError(f"{path} is damaged: it holds no settings")
         return from_json(values)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"{run} is not a run: it has no config.json") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
 

@@ -76,8 +76,8 @@ def trained_with(settings: Settings) -> dict[str, Any]:
 def training_command(settings: Settings) -> str:
     """Return the command line that trains such a policy: the robot, the seed and what differs from its recipe."""
     usual = Settings(env=settings.env, algo=settings.algo, **recipe(settings.env, settings.algo))
-    name = settings.env.removeprefix("Locomotion/").removesuffix("-v0") if "/" in settings.env else settings.env
-    words = ["python", "scripts/train.py", name]
+    own = settings.env.startswith("Locomotion/")
+    words = ["python", "scripts/train.py", short_name(settings.env) if own else settings.env]
     for field in trained_with(settings):
         value = getattr(settings, field)
         if field != "env" and (value != getattr(usual, field) or field == "seed"):

@@ -49,10 +49,11 @@ class Keeper(BaseCallback):
         self.run = run
         self.settings = settings
         self.threads = threads
-        self.extra = {"evaluations": -1, "best_return": None} | extra  # the last of them; 0 is the untrained policy's
+        self.extra = {"evaluated_at": None, "best_return": None} | extra  # the step of the last evaluation
         self.stop_requested = False
         self.stopped = False
-        self._saved_at = -np.inf
+        # What was loaded is saved; a run that has just begun shall have something to go on from at once.
+        self._saved_at = time.monotonic() if extra else -np.inf
 
     def _on_rollout_start(self) -> None:
         # The checkpoint comes first: what the evaluation logs belongs to the row after it.
@@ -88,11 +89,14 @@ class Keeper(BaseCallback):
         return describe(self.learner.policy, settings.env, settings.algo, settings.seed, self.num_timesteps)
 
     def _evaluate_if_due(self) -> None:
-        due = min(self.num_timesteps, self.settings.steps) * self.settings.evaluations // self.settings.steps
-        if self.settings.evaluations == 0 or due <= self.extra["evaluations"]:
+        settings, last = self.settings, self.extra["evaluated_at"]
+
+        def reached(step: int) -> int:
+            return min(step, settings.steps) * settings.evaluations // settings.steps
+
+        if settings.evaluations == 0 or (last is not None and reached(self.num_timesteps) <= reached(last)):
             return
-        self.extra["evaluations"] = due
-        settings = self.settings
+        self.extra["evaluated_at"] = self.num_timesteps
         scores = evaluate(
             self.learner.policy, settings.env, settings.evaluation_episodes, EVALUATION_SEED, threads=self.threads
         )
@@ -131,6 +135,7 @@ def train(settings: Settings) -> Outcome:
             raise UsageError(f"{run.folder} is finished, at step {first_step:,}; to make it longer, name more --steps")
         if checkpoint:  # which may have been given more steps
             write_json(run.config, replace(settings, resume=None).as_json())
+            (run.folder / "evaluation.json").unlink(missing_ok=True)  # of a policy that is no longer the final one
         writers: list[KVWriter] = [
             CsvRows(run.metrics, first_step),
             TensorBoard(run.folder / "tensorboard", first_step),

@@ -41,8 +41,8 @@ def measure(robots: Sequence[str] = ROBOTS, threads: int = 1, rounds: int = 5) -
     """
     check_packages([PEER])
     for env in robots:
-        ours, vec_env = _ours(env, threads)
         zoo = zoo_peer(PEER, env)
+        ours, vec_env = _ours(env, threads)
         peer, _ = build(zoo, env, seed=0)
         bare = Bare(vec_env)
         speeds: dict[str, list[float]] = {"ours": [], "peer": [], "physics": []}

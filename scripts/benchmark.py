@@ -130,8 +130,20 @@ class GammaLambda:
     """Weights & Biases."""
 
 
+def at_least_one(**numbers: int) -> None:
+    """Make sure that options are positive.
+
+    Raises:
+        UsageError: naming the first that is not.
+    """
+    for name, value in numbers.items():
+        if value < 1:
+            raise UsageError(f"--{name} must be at least 1, got {value}")
+
+
 def measure_throughput(wanted: Throughput) -> int:
     """Print the table of the worlds' speed."""
+    at_least_one(copies=wanted.copies, rounds=wanted.rounds)
     threads = set_threads(wanted.threads)
     print(throughput.table(list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))))
     return 0
@@ -139,6 +151,7 @@ def measure_throughput(wanted: Throughput) -> int:
 
 def measure_training(wanted: Training) -> int:
     """Print the table of the learners' speed."""
+    at_least_one(rounds=wanted.rounds)
     threads = set_threads(wanted.threads)
     print(training_speed.table(list(training_speed.measure(wanted.robots, threads, wanted.rounds))))
     return 0
@@ -146,6 +159,7 @@ def measure_training(wanted: Training) -> int:
 
 def measure_workers(wanted: Workers) -> int:
     """Print the table of A3C's speed."""
+    at_least_one(rounds=wanted.rounds)
     print(worker_speed.table(list(worker_speed.measure(wanted.robots, wanted.rounds))))
     return 0
 
@@ -169,6 +183,8 @@ def measure_scores(wanted: Scores) -> int:
 def measure_estimators(wanted: Estimators) -> int:
     """Print the laboratory's table, and leave it as a CSV file and a figure."""
     estimators.check_sizes(wanted.trajectories, wanted.repetitions)
+    if wanted.seed < 0:
+        raise UsageError(f"--seed must not be negative, got {wanted.seed}")
     threads = set_threads(wanted.threads)
     make_folder(wanted.out)
     for name in ("lq", "cartpole") if wanted.world == "both" else (wanted.world,):

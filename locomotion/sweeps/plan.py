@@ -92,7 +92,8 @@ PRESETS: dict[str, Preset] = {
         },
         task={"episode_steps": 1000},
     ),
-    # Figure 3, left: 50,000 steps an iteration, episodes of up to 2000. The rewards are our task's (envs/biped.py).
+    # Figure 3, left: 50,000 steps an iteration, episodes of up to 2000. Rewards and first speeds are our task's
+    # (envs/biped.py).
     "biped": Preset(
         env="Locomotion/Biped-v0",
         points=(
@@ -119,7 +120,7 @@ PRESETS: dict[str, Preset] = {
         points=(*points((0.99,), (0.96, 1.0), "value", 500), without_value_function(0.99, 500)),
         seeds=5,
         settings={**LEGS, "num_envs": 100, "n_steps": 2000},
-        task={**StandUp.evaluation, "effort_weight": 1e-5},
+        task={**StandUp.evaluation, "episode_steps": 2000, "effort_weight": 1e-5, "drift_weight": 0.0},
     ),
 }
 

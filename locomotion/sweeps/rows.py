@@ -50,9 +50,13 @@ class RowFiles:
         self.cells.mkdir(parents=True, exist_ok=True)
         write(rows, self.cells / f"{name}.parquet")
 
+    def done(self) -> list[Path]:
+        """Return the files of the cells that are done, in order; hidden ones are still being written."""
+        return sorted(path for path in self.cells.glob("*.parquet") if not path.name.startswith("."))
+
     def any_settings(self) -> str | None:
         """Return the settings of one of the cells, or None where none is done."""
-        for path in self.cells.glob("*.parquet"):
+        for path in self.done():
             return read([path])["settings"][0].as_py()
         return None
 
@@ -62,7 +66,7 @@ class RowFiles:
         Raises:
             UsageError: where there are none.
         """
-        paths = sorted(self.cells.glob("*.parquet"))
+        paths = self.done()
         if paths:
             write(read(paths).sort_by(ORDER), self.all)
         if not self.all.exists():

@@ -53,6 +53,11 @@ def test_bad_arguments_are_refused():
         envs.make_vec("Hopper-v5", 1, seed=-1)
     with pytest.raises(ValueError, match="render_mode"):
         envs.make_vec("Hopper-v5", 1, render_mode="human")
+    for make in (gymnasium.make, gymnasium.make_vec):
+        with pytest.raises(ValueError, match="render_mode"):
+            make("envs:Locomotion/CartPole-v0", render_mode="banana")
+    with pytest.raises(ValueError, match="episode_steps must be at least 1, got 0"):
+        envs.make_vec("Biped", 1, episode_steps=0)
     with pytest.raises(envs.UnknownEnvironment, match="Hopper-v5"):
         envs.make_vec("Hoper-v5", 1)
 
@@ -225,6 +230,16 @@ def test_staggered_first_episodes_end_one_after_the_other_and_are_not_reported()
             if whole:
                 assert infos[i]["episode"]["l"] == 1000
     assert ends == {0: [250, 1250], 1: [500, 1500], 2: [750], 3: [1000]}
+
+
+def test_episodes_cut_short_by_staggering_are_no_failures():
+    env = envs.make_vec("Grasp", 2, stagger=True)
+    env.reset()
+    told = [["is_success" in info for info in env.step(idle(env))[3]] for _ in range(100)]
+    assert np.any(told, axis=0).tolist() == [
+        False,
+        True,
+    ]  # the first one's was cut to 50 steps
 
 
 def test_only_our_own_episodes_can_be_staggered():

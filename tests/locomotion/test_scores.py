@@ -1,9 +1,13 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from locomotion import scores
-from locomotion.scores import Row, measure, table
+from locomotion.errors import UsageError
+from locomotion.runs import Run
+from locomotion.scores import Row, finished, measure, table
+from locomotion.training import Outcome
 
 
 def test_what_is_done_is_not_done_again_and_what_was_broken_off_goes_on(tmp_path, monkeypatch):
@@ -25,6 +29,29 @@ def test_what_is_done_is_not_done_again_and_what_was_broken_off_goes_on(tmp_path
     assert trained[-1].resume == run
     assert third.returns[1] == second.returns[1]
     assert json.loads((run / "evaluation.json").read_text())["episodes"] == third.evaluations[1]["episodes"] == 100
+
+
+def test_scores_of_other_settings_are_not_taken_for_these(small):
+    settings = small(evaluations=0, steps=128)
+    run = Run(settings.out)
+    scored = finished(run, settings)
+    assert finished(run, settings) == scored
+    with pytest.raises(UsageError, match="was run with another --gamma: move it away"):
+        finished(run, replace(settings, gamma=0.9))
+
+
+def test_what_was_broken_off_before_its_first_checkpoint_begins_anew(small):
+    settings = small(evaluations=0, steps=128)
+    run = Run.create(settings)
+    assert finished(run, settings)["episodes"] == settings.final_episodes
+
+
+def test_a_training_that_is_told_to_stop_ends_the_measurement(small, monkeypatch):
+    settings = small()
+    run = Run(settings.out)
+    monkeypatch.setattr(scores, "train", lambda settings: Outcome(run, 0, interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        finished(run, settings)
 
 
 def row_of(*returns):

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import typing
 
@@ -135,8 +134,17 @@ def test_a_damaged_config_is_named(tmp_path, text):
         read_config(tmp_path)
 
 
-def test_a_config_with_a_wrong_kind_of_value_is_named(tmp_path):
-    values = dataclasses.replace(Settings(env="Hopper-v5")).as_json() | {"gamma": "high"}
+@pytest.mark.parametrize(
+    "wrong", [{"gamma": "high"}, {"algo": "foo"}, {"env": 5}, {"seed": 1.5}, {"mirror": "no"}, {"actor": ["a"]}]
+)
+def test_a_config_with_a_wrong_kind_of_value_is_named(tmp_path, wrong):
+    values = Settings(env="Hopper-v5").as_json() | wrong
     (tmp_path / "config.json").write_text(json.dumps(values))
-    with pytest.raises(UsageError, match="damaged"):
+    with pytest.raises(UsageError, match=f"damaged: {next(iter(wrong))} is"):
         read_config(tmp_path)
+
+
+def test_a_file_is_no_run(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"file is not a run: it has no config\.json"):
+        read_config(tmp_path / "file")

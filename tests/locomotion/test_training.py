@@ -154,6 +154,26 @@ def test_a_damaged_policy_card_is_named(small, content):
         read_card(run.latest())
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("env", 5),
+        ("actor", ["a"]),
+        ("actor", [-3]),
+        ("min_std", "x"),
+        ("mirror", None),
+        ("evaluation", 7),
+        ("evaluation", {"return_mean": 1.0}),
+        ("activation", "sigmoid"),
+    ],
+)
+def test_a_policy_card_with_a_wrong_kind_of_value_is_named(tmp_path, name, value):
+    card = json.loads((find_policy("CartPole") / "policy.json").read_text()) | {name: value}
+    (tmp_path / "policy.json").write_text(json.dumps(card))
+    with pytest.raises(UsageError, match=rf"policy.json is damaged: .*{name if name != 'actor' else ''}"):
+        read_card(tmp_path)
+
+
 def test_a_policy_for_other_spaces_is_refused(small):
     run = train(small(steps=128, evaluations=0)).run
     with pytest.raises(UsageError, match="trained on observations"):
@@ -205,6 +225,15 @@ def test_more_steps_are_kept_for_the_next_resume_and_a_finished_run_says_so(smal
         train(small(steps=128, evaluations=0, resume=run.folder))
     train(small(steps=256, evaluations=0, resume=run.folder))
     assert read_config(run.folder).steps == 256
+
+
+def test_a_run_that_is_made_longer_is_evaluated_on_and_scored_anew(small, monkeypatch):
+    run = train(small(steps=256, evaluations=2)).run
+    assert steps_in(run.snapshots) == [0, 128, 256]
+    monkeypatch.setattr("locomotion.training.finish", lambda outcome, settings, tracker: outcome)
+    train(small(steps=512, evaluations=2, resume=run.folder))
+    assert steps_in(run.snapshots) == [0, 128, 256, 512]
+    assert not (run.folder / "evaluation.json").exists()  # that of the shorter run, as if killed before its own
 
 
 def test_a_robot_without_symmetry_is_not_mirrored(small):

@@ -85,6 +85,15 @@ def test_rows_in_one_file_tell_what_those_of_the_cells_do(made_up, tmp_path):
         files.gather()
 
 
+def test_a_cell_that_is_being_written_is_none_yet(made_up, tmp_path):
+    files = RowFiles(tmp_path)
+    rows = made_up(ASKED.cells()[:1], plain)
+    files.add("whole", rows)
+    (files.cells / ".half.parquet").write_bytes(b"PAR1")
+    assert files.gather().num_rows == rows.num_rows
+    assert files.any_settings() == rows["settings"][0].as_py()
+
+
 def test_a_panel_shows_one_dial_turned(made_up):
     told = results(made_up(Sweep(preset="biped", seeds=1).cells(), lambda cell, iteration: 1.0))
     shown = panels([curve for curve in told.longest if told.is_main(curve)])
