@@ -43,7 +43,8 @@ class StandUp(Legged):
     target_height: float = 1.5  # m, of the head's middle
     standing_height: float = 1.3  # m, of the head's middle: the robot stands where it is higher ...
     standing_time: float = 5.0  # s: ... and has stood up if it does so from then on to the end
-    pull: float = 1.0  # of the robot's weight: the first helping hand's, on a head below `standing_height`
+    pull: float = 1.0  # of the robot's weight: the hand's at first, on a head below `target_height` ...
+    letting_go: float = 0.1  # m: ... and over so much above it less and less
     first_level: int = 0  # notches of help less in the first episode
     promotion: float = 1.0  # s at an episode's end in which a robot must stand for the help to be a notch less ...
     demotion: float = 0.5  # notches: ... and so much more where it did not, that it stays where a third succeed
@@ -65,20 +66,22 @@ class StandUp(Legged):
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)
-        trunk = sim.body("trunk")
-        head = to_world(sim.qpos[:, 3:7], sim.model.site("head").pos)  # m from the trunk's origin
-        centre = to_world(sim.qpos[:, 3:7], sim.model.body_ipos[trunk])
+        # From the state alone: where an episode has just begun, derived fields are still those of the one before.
+        orientation, trunk = sim.qpos[:, 3:7], sim.body("trunk")
+        head = to_world(orientation, sim.model.site("head").pos)  # m from the trunk's origin
         height = sim.qpos[:, 2] + head[:, 2]
-        up = height > self.standing_height
-        sim.userdata[:, UP] = np.where(up, sim.userdata[:, UP] + sim.dt, 0.0)
-        weight = sim.model.body_subtreemass[1] * -sim.model.opt.gravity[2]  # N
-        help = self.pull * (1 - sim.userdata[:, LEVEL] / NOTCHES)
-        near = np.clip((self.target_height + 0.1 - height) / 0.1, 0.0, 1.0)
-        force = weight * help * near
-        lever = head - centre
+        sim.userdata[:, UP] = np.where(height > self.standing_height, sim.userdata[:, UP] + sim.dt, 0.0)
+        lever = head - to_world(orientation, sim.model.body_ipos[trunk])
+        force = self._pull(sim, height)
         sim.xfrc_applied[:, trunk, 2] = force
         sim.xfrc_applied[:, trunk, 3] = lever[:, 1] * force
         sim.xfrc_applied[:, trunk, 4] = -lever[:, 0] * force
+
+    def _pull(self, sim: Fields, height: np.ndarray) -> np.ndarray:
+        """Return the force (N,) in N by which heads at these heights (N,) in m are helped upwards."""
+        weight = sim.model.body_subtreemass[1] * -sim.model.opt.gravity[2]  # N
+        below = np.clip((self.target_height + self.letting_go - height) / self.letting_go, 0.0, 1.0)
+        return self.pull * weight * (1.0 - sim.userdata[:, LEVEL] / NOTCHES) * below
 
     def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
         stood = sim.userdata[:, UP] > self.promotion

@@ -50,6 +50,21 @@ def test_begins_at_speeds_up_to_the_first_one_in_training_and_at_rest_in_evaluat
     assert not first_velocities(**Biped.evaluation).any()
 
 
+def test_begins_at_rest_after_an_episode_that_was_whole():
+    env = envs.make_vec("Biped", 2, reset_noise=0.0, episode_steps=5)
+    env.reset()
+    sim = env.world.sim
+    for step in range(5):
+        if step == 3:
+            sim.qpos[1, 2] = 0.3  # the second robot falls
+        env.step(np.zeros((2, 10), np.float32))
+        if step == 3:
+            assert sim.qvel[1, 0] > 0.0
+    assert not sim.qvel[0].any()
+    env.reset()
+    assert (sim.qvel[:, 0] > 0.0).all()
+
+
 @pytest.mark.parametrize(("height", "fallen"), [(0.81, False), (0.79, True)])
 def test_has_fallen_where_its_centre_of_mass_is_low(height, fallen):
     env = envs.make_vec("Biped", 1)
