@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 
 from envs.biped import Biped
-from envs.legged import Legged
+from envs.legged import UPRIGHT, Legged
 from envs.orientation import to_world
 from envs.simulation import Fields
 from envs.task import Measured, told_once
@@ -17,8 +17,9 @@ ON_THE_BACK = (np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0)  # as a quaternion
 NOTCHES = 20  # from all the help there is to none
 UNAIDED = NOTCHES
 
-# What a robot remembers of an episode for the next one, and how long this one is to last: columns of userdata.
-LEVEL, UP, STEPS = range(3)
+# What a robot remembers of an episode for the next one, how long this one is to last, and whether it began by standing:
+# columns of userdata.
+LEVEL, UP, STEPS, STOOD = range(4)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class StandUp(Legged):
     each episode at whose end the robot stood, half a notch stronger after each other one. (A pull that fades out is
     also what helped in Huang et al. 2025, "Learning Humanoid Standing-up Control across Diverse Postures".) Without
     any, learning ends in sitting. Helped episodes are short, so that there are many; the others are longer, some as
-    long as in evaluation, for who has risen must learn to stay up.
+    long as in evaluation, for who has risen must learn to stay up. So that it knows what it rises to, it begins some
+    of its episodes by standing, without help: who learned only what the hand let it stood bent and soon fell.
 
     The reward is theirs, with two changes. The effort weighs a tenth, for all of it ends the exploration before the
     robot has found its feet. And drifting costs something: without that, who is up never comes to rest, and falls in
@@ -45,23 +47,24 @@ class StandUp(Legged):
     standing_time: float = 5.0  # s: ... and has stood up if it does so from then on to the end
     pull: float = 1.0  # of the robot's weight: the hand's at first, on a head below `target_height` ...
     letting_go: float = 0.1  # m: ... and over so much above it less and less
+    standing: float = 0.5  # probability that an episode begins by standing
     first_level: int = 0  # notches of help less in the first episode
     promotion: float = 1.0  # s at an episode's end in which a robot must stand for the help to be a notch less ...
     demotion: float = 0.5  # notches: ... and so much more where it did not, that it stays where a third succeed
     early_steps: int = 300  # of 0.01 s: an episode's with help
     least_steps: int = 800  # of 0.01 s: the shortest episode's without help; the longest has `episode_steps`
 
-    evaluation: ClassVar = {"first_level": UNAIDED, "least_steps": 2000}
-    shown: ClassVar = {"first_level": UNAIDED, "least_steps": 2000}
+    evaluation: ClassVar = {"standing": 0.0, "first_level": UNAIDED, "least_steps": 2000}
+    shown: ClassVar = {"standing": 0.0, "first_level": UNAIDED, "least_steps": 2000}
     model = Biped.model
-    start_angles: ClassVar = 2 * (0.0, 0.0, 0.1, 0.2, 0.1)
+    start_angles = Biped.start_angles
     mirrored_joints = Biped.mirrored_joints
     mirrored_contacts = Biped.mirrored_contacts
     camera: ClassVar = {"distance": 3.8, "lookat": (0.0, 0.0, 0.75), "azimuth": 120.0, "elevation": -14.0}
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()
-        spec.nuserdata = 3
+        spec.nuserdata = 4
         return spec
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
@@ -81,21 +84,28 @@ class StandUp(Legged):
         """Return the force (N,) in N by which heads at these heights (N,) in m are helped upwards."""
         weight = sim.model.body_subtreemass[1] * -sim.model.opt.gravity[2]  # N
         below = np.clip((self.target_height + self.letting_go - height) / self.letting_go, 0.0, 1.0)
-        return self.pull * weight * (1.0 - sim.userdata[:, LEVEL] / NOTCHES) * below
+        help_left = (1.0 - sim.userdata[:, LEVEL] / NOTCHES) * (1.0 - sim.userdata[:, STOOD])
+        return self.pull * weight * help_left * below
 
     def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
-        stood = sim.userdata[:, UP] > self.promotion
-        level = np.clip(sim.userdata[:, LEVEL] + np.where(stood, 1, -self.demotion), self.first_level, UNAIDED)
-        sim.userdata[:, LEVEL] = level
-        sim.userdata[:, UP] = 0.0
+        self._help_more_or_less(sim.userdata)
+        standing, lasting = np.array([rng.random(2) for rng in rngs]).T
+        sim.userdata[:, STOOD] = standing < self.standing
         spread = max(self.episode_steps - self.least_steps, 0)
-        lasting = self.least_steps + np.round(spread * np.array([rng.random() for rng in rngs]))
-        steps = np.where(level == UNAIDED, lasting, self.early_steps)
+        long = self.least_steps + np.round(spread * lasting)
+        steps = np.where(sim.userdata[:, LEVEL] == UNAIDED, long, self.early_steps)
         sim.userdata[:, STEPS] = np.minimum(steps, self.episode_steps)
         super().place(sim, rngs)
 
+    def _help_more_or_less(self, memory: np.ndarray) -> None:
+        """Judge the robots (E, columns) by their last episode, if it began on the back; forget it."""
+        change = np.where(memory[:, UP] > self.promotion, 1.0, -self.demotion) * (1.0 - memory[:, STOOD])
+        memory[:, LEVEL] = np.clip(memory[:, LEVEL] + change, self.first_level, UNAIDED)
+        memory[:, UP] = 0.0
+
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
-        return np.tile([*ON_THE_BACK, *self.start_angles], (len(rngs), 1))
+        orientation = np.where(sim.userdata[:, [STOOD]], UPRIGHT, ON_THE_BACK)
+        return np.concatenate([orientation, np.tile(self.start_angles, (len(rngs), 1))], axis=1)
 
     def episode_limits(self, sim: Fields) -> np.ndarray:
         return sim.userdata[:, STEPS]

@@ -25,7 +25,7 @@ def posture(name: str, seed: int, **fields: float) -> mujoco.MjData:
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("fields", [{}, StandUp.evaluation])
+@pytest.mark.parametrize("fields", [{"standing": 0.0}, StandUp.evaluation])
 def test_begins_on_its_back(seed, fields):
     data = posture("StandUp", seed, **fields)
     front, _, up = data.body("trunk").xmat.reshape(3, 3).T
@@ -39,7 +39,7 @@ def test_begins_on_its_back(seed, fields):
     [(0, 0.2, 0.8), (0, 1.5, 0.8), (0, 1.55, 0.4), (0, 1.6, 0.0), (5, 0.2, 0.6), (UNAIDED, 0.2, 0.0)],
 )
 def test_a_hand_pulls_the_head_up_by_ever_less_of_the_weight(level, height, share):
-    env = envs.make_vec("StandUp", 1, first_level=level, pull=0.8, letting_go=0.1)
+    env = envs.make_vec("StandUp", 1, standing=0.0, first_level=level, pull=0.8, letting_go=0.1)
     env.reset()
     sim, model = env.world.sim, env.world.model
     data = mujoco.MjData(model)
@@ -62,7 +62,7 @@ def test_a_hand_pulls_the_head_up_by_ever_less_of_the_weight(level, height, shar
 
 
 def test_is_helped_less_after_standing_at_the_end_and_more_after_lying():
-    env = envs.make_vec("StandUp", 2, episode_steps=120)
+    env = envs.make_vec("StandUp", 2, standing=0.0, episode_steps=120)
     env.reset()
     sim = env.world.sim
     levels = []
@@ -75,6 +75,26 @@ def test_is_helped_less_after_standing_at_the_end_and_more_after_lying():
             env.step(np.zeros((2, 10), np.float32))
     levels.append(sim.userdata[:, LEVEL].tolist())
     assert levels == [[0, 0], [1, 0], [2, 0], [3, 0], [2.5, 0]]
+
+
+def test_begins_some_episodes_by_standing_which_are_not_helped_and_no_trials():
+    env = envs.make_vec("StandUp", 400, standing=0.3, early_steps=130)
+    env.reset()
+    sim = env.world.sim
+    upright = sim.qpos[:, 3] > 0.9  # the quaternion's real part
+    assert 80 < upright.sum() < 160
+    for _ in range(129):
+        sim.qpos[:, 2:7] = 0.96, 1.0, 0.0, 0.0, 0.0
+        sim.qvel[:] = 0.0
+        env.step(np.zeros((400, 10), np.float32))
+    sim.qpos[:, 2] = 0.5
+    env.task.apply(sim, np.zeros((400, 10)))
+    np.testing.assert_array_equal(sim.xfrc_applied[:, 1, 2] > 0.0, ~upright)
+    sim.qpos[:, 2] = 0.96
+    env.task.apply(sim, np.zeros((400, 10)))
+    sim.userdata[:, 1] = 2.0  # s: all have stood long enough
+    env.step(np.zeros((400, 10), np.float32))
+    np.testing.assert_array_equal(sim.userdata[:, LEVEL], np.where(upright, 0.0, 1.0))
 
 
 def test_its_head_is_above_the_target_height_when_it_stands_straight():
