@@ -32,7 +32,7 @@ class StandUp(Legged):
     also what helped in Huang et al. 2025, "Learning Humanoid Standing-up Control across Diverse Postures".) Without
     any, learning ends in sitting. Helped episodes are short, so that there are many; the others are longer, some as
     long as in evaluation, for who has risen must learn to stay up. So that it knows what it rises to, it begins some
-    of its episodes by standing, without help: who learned only what the hand let it stood bent and soon fell.
+    of its episodes by standing: who only ever rose stood bent, leaning on the hand, and soon fell without it.
 
     The reward is theirs, with two changes. The effort weighs a tenth, for all of it ends the exploration before the
     robot has found its feet. And drifting costs something: without that, who is up never comes to rest, and falls in
@@ -84,8 +84,7 @@ class StandUp(Legged):
         """Return the force (N,) in N by which heads at these heights (N,) in m are helped upwards."""
         weight = sim.model.body_subtreemass[1] * -sim.model.opt.gravity[2]  # N
         below = np.clip((self.target_height + self.letting_go - height) / self.letting_go, 0.0, 1.0)
-        help_left = (1.0 - sim.userdata[:, LEVEL] / NOTCHES) * (1.0 - sim.userdata[:, STOOD])
-        return self.pull * weight * help_left * below
+        return self.pull * weight * (1.0 - sim.userdata[:, LEVEL] / NOTCHES) * below
 
     def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
         self._help_more_or_less(sim.userdata)

@@ -15,6 +15,7 @@ from stable_baselines3.common.logger import Logger
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
 from locomotion.evaluation import EPISODES, EVALUATION_SEED, Evaluation, evaluate_actor
+from locomotion.markdown import lines_of
 from locomotion.metrics import Terminal
 from locomotion.peers import EqualKL, Peer, build, check_packages, with_equal_kl, zoo_peer
 from locomotion.policy_files import installed_versions
@@ -136,21 +137,30 @@ def trained(peer: Peer, env: str, steps: int, seed: int, threads: int | None = N
 def table(comparisons: Sequence[Comparison]) -> str:
     """Return the comparisons as a Markdown table."""
     lines = [
-        "| robot | ours | 95 % interval | peer | its return | 95 % interval | ours better | by chance | verdict |",
-        "| --- | ---: | --- | --- | ---: | --- | ---: | ---: | --- |",
+        [
+            "robot",
+            "ours",
+            "95 % interval",
+            "peer",
+            "its return",
+            "95 % interval",
+            "ours better",
+            "by chance",
+            "verdict",
+        ],
+        ["---", "---:", "---", "---", "---:", "---", "---:", "---:", "---"],
     ]
     for one in comparisons:
         ours, theirs = one.ours, one.theirs
-        left = f"{ours.learner} {ours.written(ours.mean)} +- {ours.written(ours.std_error)} | {ours.interval}"
-        right = f"{ours.written(theirs.mean)} +- {ours.written(theirs.std_error)} | {theirs.interval}"
-        chance = f"{one.better:.2f} | {one.by_chance:.3f} | {one.verdict}"
-        lines.append(f"| {ours.env} | {left} | {theirs.learner} | {right} | {chance} |")
-    lines += [
-        "",
+        left = f"{ours.learner} {ours.written(ours.mean)} +- {ours.written(ours.std_error)}"
+        right = f"{ours.written(theirs.mean)} +- {ours.written(theirs.std_error)}"
+        chance = [f"{one.better:.2f}", f"{one.by_chance:.3f}", one.verdict]
+        lines.append([ours.env, left, ours.interval, theirs.learner, right, theirs.interval, *chance])
+    notes = [
         "Same robots, seeds, steps and test episodes, run here; +- is the standard error over the seeds, the interval",
         "Student's t. Ours better: probability that of two policies, one of each learner, ours returns more (Mann and",
         "Whitney). By chance: probability of such a difference where there is none (exact, two-sided, each line for",
         f"itself); above {SIGNIFICANCE} the verdict is open. zoo: the settings of rl-baselines3-zoo; equal KL: these",
         "in a trust region of our size, by the KL summed over actions.",
     ]
-    return "\n".join(lines)
+    return "\n".join([lines_of(lines), "", *notes])

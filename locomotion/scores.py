@@ -13,6 +13,7 @@ import numpy as np
 
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
+from locomotion.markdown import lines_of
 from locomotion.options import flag
 from locomotion.recipes import recipe
 from locomotion.runs import RUNS, Run, folder_name
@@ -110,19 +111,19 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
 
 def table(rows: Sequence[Row]) -> str:
     """Return the returns as a Markdown table, and below it another one of what else the robots' tasks measure."""
-    lines = [
-        "| robot | learner | steps | mean over seeds | 95 % interval | each seed |",
-        "| --- | --- | ---: | ---: | --- | --- |",
+    returns = [
+        ["robot", "learner", "steps", "mean over seeds", "95 % interval", "each seed"],
+        ["---", "---", "---:", "---:", "---", "---"],
     ]
     for row in rows:
         mean, each = row.written(row.mean), ", ".join(row.written(value) for value in row.returns.values())
-        spread = f"{mean} +- {row.written(row.std_error)} | {row.interval}"
-        lines.append(f"| {row.env} | {row.learner} | {row.steps:,} | {spread} | {each} |")
-    lines += ["", "+- is the standard error over the seeds; the interval is Student's t over them.", ""]
-    lines += ["| robot | learner | figure | each seed |", "| --- | --- | --- | --- |"]
+        spread = f"{mean} +- {row.written(row.std_error)}"
+        returns.append([row.env, row.learner, f"{row.steps:,}", spread, row.interval, each])
+    figures = [["robot", "learner", "figure", "each seed"], ["---", "---", "---", "---"]]
     for row in rows:
         metrics = [evaluation["metrics"] for evaluation in row.evaluations.values()]
         for name in dict.fromkeys(name for found in metrics for name in found):
             each = ", ".join(f"{found[name]:.3g}" if name in found else "none" for found in metrics)
-            lines.append(f"| {row.env} | {row.learner} | {name} | {each} |")
-    return "\n".join(lines)
+            figures.append([row.env, row.learner, name, each])
+    note = "+- is the standard error over the seeds; the interval is Student's t over them."
+    return "\n\n".join([lines_of(returns), note, lines_of(figures)])

@@ -13,6 +13,7 @@ import envs
 from agents.policy_gradient import PolicyGradient
 from locomotion.environments import make_env
 from locomotion.learners import build_learner
+from locomotion.markdown import lines_of
 from locomotion.peers import build, check_packages, zoo_peer
 from locomotion.recipes import recipe
 from locomotion.settings import Settings
@@ -83,10 +84,10 @@ def _ours(env: str, threads: int) -> tuple[PolicyGradient, envs.BatchedVecEnv]:
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as a Markdown table."""
     lines = [
-        "| robot | ours, steps/s | sb3-contrib TRPO | ours / sb3-contrib | share of bare physics |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        ["robot", "ours, steps/s", "sb3-contrib TRPO", "ours / sb3-contrib", "share of bare physics"],
+        ["---", "---:", "---:", "---:", "---:"],
     ]
     for row in rows:
         ratio, share = row.ours / row.peer, row.ours / row.physics
-        lines.append(f"| {row.env} | {row.ours:,.0f} | {row.peer:,.0f} | {ratio:.1f} | {share:.2f} |")
-    return "\n".join(lines)
+        lines.append([row.env, f"{row.ours:,.0f}", f"{row.peer:,.0f}", f"{ratio:.1f}", f"{share:.2f}"])
+    return lines_of(lines)

@@ -11,6 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from locomotion.environments import make_env
 from locomotion.learners import build_learner
+from locomotion.markdown import lines_of
 from locomotion.settings import Settings
 
 ROBOTS = ("CartPole", "Hopper-v5")
@@ -70,6 +71,6 @@ def _speed(env: str, workers: int) -> float:
 
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as a Markdown table."""
-    lines = ["| robot | 1 worker, steps/s | 2 workers | 2 workers / 1 worker |", "| --- | ---: | ---: | ---: |"]
-    lines += [f"| {row.env} | {row.one:,.0f} | {row.two:,.0f} | {row.ratio:.2f} |" for row in rows]
-    return "\n".join(lines)
+    head = ["robot", "1 worker, steps/s", "2 workers", "2 workers / 1 worker"]
+    lines = [[row.env, f"{row.one:,.0f}", f"{row.two:,.0f}", f"{row.ratio:.2f}"] for row in rows]
+    return lines_of([head, ["---", "---:", "---:", "---:"], *lines])
