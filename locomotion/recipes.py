@@ -88,7 +88,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "final_min_std": 0.0,
         "steps": 14_000_000,
     },
-    # Noise is dear here: with a first standard deviation of 0.37 2056, with 0.61 (and target_kl .05) 1682, one seed each.
+    # Noise is dear here: with a first standard deviation of 0.37 2056, with 0.61 (and target_kl .05) 1682 (one seed).
     # With target_kl .02, a bound reached by halves and 64 robots it stood still: 1051.
     ("Ant-v5", "trpo"): {
         "gamma": 0.99,
