@@ -24,6 +24,13 @@ def body_frame(quaternions: np.ndarray, velocities: np.ndarray) -> tuple[np.ndar
     return np.ascontiguousarray(rotations[:, 2].T), (rotations * velocities.T).sum(axis=1).T
 
 
+def to_world(quaternions: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Return as the world sees it (N, 3) a vector (3,) that is fixed to bodies of the orientations (N, 4)."""
+    real, imaginary = quaternions[:, :1], quaternions[:, 1:]
+    twice = 2 * np.cross(imaginary, vector)
+    return vector + real * twice + np.cross(imaginary, twice)
+
+
 def quaternion_about_z(angles: np.ndarray) -> np.ndarray:
     """Return the quaternions (N, 4) of turns to the left by `angles` (N,), in rad."""
     zero = np.zeros_like(angles)

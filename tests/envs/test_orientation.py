@@ -1,7 +1,7 @@
 import mujoco
 import numpy as np
 
-from envs.orientation import body_frame, quaternion_about_z
+from envs.orientation import body_frame, quaternion_about_z, to_world
 
 
 def test_sees_the_world_as_mujocos_rotation_matrix_does():
@@ -16,6 +16,17 @@ def test_sees_the_world_as_mujocos_rotation_matrix_does():
         world_to_body = matrix.reshape(3, 3).T
         np.testing.assert_allclose(own, world_to_body @ velocity, atol=1e-12)
         np.testing.assert_allclose(up, world_to_body @ [0, 0, 1], atol=1e-12)
+
+
+def test_turns_what_is_fixed_to_a_body_as_mujoco_does():
+    rng = np.random.default_rng(1)
+    quaternions = rng.normal(size=(20, 4))
+    quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
+    fixed = np.array([0.3, -2.0, 1.0])
+    turned = np.empty((20, 3))
+    for quaternion, row in zip(quaternions, turned, strict=True):
+        mujoco.mju_rotVecQuat(row, fixed, quaternion)
+    np.testing.assert_allclose(to_world(quaternions, fixed), turned, atol=1e-12)
 
 
 def test_turns_to_the_left():

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import envs
-from envs.stand_up import LEVEL, NOTCHES, ON_THE_BACK, StandUp
+from envs.stand_up import LEVEL, UNAIDED, StandUp
 
 
 def test_the_papers_numbers():
@@ -25,31 +25,44 @@ def posture(name: str, seed: int, **fields: float) -> mujoco.MjData:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_begins_on_its_back(seed):
-    data = posture("StandUp", seed, **StandUp.evaluation)
+@pytest.mark.parametrize("fields", [{"standing": 0.0}, StandUp.evaluation])
+def test_begins_on_its_back(seed, fields):
+    data = posture("StandUp", seed, **fields)
     front, _, up = data.body("trunk").xmat.reshape(3, 3).T
     assert front[2] > 0.95  # the chest looks up
     assert up[0] < -0.95  # the head lies towards -x
     assert data.site("head").xpos[2] < 0.4  # m
 
 
-@pytest.mark.parametrize("level", range(ON_THE_BACK - NOTCHES))
-def test_the_way_up_is_on_flat_feet_from_lying_with_the_knees_up(level):
-    data = posture("StandUp", level, first_level=level, reset_noise=0.0)
-    heel, ball = (data.geom(f"left_{part}").xpos for part in ("heel", "inner_ball"))
-    assert heel[2] == pytest.approx(ball[2], abs=1e-9)
-    assert heel[2] < 0.06  # m
+@pytest.mark.parametrize(
+    ("level", "height", "share"),
+    [(0, 0.2, 0.8), (0, 1.5, 0.8), (0, 1.55, 0.4), (0, 1.6, 0.0), (5, 0.2, 0.6), (UNAIDED, 0.2, 0.0)],
+)
+def test_a_hand_pulls_the_head_up_by_ever_less_of_the_weight(level, height, share):
+    env = envs.make_vec("StandUp", 1, standing=0.0, first_level=level, pull=0.8, letting_go=0.1)
+    env.reset()
+    sim, model = env.world.sim, env.world.model
+    data = mujoco.MjData(model)
+    data.qpos = sim.qpos[0]
+    mujoco.mj_forward(model, data)
+    lift = height - data.site("head").xpos[2]
+    sim.qpos[0, 2] += lift
+    env.task.apply(sim, np.zeros((1, 10)))
+    data.qpos = sim.qpos[0]
+    mujoco.mj_forward(model, data)
+    expected = np.zeros(model.nv)  # what the engine makes of such a force at that point
+    force = np.array([0.0, 0.0, share * 54.0 * 9.81])
+    trunk = model.body("trunk").id
+    mujoco.mj_applyFT(model, data, force, np.zeros(3), data.site("head").xpos, trunk, expected)
+    applied = np.zeros(model.nv)
+    wrench = sim.xfrc_applied[0, trunk]
+    mujoco.mj_applyFT(model, data, wrench[:3], wrench[3:], data.xipos[trunk], trunk, applied)
+    np.testing.assert_allclose(applied, expected, atol=1e-6)
+    assert not sim.xfrc_applied[0, trunk + 1 :].any()
 
 
-def test_the_way_up_leads_from_the_back_to_standing():
-    heads = [posture("StandUp", 0, first_level=level).site("head").xpos[2] for level in range(ON_THE_BACK + 1)]
-    assert heads[0] > 1.4
-    assert heads[-2] < 0.4
-    assert heads[-1] < 0.4
-
-
-def test_begins_further_down_after_standing_at_the_end_and_further_up_after_lying():
-    env = envs.make_vec("StandUp", 2, episode_steps=120)
+def test_is_helped_less_after_standing_at_the_end_and_more_after_lying():
+    env = envs.make_vec("StandUp", 2, standing=0.0, episode_steps=120)
     env.reset()
     sim = env.world.sim
     levels = []
@@ -64,13 +77,26 @@ def test_begins_further_down_after_standing_at_the_end_and_further_up_after_lyin
     assert levels == [[0, 0], [1, 0], [2, 0], [3, 0], [2.5, 0]]
 
 
+def test_begins_some_episodes_by_standing_which_are_no_trials():
+    env = envs.make_vec("StandUp", 400, standing=0.3, early_steps=130)
+    env.reset()
+    sim = env.world.sim
+    upright = sim.qpos[:, 3] > 0.9  # the quaternion's real part
+    assert 80 < upright.sum() < 160
+    for _ in range(130):
+        sim.qpos[:, 2:7] = 0.96, 1.0, 0.0, 0.0, 0.0
+        sim.qvel[:] = 0.0
+        env.step(np.zeros((400, 10), np.float32))
+    np.testing.assert_array_equal(sim.userdata[:, LEVEL], np.where(upright, 0.0, 1.0))
+
+
 def test_its_head_is_above_the_target_height_when_it_stands_straight():
     assert posture("Biped", 0).site("head").xpos[2] == pytest.approx(1.6, abs=0.05)  # m
 
 
 def test_is_paid_for_the_height_of_its_head_and_for_staying_where_it_is():
     weights = {"head_weight": 2.0, "drift_weight": 0.5, "effort_weight": 1e-4}
-    env = envs.make_vec("StandUp", 1, first_level=ON_THE_BACK, target_height=1.4, **weights)
+    env = envs.make_vec("StandUp", 1, first_level=UNAIDED, target_height=1.4, **weights)
     env.reset()
     action = np.random.default_rng(0).uniform(-1, 1, (1, 10)).astype(np.float32)
     step = env.world.step(action)
@@ -111,21 +137,14 @@ def test_metrics():
     assert StandUp().metrics(episodes) == {"stand_rate": 0.2}
 
 
-@pytest.mark.parametrize("level", [12, 18])
-def test_begins_on_the_way_up_in_motion_with_resting_feet(level):
-    data = posture("StandUp", 3, first_level=level, reset_noise=0.0)
-    head, foot = np.zeros(6), np.zeros(6)
-    mujoco.mj_objectVelocity(data.model, data, mujoco.mjtObj.mjOBJ_SITE, data.site("head").id, head, 0)
-    mujoco.mj_objectVelocity(data.model, data, mujoco.mjtObj.mjOBJ_BODY, data.body("right_foot").id, foot, 0)
-    assert head[3] > 0.5  # m/s ahead
-    np.testing.assert_allclose(foot, 0.0, atol=1e-9)
-
-
-@pytest.mark.parametrize(("level", "steps"), [(0, 15), (ON_THE_BACK - 1, 15), (ON_THE_BACK, 40)])
-def test_episodes_on_the_back_are_longer(level, steps):
-    env = envs.make_vec("StandUp", 1, first_level=level, early_steps=15, episode_steps=40)
+@pytest.mark.parametrize(("level", "shortest", "longest"), [(0, 15, 15), (UNAIDED - 1, 15, 15), (UNAIDED, 30, 40)])
+def test_episodes_without_help_are_longer_and_some_are_whole_ones(level, shortest, longest):
+    env = envs.make_vec("StandUp", 60, first_level=level, early_steps=15, least_steps=30, episode_steps=40)
     env.reset()
-    for step in range(1, steps + 1):
-        _, _, dones, infos = env.step(np.zeros((1, 10), np.float32))
-        assert dones[0] == (step == steps)
-    assert infos[0]["TimeLimit.truncated"]
+    lasted = np.zeros(60, int)
+    for step in range(1, longest + 1):
+        _, _, dones, infos = env.step(np.zeros((60, 10), np.float32))
+        for robot in np.flatnonzero(dones & (lasted == 0)):
+            lasted[robot] = step
+            assert infos[robot]["TimeLimit.truncated"]
+    assert set(lasted) == set(range(shortest, longest + 1))
