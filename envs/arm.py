@@ -42,6 +42,7 @@ class Arm(Task):
     cube_radius: tuple[float, float] = (0.25, 0.45)  # m from the arm's axis, where the cube lies at first
     cube_azimuth: float = 1.0  # rad to either side of straight ahead
     goal_height: tuple[float, float] = (0.08, 0.25)  # m above the table
+    episode_steps: int = 100  # of 0.04 s
     home_noise: float = 0.05  # rad: each joint begins within it around home
     clearance: float = 0.01  # m above the table, from which on the cube counts as off it
     hold_seconds: float = 0.5  # s at the goal, up to the episode's end, that count as success
@@ -60,8 +61,8 @@ class Arm(Task):
     jerk_weight: float = 0.005  # per squared change of the action
 
     model = "arm.xml"
+    positive = ("clearance",)
     control_dt = 0.04  # s
-    episode_steps = 100  # 4 s
     remembered = ("action",)
     camera: ClassVar = {
         "trackbodyid": 0,
@@ -85,12 +86,13 @@ class Arm(Task):
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.userdata[:, HELD] = self.held(sim)
+        action = np.clip(action, -1.0, 1.0)
         sim.userdata[:, LAST_ACTION] = action
         servos = servo_positions(sim)
         step = np.array([self.joint_step] * 5 + [self.finger_step])
         lead = np.array([self.joint_lead] * 5 + [self.finger_lead])
         low, high = sim.model.actuator_ctrlrange.T
-        target = np.clip(sim.ctrl + step * np.clip(action, -1.0, 1.0), servos - lead, servos + lead)
+        target = np.clip(sim.ctrl + step * action, servos - lead, servos + lead)
         np.clip(target, low, high, out=sim.ctrl)
 
     def held(self, sim: Fields) -> np.ndarray:

@@ -33,7 +33,7 @@ class Biped(Runner):
 
     alive_bonus: float = 0.3  # per step
     start_speed: float = 2.0  # m/s ahead, at most, at which an episode begins where the one before was not whole
-    episode_steps: int = 1000  # type: ignore[misc]  # of 0.01 s
+    episode_steps: int = 1000  # of 0.01 s
 
     evaluation: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}
     shown: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}

@@ -23,7 +23,7 @@ class CartPole(Task):
     max_angle: float = 0.20943951023931953  # rad (12 degrees) from upright: beyond it the pole has fallen
     alive_weight: float = 1.0  # per step that ends upright and on the rail
     reset_noise: float = 0.05  # m, m/s, rad, rad/s: each number of the first state is drawn within it
-    episode_steps: int = 500  # type: ignore[misc]  # of 0.02 s
+    episode_steps: int = 500  # of 0.02 s
 
     model = "cartpole.xml"
     control_dt = 0.02  # s

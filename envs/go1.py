@@ -14,6 +14,7 @@ from envs.task import Measured, Mirror, SignedPermutation, Task, Trial, fall_rat
 
 HOME = np.array([-0.1, 0.9, -1.8, 0.1, 0.9, -1.8, -0.1, 0.9, -1.8, 0.1, 0.9, -1.8])  # rad: FR, FL, RR, RL
 HOME_HEIGHT = 0.29  # m, of the trunk: the feet just above the ground
+FOOT_RADIUS = 0.023  # m
 TROT = np.array([0.0, 0.5, 0.5, 0.0])  # of a gait's period: FR steps with RL, FL with RR
 SEGMENTS = 8  # commands an episode has at most
 PUSHES = 4  # pushes an episode has
@@ -32,26 +33,29 @@ class Go1(Task):
     """Follow commanded velocities (forward, to the left, turning left) on four legs, unsettled by pushes.
 
     Actions move the targets of the twelve joints away from a stance. Observations (50) are the trunk's velocity and
-    turning rate and the direction of up, all in the trunk's frame, the joints' angles from the stance, their speeds,
-    the last action, the command, and a gait clock, which stands still while the command is to stand.
+    turning rate and the direction of up, all in the trunk's frame, the joints' angles from the stance, a tenth of their
+    speeds, the last action, the command, and a gait clock, which stands still while the command is to stand.
 
     Each episode has a floor, a load and motors of its own. The reward is never negative, lest falling be an escape.
     """
 
-    tracking_weight: float = 1.0  # for the commanded velocity
-    turning_weight: float = 1.0  # for the commanded turning rate
+    tracking_weight: float = 1.0  # per step, at the commanded velocity
+    turning_weight: float = 1.0  # per step, at the commanded turning rate
     tolerance: float = 0.25  # (m/s)^2, (rad/s)^2: squared error at which a first half of either falls to 1/e
     fine_tolerance: float = 0.03  # (m/s)^2, (rad/s)^2: the same of the second half
-    gait_weight: float = 1.0  # for stepping in time with the clock
+    gait_weight: float = 1.0  # per step, with all feet in time with the clock
     step_frequency: float = 2.0  # Hz
     step_height: float = 0.08  # m, a foot's at the top of its swing
-    pose_weight: float = 0.5  # for joints near the stance
-    tilt_weight: float = 2.0  # against the squared sine of the trunk's tilt
-    bounce_weight: float = 0.5  # per (m/s)^2 up and down
-    wobble_weight: float = 0.05  # per (rad/s)^2 of rolling and pitching
-    effort_weight: float = 1e-4  # per (N m)^2
+    step_tolerance: float = 0.03  # m off the swing's height at which a flying foot's share falls to 1/e
+    slip_tolerance: float = 0.05  # (m/s)^2, squared speed at which a standing foot's share does
+    pose_weight: float = 0.5  # per step, with all joints at the stance
+    pose_sharpness: tuple[float, float, float] = (1.0, 1.0, 0.1)  # per rad^2 that hip, thigh and knee are off it
+    tilt_weight: float = 2.0  # per squared sine of the trunk's tilt, in each step
+    bounce_weight: float = 0.5  # per (m/s)^2 up and down, in each step
+    wobble_weight: float = 0.05  # per (rad/s)^2 of rolling and pitching, in each step
+    effort_weight: float = 1e-4  # per (N m)^2, over all joints, in each step
     action_rate_weight: float = 0.01  # per squared change of the action
-    slip_weight: float = 0.1  # per (m/s)^2 of feet on the ground
+    slip_weight: float = 0.1  # per (m/s)^2 of feet on the ground, in each step
     action_scale: float = 0.5  # rad from the stance at action 1
     min_height: float = 0.15  # m, of the trunk: lower, it has fallen
     min_upright: float = 0.5  # cosine of the trunk's tilt: below it, it has fallen
@@ -59,17 +63,22 @@ class Go1(Task):
     max_sideways: float = 0.5  # m/s
     max_turning: float = 0.9  # rad/s
     hold: float = 5.0  # s a command lasts, on average
+    zeroed: tuple[float, float, float] = (0.1, 0.4, 0.4)  # probability that a command has no speed forward, ...
+    standing: float = 0.1  # probability that a command is to stand
+    angle_noise: float = 0.05  # rad: each joint begins within it around the stance ...
+    speed_noise: float = 0.2  # rad/s: ... and turns within it
     friction: tuple[float, float] = (0.4, 1.25)  # of the floor
     load: tuple[float, float] = (-1.0, 1.0)  # kg on top of the trunk's own
     strength: tuple[float, float] = (0.9, 1.1)  # of the motors, as a share of their nominal stiffness
-    push_interval: float = 5.0  # s between pushes
+    push_interval: float = 5.0  # s between pushes, of which an episode has four
     push_speed: float = 1.0  # m/s by which a push changes the trunk's velocity, at most
     grid: bool = False  # whether an episode has one command, its seed's turn of `grid_commands`, and full pushes
     settling_time: float = 1.0  # s after a new command or a push which tracking errors leave out
+    episode_steps: int = 1000  # of 0.02 s
 
     model = "go1.xml"
+    positive = ("tolerance", "fine_tolerance", "step_tolerance", "slip_tolerance", "hold", "push_interval")
     control_dt = 0.02  # s
-    episode_steps = 1000  # 20 s
     remembered = ("action",)
     camera: ClassVar = {"trackbodyid": 1, "distance": 1.6, "lookat": (0, 0, 0.22), "azimuth": 130.0, "elevation": -18.0}
     grid_commands: ClassVar = np.array(
@@ -81,7 +90,14 @@ class Go1(Task):
         "pushed": Trial({"push_speed": 0.5}, ("fall_rate", "linear_error_rms", "angular_error_rms")),
         "hard_pushed": Trial({"push_speed": 1.0}, ("fall_rate",)),
     }
-    commands: ClassVar = {"forward (m/s)": (-0.75, 1.25), "left (m/s)": (-0.5, 0.5), "turn left (rad/s)": (-0.9, 0.9)}
+
+    @property
+    def commands(self) -> Mapping[str, tuple[float, float]]:
+        return {
+            "forward (m/s)": self.max_velocity,
+            "left (m/s)": (-self.max_sideways, self.max_sideways),
+            "turn left (rad/s)": (-self.max_turning, self.max_turning),
+        }
 
     def mirror(self) -> Mirror:
         # Left legs for right ones; outward is a positive angle on the left side, a negative one on the right.
@@ -92,7 +108,7 @@ class Go1(Task):
         return Mirror(SignedPermutation.joined(observation), SignedPermutation(*joints))
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
-        sim.ctrl[:] = HOME + self.action_scale * action
+        sim.ctrl[:] = HOME + self.action_scale * np.clip(action, -1.0, 1.0)
         now = sim.time[:, None]
         due = np.abs(now - sim.userdata[:, PUSH_TIMES]) < sim.dt / 2
         if due.any():
@@ -117,10 +133,10 @@ class Go1(Task):
             "velocity": velocity,  # m/s, in the trunk's frame
             "height": sim.qpos[:, 2],  # m, of the trunk above the ground
             "turning": sim.qvel[:, 3:6],  # rad/s, in the trunk's frame
-            "linear_error": np.hypot(command[:, 0] - velocity[:, 0], command[:, 1] - velocity[:, 1]),
-            "angular_error": command[:, 2] - sim.qvel[:, 5],
+            "linear_error": np.hypot(command[:, 0] - velocity[:, 0], command[:, 1] - velocity[:, 1]),  # m/s
+            "angular_error": command[:, 2] - sim.qvel[:, 5],  # rad/s
             "contact": sim.sensordata[:, :4] > 0.0,
-            "feet": sim.site_xpos[:, -4:, 2] - 0.023,  # m above the ground
+            "feet": sim.site_xpos[:, -4:, 2] - FOOT_RADIUS,  # m above the ground
             "sliding": np.square(sim.sensordata[:, 4:16].reshape(-1, 4, 3)[:, :, :2]).sum(axis=2),  # (m/s)^2
             "action": (sim.ctrl - HOME) / self.action_scale,
         }
@@ -145,7 +161,7 @@ class Go1(Task):
             "tracking": self.tracking_weight * self._closeness(now.linear_error),
             "turning": self.turning_weight * self._closeness(now.angular_error),
             "gait": self.gait_weight * self._in_step(now),
-            "pose": self.pose_weight * np.exp(-np.square(sim.qpos[:, 7:] - HOME) @ np.tile([1.0, 1.0, 0.1], 4)),
+            "pose": self.pose_weight * np.exp(-np.square(sim.qpos[:, 7:] - HOME) @ np.tile(self.pose_sharpness, 4)),
             "tilt": -self.tilt_weight * np.square(now.up[:, :2]).sum(axis=1),
             "bounce": -self.bounce_weight * np.square(now.velocity[:, 2]),
             "wobble": -self.wobble_weight * np.square(now.turning[:, :2]).sum(axis=1),
@@ -166,8 +182,8 @@ class Go1(Task):
         """Return how many of the feet (N,), as a share, do what the clock says: fly at its height, or stand still."""
         height = self.step_height * np.sin(2 * np.pi * (now.phase[:, None] + TROT))
         flying = (height > 0.0) & now.moving[:, None]
-        fly = ~now.contact * np.exp(-np.square((now.feet - height) / 0.03))
-        stand = now.contact * np.exp(-now.sliding / 0.05)
+        fly = ~now.contact * np.exp(-np.square((now.feet - height) / self.step_tolerance))
+        stand = now.contact * np.exp(-now.sliding / self.slip_tolerance)
         return np.where(flying, fly, stand).mean(axis=1)
 
     def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
@@ -181,8 +197,8 @@ class Go1(Task):
         sim.qpos[:, 2] = HOME_HEIGHT
         sim.qpos[:, 3:7] = quaternion_about_z(2 * np.pi * own[:, 4])
         noise = 2 * start - 1
-        sim.qpos[:, 7:] = HOME + 0.05 * noise[:, :joints]  # rad
-        sim.qvel[:, 6:] = 0.2 * noise[:, joints:]  # rad/s
+        sim.qpos[:, 7:] = HOME + self.angle_noise * noise[:, :joints]
+        sim.qvel[:, 6:] = self.speed_noise * noise[:, joints:]
         sim.ctrl[:] = HOME
         drawn = sim.userdata
         for column, (low, high) in ((FRICTION, self.friction), (LOAD, self.load), (STRENGTH, self.strength)):
@@ -210,8 +226,8 @@ class Go1(Task):
         low = np.array([slowest, -self.max_sideways, -self.max_turning])
         high = np.array([fastest, self.max_sideways, self.max_turning])
         commands = low + (high - low) * draws[:, :, 1:4]
-        commands *= draws[:, :, 4:7] >= (0.1, 0.4, 0.4)  # often enough straight on, or turning on the spot
-        commands *= draws[:, :, 7:] >= 0.1  # and sometimes nothing at all
+        commands *= draws[:, :, 4:7] >= self.zeroed  # often enough straight on, or turning on the spot
+        commands *= draws[:, :, 7:] >= self.standing
         return switches, commands
 
     def physics(self, sim: Fields) -> dict[str, np.ndarray]:
@@ -229,12 +245,17 @@ class Go1(Task):
     def steer(self, sim: Fields, commands: np.ndarray) -> None:
         sim.userdata[:, COMMANDS] = np.tile(commands, SEGMENTS)
 
+    def obedience(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
+        command, _ = self.present_command(sim)
+        _, velocity = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
+        return command, np.column_stack([velocity[:, :2], sim.qvel[:, 5]])
+
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         settled = now.quiet >= self.settling_time
         return {
             "settled": settled * sim.dt,  # s
-            "linear_error": settled * np.square(now.linear_error) * sim.dt,
-            "angular_error": settled * np.square(now.angular_error) * sim.dt,
+            "linear_error": settled * np.square(now.linear_error) * sim.dt,  # (m/s)^2 s
+            "angular_error": settled * np.square(now.angular_error) * sim.dt,  # (rad/s)^2 s
         }
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:

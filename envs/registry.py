@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import gymnasium
+
+from envs.arguments import require_sense, require_types
 
 if TYPE_CHECKING:  # the tasks, and MuJoCo with them, are imported when the first is asked for
     from envs.task import Task
@@ -81,15 +83,21 @@ def make_task(env_id: str, **task_kwargs: Any) -> Task | None:
     """Return the Task of a canonical id with its fields set from `task_kwargs`, or None where there is no Task.
 
     Raises:
-        TypeError: for a keyword that is not one of the task's fields, naming those that are.
+        TypeError: for a keyword that is not one of the task's fields, naming those that are; for a value of another
+            type.
+        ValueError: for a value that means nothing.
     """
     cls = task_class(env_id)
     if cls is None:
         return None
+    hints = get_type_hints(cls)
     fields = {field.name for field in dataclasses.fields(cls)}
     for name in task_kwargs:
         if name not in fields:
             raise TypeError(f"{env_id} has no argument {name!r}; it takes {', '.join(sorted(fields))}")
+    task_kwargs = {name: tuple(value) if isinstance(value, list) else value for name, value in task_kwargs.items()}
+    require_types(task_kwargs, hints)
+    require_sense(task_kwargs, hints, cls.positive)
     return cls(**task_kwargs)
 
 

@@ -19,6 +19,7 @@ from envs.terrain import Terrain, patchwork
 AHEAD, LEFT = np.linspace(-0.3, 0.6, 7), np.array([-0.13, 0.13])
 SCAN = np.stack(np.meshgrid(AHEAD, LEFT, indexing="ij"), axis=-1).reshape(-1, 2)
 ABOVE = 1.0  # m above the trunk, from where the rays fall
+ABYSS = 10.0  # m, as how long a ray counts that meets no ground
 GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group that rays see
 
 # What a robot remembers of an episode for the next one, and by how much each ray is wrong: columns of userdata.
@@ -39,30 +40,31 @@ class RoughTerrain(Go1):
     price, for what it loses lies beyond the discount's horizon of 0.4 s.
     """
 
-    max_velocity: tuple[float, float] = (0.0, 1.0)
-    max_sideways: float = 0.2
-    max_turning: float = 0.5
+    max_velocity: tuple[float, float] = (0.0, 1.0)  # m/s
+    max_sideways: float = 0.2  # m/s
+    max_turning: float = 0.5  # rad/s
     friction: tuple[float, float] = (0.6, 1.25)
-    push_speed: float = 0.5
+    push_speed: float = 0.5  # m/s
     min_height: float = 0.08  # m, of the trunk above the ground under its middle: lower, it has fallen
     tilt_weight: float = 0.5
     bounce_weight: float = 0.2
     fall_weight: float = 25.0  # for a fall: as much as ten steps of all else bring
     difficulties: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
     rubble: float = 0.1  # m, height of the largest blocks at difficulty 1
-    slope: float = 0.35  # rise over run
-    step: float = 0.1  # m, rise of a step
-    terrain_seed: int = 0
+    slope: float = 0.35  # rise over run, at difficulty 1
+    step: float = 0.1  # m, rise of a step at difficulty 1
+    terrain_seed: int = 0  # of the ground: the same seed, the same ground
+    start_area: float = 3.0  # m from the middle of a field, along x and y, within which a robot begins
+    start_clearance: float = 0.25  # m around the trunk: it begins as high as the highest ground there asks for
     scan_error: float = 0.03  # m, a ray's at most
     promotion: float = 0.7  # share of the commanded distance that leads to the next field
     demotion: float = 0.4  # share below which it is the one before
+    episode_steps: int = 500  # of 0.02 s: who walks straight ahead stays on its field
 
-    episode_steps = 500  # 10 s: who walks straight ahead stays on its field
     grid_commands: ClassVar = np.array([(x, 0.0, turn) for x in (0.4, 0.6, 0.8, 1.0) for turn in (-0.4, 0.0, 0.4)])
     evaluation: ClassVar = {"grid": True, "push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
     shown: ClassVar = {"push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
     trials: ClassVar = {}
-    commands: ClassVar = {"forward (m/s)": (0.0, 1.0), "left (m/s)": (-0.2, 0.2), "turn left (rad/s)": (-0.5, 0.5)}
 
     @property
     def terrain(self) -> Terrain:
@@ -106,8 +108,8 @@ class RoughTerrain(Go1):
         points[:, count, :2] = trunk[:, :2]
         points[:, count + 1 :, :2] = sim.site_xpos[:, -4:, :2]
         points[:, :, 2] = trunk[:, 2:] + ABOVE
-        fallen = sim.ray(points, np.array([0.0, 0.0, -1.0]), GROUND)  # m to the ground; -1 beyond its edge
-        below = np.where(fallen < 0.0, 10.0, fallen) - ABOVE
+        way = sim.ray(points, np.array([0.0, 0.0, -1.0]), GROUND)  # m down to the ground; -1 beyond its edge
+        below = np.where(way < 0.0, ABYSS, way) - ABOVE
         ground = trunk[:, 2:] - below
         seen = below[:, count : count + 1] - below[:, :count] + sim.userdata[:, ERRORS]
         quantities["scan"] = np.clip(seen, -1.0, 1.0)
@@ -131,9 +133,10 @@ class RoughTerrain(Go1):
         sim.userdata[:, LEVEL] = level
         sim.userdata[:, COVERED] = 0.0
         sim.userdata[:, COMMANDED] = self._distance(sim)
-        terrain, offset = self.terrain, np.array([rng.uniform(-3.0, 3.0, 2) for rng in rngs])  # m
+        terrain, offset = self.terrain, np.array([rng.uniform(-self.start_area, self.start_area, 2) for rng in rngs])
         x, y = terrain.centre(level) + offset[:, 0], offset[:, 1]
-        around = [terrain.at(x + dx, y + dy) for dx in (-0.25, 0.0, 0.25) for dy in (-0.25, 0.0, 0.25)]
+        nearby = self.start_clearance * np.array([-1.0, 0.0, 1.0])
+        around = [terrain.at(x + dx, y + dy) for dx in nearby for dy in nearby]
         sim.qpos[:, 0], sim.qpos[:, 1] = x, y
         sim.qpos[:, 2] += np.max(around, axis=0)
         sim.userdata[:, ERRORS] = self.scan_error * np.array([rng.uniform(-1.0, 1.0, len(SCAN)) for rng in rngs])
@@ -147,7 +150,8 @@ class RoughTerrain(Go1):
         level = level + tested * (covered > self.promotion * commanded)
         level = level - tested * (covered < self.demotion * commanded)
         level = np.where(level >= fields, hard, np.maximum(level, 0))
-        return np.where(memory.any(axis=1), level, first).astype(int)
+        begun = memory.any(axis=1)  # all is zero before a robot's first episode
+        return np.where(begun, level, first).astype(int)
 
     def _distance(self, sim: Fields) -> np.ndarray:
         """Return how far (E,) an episode's commands would lead a robot that does not fall, in m."""

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple, Self
@@ -68,16 +68,22 @@ class Task:
     in `userdata`, as many numbers as the model's ``<size nuserdata>`` says, or in the place of a mocap body.
     """
 
+    episode_steps: int = field(default=1000, kw_only=True)  # actions after which an episode is cut off (truncated)
+
     model: ClassVar[str]  # MJCF file in envs/assets
     control_dt: ClassVar[float]  # s between two actions
-    episode_steps: ClassVar[int]  # actions until the episode is cut off (truncated), at the latest
+    positive: ClassVar[tuple[str, ...]] = ()  # fields that mean nothing at 0 or below
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
     remembered: ClassVar[tuple[str, ...]] = ()  # what of `measure` the next step is given as `before`
     camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
     evaluation: ClassVar[Mapping[str, Any]] = {}  # fields that differ where a policy is evaluated
     shown: ClassVar[Mapping[str, Any]] = {}  # fields that differ where it is filmed or watched
     trials: ClassVar[Mapping[str, Trial]] = {}  # what else it is evaluated under, by the prefix of the figures' names
-    commands: ClassVar[Mapping[str, tuple[float, float]]] = {}  # what the robot is told to do: name with unit -> range
+
+    @property
+    def commands(self) -> Mapping[str, tuple[float, float]]:
+        """What the robot can be told to do: names, each with its unit, and their ranges."""
+        return {}
 
     def model_path(self) -> Path:
         """Return the MJCF file."""
@@ -159,6 +165,10 @@ class Task:
 
     def steer(self, sim: Fields, commands: np.ndarray) -> None:
         """Have the robots of `sim` obey these commands (len(self.commands),) from now to the end of their episodes."""
+
+    def obedience(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the robots are told to do now and what they do, both (N, len(self.commands))."""
+        return np.zeros((len(sim.qpos), 0)), np.zeros((len(sim.qpos), 0))
 
     def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
         """Draw the first positions (E, nq) and velocities (E, nv) of E robots, each from its own generator."""

@@ -139,6 +139,8 @@ def record_progress(
         raise UsageError(
             f"{run} has kept no policies of its training: --progress takes the folder of a run with --evaluations"
         )
+    if grid is not None and grid.cells == 1:
+        raise UsageError("--progress shows several moments of a training; name a --grid of two places or more, not 1x1")
     grid = grid or Grid(min(STAGES, len(steps)), 1)
     if grid.cells > len(steps):
         raise UsageError(f"{run} has kept {len(steps)} policies, too few for --grid {grid.columns}x{grid.rows}")
@@ -179,7 +181,7 @@ def film(
             whole = Image.new("RGB", (width, height))
             for i, (cell, player) in enumerate(zip(cells, players, strict=True)):
                 image = player.picture(*size)
-                caption.draw(image, cell.left, cell.right or speed_of(player))
+                caption.draw(image, cell.left, cell.right or deeds_of(player))
                 whole.paste(image, (i % grid.columns * size[0], i // grid.columns * size[1]))
             return whole
 
@@ -188,7 +190,10 @@ def film(
     return Recording(", ".join(envs), path, frames, float(frames / rate))
 
 
-def speed_of(player: Player) -> str:
-    """Return a robot's speed as it is written below it, or nothing of a robot that goes nowhere."""
+def deeds_of(player: Player) -> str:
+    """Return what is written below a robot: its speed, or whether it obeys, or nothing of one that goes nowhere."""
+    orders = player.orders()
+    if orders:
+        return "told {}, does {}".format(*(row.split()[0] for row in orders.values())) + " m/s"
     speed = player.speed()
     return "" if speed is None else f"{speed:z.1f} m/s"

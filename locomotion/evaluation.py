@@ -51,16 +51,16 @@ class Evaluation:
     def table(self) -> str:
         """Return the scores as lines for a reader."""
         low, high = self.return_ci95
-        lines = [
-            f"{self.env}, {self.episodes} episodes from seed {self.seed}, policy {self.policy}",
-            f"  return     {self.return_mean:10.2f} +- {self.return_std_error:.2f}"
-            f" (95 % interval {low:.2f} to {high:.2f})",
-            f"  length     {self.length_mean:10.1f} steps",
-        ]
+        spread = f" +- {self.return_std_error:.2f} (95 % interval {low:.2f} to {high:.2f})"
+        rows = {"return": f"{self.return_mean:10.2f}" + (spread if self.episodes > 1 else "")}
+        rows["length"] = f"{self.length_mean:10.1f} steps"
         if self.seconds_mean is not None:
-            lines.append(f"  simulated  {self.seconds_mean:10.2f} s")
-        lines += [f"  {name:<16} {value:10.3f}" for name, value in self.metrics.items()]
-        return "\n".join(lines)
+            rows["simulated"] = f"{self.seconds_mean:10.2f} s"
+        rows |= {name: f"{value:10.3f}" for name, value in self.metrics.items()}
+        width = max(map(len, rows))
+        episodes = "1 episode" if self.episodes == 1 else f"{self.episodes} episodes"
+        title = f"{self.env}, {episodes} from seed {self.seed}, policy {self.policy}"
+        return "\n".join([title, *(f"  {name:<{width}} {text}" for name, text in rows.items())])
 
 
 def evaluate_folder(

@@ -14,7 +14,7 @@ class Overlay:
         self.legible = size >= 8
         self.margin = size * 0.6
         self.strip = (0, height - round(size * 2.5), width, height)
-        self.column = width * 0.19
+        self.column = width * 0.22
         self.large = ImageFont.load_default(size=size)
         self.small = ImageFont.load_default(size=max(8.0, size * 0.65))
         self.top = self.strip[1] + size * 0.4  # of the labels, in pixels

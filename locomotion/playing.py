@@ -79,9 +79,23 @@ class Player:
 
     def figures(self) -> dict[str, str]:
         """Return the episode's figures, by their labels."""
-        figures = {"time": f"{self.seconds:.1f} s", "total reward": f"{self.total:z,.1f}"}
+        time = {"time": f"{self.seconds:.1f} s"}
+        told = self.orders()
+        if told:
+            return time | told
+        figures = time | {"total reward": f"{self.total:z,.1f}"}
         speed = self.speed()
         return figures if speed is None else figures | {"speed": f"{speed:z.2f} m/s"}
+
+    def orders(self) -> dict[str, str]:
+        """Return what a robot that obeys is told to do and what it does, in the order of its task's `commands`."""
+        if not isinstance(self.vec_env, envs.BatchedVecEnv) or not self.vec_env.task.commands:
+            return {}
+        told, done = self.vec_env.task.obedience(self.vec_env.world.sim)
+        return {
+            label: " ".join(f"{number:z.1f}" for number in row[0])
+            for label, row in (("told: m/s, rad/s", told), ("does", done))
+        }
 
     def speed(self) -> float | None:
         """Return the mean forward speed (m/s) up to now of a task that tracks distance."""

@@ -20,8 +20,8 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from agents import ActorCritic
+from envs.arguments import require_types
 from locomotion.errors import UsageError
-from locomotion.json_fields import check_fields
 from locomotion.runs import Run, write_json
 from locomotion.shipped import find_shipped, nearest
 
@@ -119,12 +119,18 @@ def read_card(folder: Path) -> PolicyCard:
     path = folder / "policy.json"
     try:
         values = json.loads(path.read_text())
+        if not isinstance(values, dict):
+            raise UsageError(f"{path} is damaged: it holds no card")
         if values.get("format") != FORMAT:
             raise UsageError(f"{path} is of format {values.get('format')!r}, this version reads format {FORMAT}")
         values |= {name: tuple(values[name]) for name in ("actor", "value")}
         card = PolicyCard(**values)
-        check_fields(values, typing.get_type_hints(PolicyCard))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
+        require_types(values, typing.get_type_hints(PolicyCard))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is missing") from error
+    except KeyError as error:
+        raise UsageError(f"{path} is damaged: it says nothing of {error}") from error
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
     if min((*card.actor, *card.value), default=1) < 1:
         raise UsageError(f"{path} is damaged: layers of {card.actor} and {card.value} units")
@@ -197,5 +203,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """
     try:
         return load_file(path)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is missing") from error
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error

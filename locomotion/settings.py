@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from envs.arguments import require_types
 from locomotion.command_line import optional
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
-from locomotion.json_fields import check_fields
 from locomotion.options import flag, refuse_without_effect
 from locomotion.recipes import recipe
 
@@ -189,7 +189,7 @@ def from_json(values: dict[str, Any]) -> Settings:
     try:
         values |= {name: tuple(values[name]) for name in ("actor", "value")}
         values |= {name: Path(values[name]) if values[name] else None for name in ("out", "resume")}
-        check_fields(values, hints)
+        require_types(values, hints)
         return Settings(**values)
     except TypeError as error:
         raise UsageError(f"config.json is damaged: {error}") from error

@@ -21,8 +21,8 @@ class Pusher(GymnasiumRobot):
     reward_near_weight: float = 0.5  # per m between fingertip and cylinder
     reward_dist_weight: float = 1.0  # per m between cylinder and goal
     reward_control_weight: float = 0.1  # per squared control
+    episode_steps: int = 100
 
-    episode_steps = 100
     camera: ClassVar = {
         "trackbodyid": -1,
         "distance": 2.6,

@@ -20,8 +20,8 @@ class Reacher(GymnasiumRobot):
     frame_skip: int = 2
     reward_dist_weight: float = 1.0  # per m
     reward_control_weight: float = 1.0  # per squared control
+    episode_steps: int = 50
 
-    episode_steps = 50
     camera: ClassVar = {"trackbodyid": 0, "distance": 0.75, "elevation": -60.0}
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:

@@ -26,8 +26,6 @@ class GymnasiumRobot(Task):
     frame_skip: int  # physics steps for each action
     default_camera_config: Mapping[str, Any] | None = None  # mujoco.MjvCamera's attributes, in place of `camera`
 
-    episode_steps = 1000
-
     def model_path(self) -> Path:
         return Path(expand_model_path(self.xml_file))
 

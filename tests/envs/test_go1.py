@@ -216,6 +216,21 @@ def test_obeys_whoever_steers():
     np.testing.assert_array_equal(world.observations[:, 45:48], [[0.5, -0.1, 0.3]] * 2)
 
 
+def test_is_steered_within_its_own_bounds():
+    assert list(Go1(max_velocity=(-0.1, 0.2), max_sideways=0.3, max_turning=0.4).commands.values()) == [
+        (-0.1, 0.2),
+        (-0.3, 0.3),
+        (-0.4, 0.4),
+    ]
+
+
+def test_an_action_counts_as_what_its_bounds_make_of_it():
+    worlds = [begin(STILL, 1) for _ in range(2)]
+    within, beyond = (world.step(np.full((1, 12), value)) for world, value in zip(worlds, (1.0, 3.0), strict=True))
+    np.testing.assert_array_equal(within.observations, beyond.observations)
+    np.testing.assert_array_equal(within.rewards, beyond.rewards)
+
+
 def test_the_gymnasium_environment_passes_the_checker():
     from gymnasium.utils.env_checker import check_env
 

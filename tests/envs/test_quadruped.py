@@ -55,3 +55,12 @@ def test_has_fallen_where_its_centre_of_mass_is_low(height, fallen):
     _, _, dones, infos = env.step(np.zeros((1, 8), np.float32))
     assert dones[0] == fallen
     assert "physics_error" not in infos[0]
+
+
+@pytest.mark.parametrize(("pitch", "fallen"), [(0.45, False), (-0.45, False), (0.6, True), (-0.6, True)])  # rad
+def test_has_fallen_where_its_trunk_tilts_too_far(pitch, fallen):
+    env = envs.make_vec("Quadruped", 1, reset_noise=0.0)
+    env.reset()
+    env.world.sim.qpos[0, 2] += 0.3  # m: in the air
+    env.world.sim.qpos[0, 3:7] = np.cos(pitch / 2), 0.0, np.sin(pitch / 2), 0.0
+    assert env.step(np.zeros((1, 8), np.float32))[2][0] == fallen

@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import gymnasium
+import numpy as np
 import pytest
 
 import envs
@@ -49,6 +50,33 @@ def test_an_environment_that_is_not_ours_has_no_task():
 def test_an_argument_that_the_task_does_not_have_is_named():
     with pytest.raises(TypeError, match=r"Hopper-v5 has no argument 'wheels'; it takes .*healthy_reward"):
         make_task("Hopper-v5", wheels=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "error", "message"),
+    [
+        ("Go1", {"push_speed": "fast"}, TypeError, "push_speed must be of type float, got 'fast'"),
+        ("Go1", {"friction": 0.5}, TypeError, r"friction must be of type tuple\[float, float\], got 0.5"),
+        ("Go1", {"push_interval": 0.0}, ValueError, "push_interval must be positive, got 0.0"),
+        ("Grasp", {"goal_height": (0.3, 0.1)}, ValueError, r"goal_height must run from low to high, got \(0.3, 0.1\)"),
+        ("RoughTerrain", {"difficulties": ()}, ValueError, "difficulties must not be empty"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_named(name, wrong, error, message):
+    with pytest.raises(error, match=message):
+        make_task(f"Locomotion/{name}-v0", **wrong)
+
+
+@pytest.mark.parametrize("env_id", ["Reacher-v5", "Locomotion/Go1-v0", "Locomotion/Grasp-v0"])
+def test_any_task_takes_another_length_of_its_episodes(env_id):
+    env = envs.make_vec(env_id, 1, episode_steps=3)
+    env.reset()
+    action = np.zeros((1, *env.action_space.shape), np.float32)
+    assert [bool(env.step(action)[2][0]) for _ in range(6)] == [False, False, True] * 2
+
+
+def test_a_list_is_as_good_as_a_tuple():
+    assert make_task("Ant-v5", healthy_z_range=[0.3, 1]).healthy_z_range == (0.3, 1)
 
 
 def test_importing_registers_our_robots_and_leaves_gymnasiums_alone():

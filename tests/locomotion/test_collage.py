@@ -1,4 +1,5 @@
 import json
+import re
 
 import av
 import numpy as np
@@ -86,6 +87,11 @@ def test_one_policy_fills_the_grid_with_further_seeds(tmp_path, cartpole, captio
             assert np.abs(robot - other).max() > 30  # and is another one
 
 
+def test_of_a_robot_that_obeys_it_says_how_fast_it_was_told_to_go_and_goes(tmp_path, captions):
+    record_several(["Go1"], Grid(1, 1), tmp_path / "film.mp4", seconds=0.02, width=32, height=32)
+    assert re.fullmatch(r"told (-?\d\.\d), does -?\d\.\d m/s", captions[0][1])
+
+
 def test_several_policies_each_in_its_own_real_time(tmp_path, cartpole, hopper, captions, monkeypatch):
     ages = []
     monkeypatch.setattr(collage.Player, "speed", lambda self: ages.append((self.name, self.seconds)))
@@ -148,6 +154,8 @@ def test_mistakes_become_one_sentence_and_leave_nothing(tmp_path, cartpole, hopp
         record_several([cartpole], Grid(2, 1), tmp_path / "film.mp4", width=33)
     with pytest.raises(UsageError, match="has kept 5 policies, too few for --grid 3x2"):
         record_progress(run, Grid(3, 2))
+    with pytest.raises(UsageError, match="name a --grid of two places or more, not 1x1"):
+        record_progress(run, Grid(1, 1))
     with pytest.raises(UsageError, match="has kept no policies of its training"):
         record_progress(cartpole)
     (run / "snapshots" / "0000000000" / "evaluation.json").write_text("{")

@@ -102,3 +102,16 @@ def test_mistakes_become_one_sentence(policy, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no policy"):
         evaluate_folder(tmp_path / "empty", 1, 0)
+
+
+def test_the_table_is_straight_and_tells_no_spread_of_a_single_episode(policy):
+    title, *rows = evaluate(policy, "Hopper-v5", 1, seed=0).table().splitlines()
+    assert ", 1 episode from seed 0" in title
+    names = [row.split()[0] for row in rows]
+    assert {"return", "fall_rate", "distance_mean"} <= set(names)
+    begins = 2 + max(map(len, names))  # a column of ten places for all numbers
+    for row in rows:
+        assert row[:begins].strip() in names
+        float(row[begins : begins + 11])
+    assert not any("+-" in row for row in rows)
+    assert "+-" in evaluate(policy, "Hopper-v5", 2, seed=0).table()

@@ -140,7 +140,7 @@ def test_a_damaged_config_is_named(tmp_path, text):
 def test_a_config_with_a_wrong_kind_of_value_is_named(tmp_path, wrong):
     values = Settings(env="Hopper-v5").as_json() | wrong
     (tmp_path / "config.json").write_text(json.dumps(values))
-    with pytest.raises(UsageError, match=f"damaged: {next(iter(wrong))} is"):
+    with pytest.raises(UsageError, match=f"damaged: {next(iter(wrong))} must be of type"):
         read_config(tmp_path)
 
 

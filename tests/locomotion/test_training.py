@@ -142,7 +142,7 @@ def test_a_damaged_checkpoint_is_named(small, name, damage):
     if damage != "missing":
         path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"\x93garbage" * 20)
     learner = build_learner(settings, make_env(settings.env, settings.num_envs))
-    with pytest.raises(UsageError, match="damaged"):
+    with pytest.raises(UsageError, match=r"missing|damaged"):
         load_checkpoint(run.latest(), learner)
 
 
