@@ -56,7 +56,7 @@ class A3C(A2C):
 
     Raises:
         ValueError: for fewer than 1 worker, no `make_env`, a baseline whose numbers cannot be shared or that takes more
-            than one step at a time, a schedule of `min_std`, episodic rollouts, or a GPU.
+            than one step at a time, episodic rollouts, or a GPU.
     """
 
     shared: Shared
@@ -92,8 +92,8 @@ class A3C(A2C):
                 "a worker's copy stands still: the critic must take one step at a time,"
                 f" AdamFit(epochs=1, max_batches=1), got epochs={learned.epochs}, max_batches={learned.max_batches}"
             )
-        if self.min_std is not None or self.episodic:
-            raise ValueError("workers know neither a schedule of min_std nor episodic rollouts; leave both out")
+        if self.episodic:
+            raise ValueError("workers know no episodic rollouts; leave episodic out")
         if self.device.type != "cpu":
             raise ValueError(f"workers share the CPU's memory, got device {self.device}")
 

@@ -46,8 +46,6 @@ class PolicyGradient(OnPolicyAlgorithm):
         target: the estimator whose advantages, the baseline added, the baseline learns; by default the same one. (Of a
             path's return a baseline that is no constant learns the part that is still to come.)
         baseline: made from the policy; by default its value network, fitted in a trust region.
-        min_std: the policy's `min_std` by the share of training that remains (1 to 0), as SB3's schedules are; by
-            default it stays as it is.
         learning_rate: of the critic's Adam, where its fit uses it.
         device: "cpu" by default: networks of this size are slower on a GPU.
 
@@ -73,7 +71,6 @@ class PolicyGradient(OnPolicyAlgorithm):
         advantage: AdvantageEstimator | None = None,
         target: AdvantageEstimator | None = None,
         baseline: Callable[[ActorCritic], Baseline] | None = None,
-        min_std: Schedule | None = None,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -124,7 +121,6 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.advantage = advantage or GAE(gae_lambda)
         self.target = target
         self.make_baseline = baseline or (lambda policy: ValueNetwork(policy, TrustRegionFit()))
-        self.min_std = min_std
         self.elapsed = np.zeros(0, np.int64)  # steps since the robots' episodes began (N,)
         self._log_interval: int | None = 1
         self.physics_errors = 0  # simulations that blew up so far
@@ -142,8 +138,6 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.baseline = self.make_baseline(self.policy)
         if learned is not None:
             self.baseline.restore(learned)
-        if self.min_std is not None:
-            self.policy.min_std = self.min_std(self._current_progress_remaining)
         self.elapsed = np.zeros(self.n_envs, np.int64)
 
     def improve(self, samples: Samples) -> None:
@@ -159,13 +153,11 @@ class PolicyGradient(OnPolicyAlgorithm):
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Return what the next iteration depends on besides policy, optimizers and environment."""
-        own = {"elapsed": self.elapsed, "min_std": np.array(self.policy.min_std)}
-        return own | {f"baseline.{name}": array for name, array in self.baseline.state().items()}
+        return {"elapsed": self.elapsed} | {f"baseline.{name}": array for name, array in self.baseline.state().items()}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Take back what `get_state` returned."""
         self.elapsed = state["elapsed"]
-        self.policy.min_std = float(state["min_std"])
         learned = {name: array for name, array in state.items() if name.startswith("baseline.")}
         self.baseline.restore({name.removeprefix("baseline."): array for name, array in learned.items()})
 
@@ -261,8 +253,6 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.policy.update_normalizer(rollout.observations.reshape(-1, *rollout.obs_shape))  # type: ignore[misc]
         self._n_updates += 1
         self._record(rollout)
-        if self.min_std is not None:  # of the next rollout
-            self.policy.min_std = self.min_std(self._current_progress_remaining)
         if self._log_interval is not None and self._n_updates % self._log_interval == 0:
             self.dump_logs(self._n_updates)
 

@@ -15,8 +15,9 @@ from envs.task import Measured, told_once
 
 ON_THE_BACK = (np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0)  # as a quaternion
 FULL_WEIGHT = 20  # notches from the least weight to all of it
+LONG = FULL_WEIGHT + 1  # the last level, of long episodes
 
-# Columns of userdata: a robot's weight in notches; s for which its head has been up, steps the episode is to last, and
+# Columns of userdata: a robot's level, in notches; s for which its head has been up, steps the episode is to last, and
 # whether it began by standing.
 LEVEL, UP, STEPS, STOOD = range(4)
 
@@ -28,10 +29,10 @@ class StandUp(Legged):
     Observations are the 33 numbers of `Biped`. An episode begins on the back and never ends early; in evaluation it
     lasts 20 s. Learned like that it ends in sitting, so in training a robot at first weighs little, as on a small moon:
     a notch more after each episode at whose end it stood, half a notch less after each other one, until it has come to
-    its full weight, for good. (Those who could go back fell behind: what holds up the heavy throws the light.) Light
-    ones have short episodes, so that there are many; those of full weight have longer ones, some as long as in
-    evaluation, for who has risen must learn to stay up. So that it knows what it rises to, it begins some of its
-    episodes, which do not count for its weight, by standing.
+    its full weight, for good. (Those who could go back fell behind: what holds up the heavy throws the light.) Episodes
+    are short, so that there are many, but for a robot that stood at full weight: its next one is longer, maybe as long
+    as in evaluation, for who has risen must learn to stay up. So that it knows what it rises to, it begins some of its
+    episodes, which do not count for its level, by standing.
 
     The reward is theirs, but drifting costs something: without that, who is up never comes to rest, and falls in the
     end. (A hand that pulled the head up, ever weaker, taught two of three seeds to lean on it.)
@@ -48,11 +49,11 @@ class StandUp(Legged):
     first_level: int = 0  # notches of weight more in the first episode
     promotion: float = 1.0  # s at an episode's end in which a robot must stand to weigh a notch more ...
     demotion: float = 0.5  # notches: ... and so much less where it did not, that it stays where a third succeed
-    early_steps: int = 300  # of 0.01 s: an episode's below full weight
-    least_steps: int = 800  # of 0.01 s: the shortest episode's at full weight; the longest has `episode_steps`
+    early_steps: int = 300  # of 0.01 s: a short episode's
+    least_steps: int = 800  # of 0.01 s: the shortest of the long ones'; the longest has `episode_steps`
 
-    evaluation: ClassVar = {"standing": 0.0, "first_level": FULL_WEIGHT, "least_steps": 2000}
-    shown: ClassVar = {"standing": 0.0, "first_level": FULL_WEIGHT, "least_steps": 2000}
+    evaluation: ClassVar = {"standing": 0.0, "first_level": LONG, "least_steps": 2000}
+    shown: ClassVar = {"standing": 0.0, "first_level": LONG, "least_steps": 2000}
     model = Biped.model
     positive = ("early_steps", "least_steps")
     start_angles = Biped.start_angles
@@ -70,7 +71,7 @@ class StandUp(Legged):
         # From the state alone: where an episode has just begun, derived fields are still those of the one before.
         head = sim.qpos[:, 2] + to_world(sim.qpos[:, 3:7], sim.model.site("head").pos)[:, 2]
         sim.userdata[:, UP] = np.where(head > self.standing_height, sim.userdata[:, UP] + sim.dt, 0.0)
-        lacking = self.lightness * (1.0 - sim.userdata[:, LEVEL] / FULL_WEIGHT)  # of each robot's weight
+        lacking = self.lightness * np.maximum(1.0 - sim.userdata[:, LEVEL] / FULL_WEIGHT, 0.0)  # of each robot's weight
         weights = sim.model.body_mass * -sim.model.opt.gravity[2]  # N, of its bodies
         sim.xfrc_applied[:, :, 2] = lacking[:, None] * weights
 
@@ -80,15 +81,15 @@ class StandUp(Legged):
         sim.userdata[:, STOOD] = standing < self.standing
         spread = max(self.episode_steps - self.least_steps, 0)
         long = self.least_steps + np.round(spread * lasting)
-        steps = np.where(sim.userdata[:, LEVEL] == FULL_WEIGHT, long, self.early_steps)
+        steps = np.where(sim.userdata[:, LEVEL] == LONG, long, self.early_steps)
         sim.userdata[:, STEPS] = np.minimum(steps, self.episode_steps)
         super().place(sim, rngs)
 
     def _weigh(self, memory: np.ndarray) -> None:
         """Move the robots (E, columns) up or down by their last episode, if it began on the back; forget it."""
-        change = np.where(memory[:, UP] > self.promotion, 1.0, -self.demotion)
-        tried = (memory[:, STOOD] == 0.0) & (memory[:, LEVEL] < FULL_WEIGHT)
-        memory[:, LEVEL] = np.clip(memory[:, LEVEL] + tried * change, self.first_level, FULL_WEIGHT)
+        change = np.where(memory[:, UP] > self.promotion, 1.0, -self.demotion) * (1.0 - memory[:, STOOD])
+        least = np.where(memory[:, LEVEL] < FULL_WEIGHT, self.first_level, FULL_WEIGHT)
+        memory[:, LEVEL] = np.clip(memory[:, LEVEL] + change, least, LONG)
         memory[:, UP] = 0.0
 
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:

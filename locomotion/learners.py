@@ -65,9 +65,6 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             advantage=advantage_estimator(settings),
             target=KStep(1) if settings.critic == "fitted-v" else None,
             baseline=BASELINES.get(settings.baseline, partial(ValueNetwork, critic=critic_fit(settings))),
-            min_std=None
-            if settings.final_min_std is None
-            else partial(narrowing, first=settings.min_std, final=settings.final_min_std),
             learning_rate=settings.learning_rate,
             seed=settings.seed,
             policy_kwargs={

@@ -34,7 +34,6 @@ TAKEN_BY: dict[str, Choices] = {
     "entropy_weight": {"algo": ("a2c", "a3c")},
     "workers": {"algo": ("a3c",)},
     "episodic": IN_STEP,
-    "final_min_std": IN_STEP,
     "gae_lambda": {"advantage": ("gae",)},
     "look_ahead": {"advantage": ("k-step",)},
     "critic": NETWORK,

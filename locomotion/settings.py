@@ -92,8 +92,6 @@ class Settings:
     """First log standard deviation of the actions."""
     min_std: float = 0.0
     """Standard deviation of the actions below which exploration cannot fall."""
-    final_min_std: Annotated[float | None, optional("the same", "FLOAT")] = None
-    """The same bound at the end of training: over the last fifth it moves to this."""
     actor: tuple[int, ...] = (64, 64)
     """Hidden layers of the actor."""
     value: tuple[int, ...] = (64, 64)
@@ -149,9 +147,8 @@ class Settings:
         for name in (*at_least_one, "evaluation_episodes", "final_episodes"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{flag(name)} must be at least 1, got {getattr(self, name)}")
-        for name in ("min_std", "final_min_std"):
-            if getattr(self, name) is not None and not 0.0 <= getattr(self, name) < 10.0:
-                raise UsageError(f"{flag(name)} must lie in [0, 10), got {getattr(self, name)}")
+        if not 0.0 <= self.min_std < 10.0:
+            raise UsageError(f"--min-std must lie in [0, 10), got {self.min_std}")
         if not abs(self.log_std_init) < 10.0:
             raise UsageError(f"--log-std-init must lie between -10 and 10, got {self.log_std_init}")
         if self.evaluations < 0:

@@ -72,13 +72,6 @@ def test_a_schedule_ends_with_the_training_though_the_last_rollout_goes_beyond(q
     assert torch.equal(actor(model), before)
 
 
-def test_the_floor_of_exploration_follows_its_schedule_from_the_first_step_on(quadratic):
-    model, _ = quadratic(TRPO, min_std=lambda remaining: 0.1 + 0.2 * remaining)
-    assert model.policy.min_std == pytest.approx(0.3)
-    model.learn(4 * 64)
-    assert model.policy.min_std == pytest.approx(0.1)
-
-
 def test_a_single_step_teaches_nothing_and_spoils_nothing():
     model = VPG("MlpPolicy", envs.make_vec("CartPole", 1), n_steps=1, seed=0)
     before = actor(model)
@@ -102,7 +95,6 @@ def test_after_a_rollout_that_was_broken_off_steps_are_counted_on():
 def learner_of_everything():
     return balance(
         PPO,
-        min_std=lambda remaining: 0.3 * remaining,
         baseline=lambda _: TimeDependent(),
         advantage=RewardToGo(),
         n_steps=300,
@@ -122,7 +114,6 @@ def test_sb3s_load_brings_the_whole_learner_back(tmp_path):
         torch.testing.assert_close(statistics[i], state[i], rtol=0, atol=0)
     assert len(model.baseline.means) > 10
     np.testing.assert_array_equal(loaded.baseline.means, model.baseline.means)
-    assert loaded.policy.min_std == model.policy.min_std
     loaded.learn(8 * 300, reset_num_timesteps=False)
     assert loaded.num_timesteps == 8 * 300 * 3
 
