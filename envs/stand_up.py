@@ -28,11 +28,10 @@ class StandUp(Legged):
 
     Observations are the 33 numbers of `Biped`. An episode begins on the back and never ends early; in evaluation it
     lasts 20 s. Learned like that it ends in sitting, so in training a robot at first weighs little, as on a small moon:
-    a notch more after each episode at whose end it stood, half a notch less after each other one, until it has come to
-    its full weight, for good. (Those who could go back fell behind: what holds up the heavy throws the light.) Episodes
-    are short, so that there are many, but for a robot that stood at full weight: its next one is longer, maybe as long
-    as in evaluation, for who has risen must learn to stay up. So that it knows what it rises to, it begins some of its
-    episodes, which do not count for its level, by standing.
+    a notch more after each episode at whose end it stood, half a notch less after each other one. (Where nobody went
+    back from full weight, all came to sit in the end.) Episodes are short, so that there are many, but for a robot that
+    stood at full weight: its next one is longer, maybe as long as in evaluation, for who has risen must learn to stay
+    up. Some episodes begin by standing, so that the robot knows what it rises to; they do not count for its level.
 
     The reward is theirs, but drifting costs something: without that, who is up never comes to rest, and falls in the
     end. (A hand that pulled the head up, ever weaker, taught two of three seeds to lean on it.)
@@ -88,8 +87,7 @@ class StandUp(Legged):
     def _weigh(self, memory: np.ndarray) -> None:
         """Move the robots (E, columns) up or down by their last episode, if it began on the back; forget it."""
         change = np.where(memory[:, UP] > self.promotion, 1.0, -self.demotion) * (1.0 - memory[:, STOOD])
-        least = np.where(memory[:, LEVEL] < FULL_WEIGHT, self.first_level, FULL_WEIGHT)
-        memory[:, LEVEL] = np.clip(memory[:, LEVEL] + change, least, LONG)
+        memory[:, LEVEL] = np.clip(memory[:, LEVEL] + change, self.first_level, LONG)
         memory[:, UP] = 0.0
 
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:

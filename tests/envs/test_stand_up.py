@@ -66,15 +66,6 @@ def test_weighs_more_after_standing_at_the_end_and_less_after_lying():
     assert levels == [[0, 0], [1, 0], [2, 0], [3, 0], [2.5, 0]]
 
 
-def test_bears_its_full_weight_for_good():
-    env = envs.make_vec("StandUp", 1, standing=0.0, least_steps=3, episode_steps=3)
-    env.reset()
-    env.world.sim.userdata[0, LEVEL] = LONG
-    for _ in range(14):
-        env.step(np.zeros((1, 10), np.float32))
-    assert env.world.sim.userdata[0, LEVEL] == FULL_WEIGHT
-
-
 def test_begins_some_episodes_by_standing_which_are_no_trials():
     env = envs.make_vec("StandUp", 400, standing=0.3, early_steps=130)
     env.reset()

@@ -43,7 +43,7 @@ def test_settings_survive_json():
         (["Hopper-v5", "--steps", "-5"], "--steps must be at least 1, got -5"),
         (["Hopper-v5", "--target-kl", "0"], "--target-kl must be a positive number, got 0.0"),
         (["Hopper-v5", "--seed", "-1"], r"--seed must lie in"),
-        (["Hopper-v5", "--final-min-std", "-1"], r"--final-min-std must lie in \[0, 10\), got -1.0"),
+        (["Hopper-v5", "--min-std", "-1"], r"--min-std must lie in \[0, 10\), got -1.0"),
         (["Hopper-v5", "--threads", "0"], "--threads must be at least 1, got 0"),
         (["Hopper-v5", "--episodic", "--stagger"], "--episodic begins all episodes at once"),
         (["Hopper-v5", "--workers", "0"], "--workers must be at least 1, got 0"),
@@ -72,7 +72,7 @@ def test_mistakes_become_one_sentence(arguments, message):
             ["--critic-epochs", "9"],
             "--critic-epochs has no effect with --critic trust-region, only with adam or fitted-v",
         ),
-        (["--algo", "a3c", "--final-min-std", "0"], "--final-min-std has no effect with --algo a3c, only with trpo"),
+        (["--algo", "a3c", "--episodic"], "--episodic has no effect with --algo a3c, only with trpo"),
         (["--algo", "a2c", "--workers", "1"], "--workers has no effect with --algo a2c, only with a3c"),
         (
             ["--algo", "a2c", "--critic", "fitted-v", "--proximity", "9"],
