@@ -59,7 +59,7 @@ def make_vec(
     task = make_task(env_id, **task_kwargs)
     if task is None:
         if stagger:
-            raise ValueError("only the episodes of our own tasks can be staggered")
+            raise ValueError("stagger: only the episodes of our own tasks can be staggered")
         env_kwargs = task_kwargs if render_mode is None else task_kwargs | {"render_mode": render_mode}
         return make_vec_env(env_id, num_envs, seed=seed, env_kwargs=env_kwargs)
     return BatchedVecEnv(
