@@ -10,7 +10,6 @@ import mujoco
 import numpy as np
 
 from envs.go1 import COMMANDS, DRAWN, SEGMENTS, SWITCHES, Go1
-from envs.orientation import body_frame
 from envs.simulation import Fields
 from envs.task import Measured, Mirror, SignedPermutation, told_once
 from envs.terrain import Terrain, patchwork
@@ -89,10 +88,9 @@ class RoughTerrain(Go1):
 
     def progress(self, sim: Fields) -> np.ndarray:
         """Return how far (N,) a step at the present velocity leads where the command points, in m."""
-        command, _ = self.present_command(sim)
-        _, velocity = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
-        size = np.maximum(np.hypot(command[:, 0], command[:, 1]), 1e-6)
-        return (command[:, :2] * velocity[:, :2]).sum(axis=1) / size * sim.dt
+        told, done = self.obedience(sim)
+        size = np.maximum(np.hypot(told[:, 0], told[:, 1]), 1e-6)
+        return (told[:, :2] * done[:, :2]).sum(axis=1) / size * sim.dt
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         quantities = super().measure(sim)
