@@ -192,8 +192,9 @@ def film(
 
 def deeds_of(player: Player) -> str:
     """Return what is written below a robot: its speed, or whether it obeys, or nothing of one that goes nowhere."""
-    orders = player.orders()
-    if orders:
-        return "told {}, does {}".format(*(row.split()[0] for row in orders.values())) + " m/s"
+    obeyed = player.obedience()
+    if obeyed is not None:
+        told, done = obeyed
+        return f"told {told[0]:z.1f}, does {done[0]:z.1f} m/s"
     speed = player.speed()
     return "" if speed is None else f"{speed:z.1f} m/s"

@@ -6,6 +6,7 @@ from collections import deque
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageOps
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -80,22 +81,20 @@ class Player:
     def figures(self) -> dict[str, str]:
         """Return the episode's figures, by their labels."""
         time = {"time": f"{self.seconds:.1f} s"}
-        told = self.orders()
-        if told:
-            return time | told
+        obeyed = self.obedience()
+        if obeyed is not None:
+            told, does = (" ".join(f"{number:z.1f}" for number in row) for row in obeyed)
+            return time | {"told: m/s, rad/s": told, "does": does}
         figures = time | {"total reward": f"{self.total:z,.1f}"}
         speed = self.speed()
         return figures if speed is None else figures | {"speed": f"{speed:z.2f} m/s"}
 
-    def orders(self) -> dict[str, str]:
+    def obedience(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Return what a robot that obeys is told to do and what it does, in the order of its task's `commands`."""
         if not isinstance(self.vec_env, envs.BatchedVecEnv) or not self.vec_env.task.commands:
-            return {}
+            return None
         told, done = self.vec_env.task.obedience(self.vec_env.world.sim)
-        return {
-            label: " ".join(f"{number:z.1f}" for number in row[0])
-            for label, row in (("told: m/s, rad/s", told), ("does", done))
-        }
+        return told[0], done[0]
 
     def speed(self) -> float | None:
         """Return the mean forward speed (m/s) up to now of a task that tracks distance."""
