@@ -160,13 +160,16 @@ def test_is_saved_and_loaded_as_sb3_does(tmp_path):
     assert loaded.num_timesteps == 2 * UPDATE
 
 
-def test_learns_to_balance_a_pole():
+@pytest.mark.parametrize(("workers", "least"), [(1, 100), (2, 60)])  # two are never the same twice
+def test_learns_to_balance_a_pole(workers, least):
     make_env = partial(envs.make_vec, "CartPole", 16, num_threads=1)
     rates = {"actor_learning_rate": partial(falling, 3e-3), "learning_rate": 5e-3}
-    model = A3C("MlpPolicy", make_env(), make_env, n_steps=8, gamma=0.995, gae_lambda=1.0, seed=1, **rates)
+    model = A3C(
+        "MlpPolicy", make_env(), make_env, workers=workers, n_steps=8, gamma=0.995, gae_lambda=1.0, seed=1, **rates
+    )
     model.learn(80_000)
     late = np.mean([episode["l"] for episode in model.ep_info_buffer])
-    assert late > 60  # of 500; a random policy balances for about 30; two workers are never the same twice
+    assert late > least  # of 500; a random policy balances for about 30
 
 
 @pytest.mark.parametrize(
