@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -72,7 +73,12 @@ class Worker(A2C):
         return int(self.shared.updates.sum() - self.shared.updates[self.number])
 
     def collect_rollouts(self, *args: Any, **kwargs: Any) -> bool:
-        """Copy the shared policy and let the robots act by it."""
+        """Copy the shared policy and let the robots act by it; the first of all to do so is the first worker.
+
+        Whoever came before it would learn from observations that nobody has normalised yet.
+        """
+        while self.number > 0 and self.shared.updates[0] == 0:
+            time.sleep(0.001)
         self._seen = self.updates_of_others()
         self.policy.load_state_dict(self.shared.policy.state_dict())
         return super().collect_rollouts(*args, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -23,6 +24,9 @@ class NPG(PolicyGradient):
     Args:
         target_kl: bound on the mean over states of KL(old || new), summed over action dimensions; a number, or a
             function of the share of training that remains (1 to 0), as SB3's schedules are.
+        max_std: bound on the standard deviations of the actions, a number or such a function: as it falls, the policy
+            learns to do without the noise by which it explored. (It may have come to need it: who is symmetric and
+            stands on two feet side by side cannot take a step unless something shakes him.)
         cg_iterations: products spent on the natural gradient.
         cg_damping: added to the Fisher matrix's diagonal.
         fisher_stride: Fisher products use one state in so many of the batch (TRPO, appendix C.1: a tenth will do).
@@ -34,6 +38,7 @@ class NPG(PolicyGradient):
         policy: str | type[ActorCritic],
         env: GymEnv | str | None,
         target_kl: float | Schedule = 0.02,
+        max_std: float | Schedule = math.inf,
         cg_iterations: int = 10,
         cg_damping: float = 0.1,
         fisher_stride: int = 5,
@@ -41,7 +46,10 @@ class NPG(PolicyGradient):
     ):
         if not callable(target_kl) and not target_kl > 0:
             raise ValueError(f"target_kl must be positive, got {target_kl}")
+        if not callable(max_std) and not max_std > 0:
+            raise ValueError(f"max_std must be positive, got {max_std}")
         self.target_kl = target_kl
+        self.max_std = max_std
         self.cg_iterations = cg_iterations
         self.cg_damping = cg_damping
         self.fisher_stride = fisher_stride
@@ -50,6 +58,11 @@ class NPG(PolicyGradient):
     def _setup_model(self) -> None:
         super()._setup_model()
         self.kl_schedule = FloatSchedule(self.target_kl)
+        self.std_schedule = FloatSchedule(self.max_std)
+
+    def train(self) -> None:
+        super().train()
+        self.policy.limit_std(self.std_schedule(self._current_progress_remaining))
 
     def improve(self, samples: Samples) -> None:
         parameters = self.policy.actor_parameters()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -124,6 +125,12 @@ class ActorCritic(ActorCriticPolicy):
         """Return mean and log standard deviation, or the logits, each (B, actions), for features (B, F)."""
         output = self.action_net(self.mlp_extractor.forward_actor(features))
         return (output, self.floored_log_std.expand_as(output)) if self.continuous else (output,)
+
+    @torch.no_grad()
+    def limit_std(self, bound: float) -> None:
+        """Lower the standard deviations of the actions, `min_std` not counted, to at most `bound`."""
+        if self.continuous:
+            self.log_std.clamp_(max=math.log(bound))
 
     @property
     def floored_log_std(self) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.common.vec_env import VecEnv
 
 import envs
@@ -84,6 +86,7 @@ def update_rule(settings: Settings) -> dict[str, Any]:
     """Return the arguments that the learner's own update rule takes."""
     trust_region: dict[str, Any] = {
         "target_kl": partial(narrowing, first=settings.target_kl, final=settings.final_kl),
+        "max_std": std_bound(settings),
         "cg_damping": settings.cg_damping,
         "fisher_stride": settings.fisher_stride,
     }
@@ -102,6 +105,13 @@ def update_rule(settings: Settings) -> dict[str, Any]:
         "a2c": ascent | {"entropy_weight": settings.entropy_weight},
         "a3c": ascent | {"entropy_weight": settings.entropy_weight} | workers,
     }[settings.algo]
+
+
+def std_bound(settings: Settings) -> Schedule | float:
+    """Return the bound on the actions' standard deviation."""
+    if settings.final_std is None:
+        return math.inf
+    return partial(quietening, first=math.exp(settings.log_std_init), final=settings.final_std)
 
 
 def advantage_estimator(settings: Settings) -> AdvantageEstimator:
@@ -158,3 +168,14 @@ def narrowing(remaining: float, first: float, final: float) -> float:
         final: bound of its end.
     """
     return final + (first - final) * min(1.0, max(0.0, 5 * remaining))
+
+
+def quietening(remaining: float, first: float, final: float) -> float:
+    """Return a bound that falls from `first` to `final` in a straight line, and stays there for the last fifth.
+
+    Args:
+        remaining: share of the training still to do, from 1 to 0.
+        first: bound at the beginning.
+        final: bound of the last fifth.
+    """
+    return final + (first - final) * max(0.0, 1.25 * remaining - 0.25)

@@ -60,6 +60,8 @@ class Settings:
     """Trust region (trpo, npg): bound on the mean KL(old || new), summed over action dimensions."""
     final_kl: float = 0.002
     """The same bound at the end of training: over the last fifth it narrows to this."""
+    final_std: Annotated[float | None, optional("no bound", "FLOAT")] = None
+    """Bound on the actions' standard deviation in the last fifth (trpo, npg); it falls to this from the first one."""
     backtrack: float = 0.5
     """Factor by which a step shrinks until it lies in the trust region (trpo)."""
     cg_damping: float = 0.1
@@ -149,6 +151,8 @@ class Settings:
                 raise UsageError(f"{flag(name)} must be at least 1, got {getattr(self, name)}")
         if not 0.0 <= self.min_std < 10.0:
             raise UsageError(f"--min-std must lie in [0, 10), got {self.min_std}")
+        if self.final_std is not None and not 0.0 < self.final_std < float("inf"):
+            raise UsageError(f"--final-std must be a positive number, got {self.final_std}")
         if not abs(self.log_std_init) < 10.0:
             raise UsageError(f"--log-std-init must lie between -10 and 10, got {self.log_std_init}")
         if self.evaluations < 0:

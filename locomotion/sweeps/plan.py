@@ -120,7 +120,7 @@ PRESETS: dict[str, Preset] = {
         points=(*points((0.99,), (0.96, 1.0), "value", 500), without_value_function(0.99, 500)),
         seeds=5,
         settings={**LEGS, "num_envs": 100, "n_steps": 2000},
-        task={**StandUp.evaluation, "episode_steps": 2000, "drift_weight": 0.0},
+        task={**StandUp.evaluation, "episode_steps": 2000, "drift_weight": 0.0, "standing_bonus": 0.0},
     ),
 }
 

@@ -3,7 +3,8 @@
 import os
 import signal
 from functools import partial
-from multiprocessing import active_children
+from multiprocessing import Pipe, active_children
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 import envs
 from agents import A2C, A3C
 from agents.a3c import MAX_DEATHS
+from agents.a3c_worker import Shared, Worker
 from agents.baselines import Constant, ValueNetwork
 from agents.critics import AdamFit, TrustRegionFit
 from envs.registry import require_task
@@ -108,6 +110,21 @@ def test_two_workers_meet_each_other_s_updates(logged):
     assert model.num_timesteps == model._n_updates * UPDATE
     assert 0.0 < max(row["train/staleness"] for row in rows) < 50.0
     assert all(torch.isfinite(tensor).all() for tensor in model.policy.state_dict().values())
+
+
+def test_nobody_acts_before_the_first_worker_has_normalised_what_is_observed():
+    model = make(2, seed=0)
+    updates = torch.zeros(2, dtype=torch.int64)
+    reports, ours = Pipe(duplex=False)
+    shared = Shared(model.policy, model.actor_optimizer, updates, 0)
+    second = Worker(shared, 1, ours, env=make_env(), **model.worker_arguments)
+    thread = Thread(target=second.learn, args=(UPDATE,))
+    thread.start()
+    assert not reports.poll(0.5)
+    updates[0] = 1
+    thread.join()
+    assert reports.poll()
+    assert updates.tolist() == [1, 1]
 
 
 def test_a_killed_worker_is_replaced_and_the_run_goes_on(logged):

@@ -155,6 +155,7 @@ def test_learns_to_balance_a_pole(name, env, bar):
         (VPG, {"reuse": -1}, "reuse must not be negative, got -1"),
         (PPO, {"clip": 0.0}, "clip must be positive, got 0.0"),
         (NPG, {"target_kl": -1.0}, "target_kl must be positive, got -1.0"),
+        (NPG, {"max_std": 0.0}, "max_std must be positive, got 0.0"),
     ],
 )
 def test_refuses_numbers_out_of_bounds(quadratic, learner, kwargs, message):

@@ -55,6 +55,16 @@ def test_every_step_stays_inside_the_region_and_improves_the_surrogate(trpo):
     assert {"time/steps_per_second", "time/physics_share"} <= set(rows[0])
 
 
+def test_the_noise_falls_as_its_bound_does(trpo):
+    model, rows = trpo(max_std=lambda remaining: 0.1 + remaining)
+    model.learn(4 * 64 * 10)
+    assert rows[0]["train/std"] == pytest.approx(1.0, abs=0.1)  # which is how the policy begins
+    assert model.policy.log_std.detach().exp().numpy() == pytest.approx(0.1, rel=1e-5)
+    free, _ = trpo()
+    free.learn(4 * 64 * 10)
+    assert free.policy.log_std.detach().exp().min() > 0.2
+
+
 def test_parameters_are_restored_when_the_line_search_fails(trpo, monkeypatch):
     model, rows = trpo()
     before = flat(model.policy.actor_parameters()).clone()

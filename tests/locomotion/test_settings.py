@@ -43,6 +43,7 @@ def test_settings_survive_json():
         (["Hopper-v5", "--steps", "-5"], "--steps must be at least 1, got -5"),
         (["Hopper-v5", "--target-kl", "0"], "--target-kl must be a positive number, got 0.0"),
         (["Hopper-v5", "--seed", "-1"], r"--seed must lie in"),
+        (["Hopper-v5", "--final-std", "0"], r"--final-std must be a positive number, got 0.0"),
         (["Hopper-v5", "--min-std", "-1"], r"--min-std must lie in \[0, 10\), got -1.0"),
         (["Hopper-v5", "--threads", "0"], "--threads must be at least 1, got 0"),
         (["Hopper-v5", "--episodic", "--stagger"], "--episodic begins all episodes at once"),

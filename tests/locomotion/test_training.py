@@ -10,7 +10,7 @@ import pytest
 from locomotion.checkpoints import load_checkpoint
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
-from locomotion.learners import build_learner, narrowing
+from locomotion.learners import build_learner, narrowing, quietening
 from locomotion.policy_files import find_policy, load_policy, read_card
 from locomotion.runs import Run, steps_in
 from locomotion.settings import Settings, read_config
@@ -199,6 +199,18 @@ def test_the_trust_region_narrows_at_the_end_and_never_below_its_end():
     assert narrowing(1.0, 0.02, 0.002) == narrowing(0.2, 0.02, 0.002) == pytest.approx(0.02)
     assert narrowing(0.1, 0.02, 0.002) == pytest.approx(0.011)
     assert narrowing(0.0, 0.02, 0.002) == narrowing(-0.3, 0.02, 0.002) == 0.002
+
+
+def test_the_bound_on_the_noise_falls_until_the_last_fifth():
+    assert quietening(1.0, 0.5, 0.1) == pytest.approx(0.5)
+    assert quietening(0.6, 0.5, 0.1) == pytest.approx(0.3)
+    assert quietening(0.2, 0.5, 0.1) == quietening(0.0, 0.5, 0.1) == pytest.approx(0.1)
+
+
+def test_noise_ends_within_the_bound_asked_for(small):
+    outcome = train(small(env="InvertedPendulum-v5", log_std_init=-0.7, final_std=0.125))
+    policy = load_policy(find_policy(outcome.run.folder), make_env("InvertedPendulum-v5", 1))
+    assert policy.log_std.detach().exp().numpy() == pytest.approx(0.125)
 
 
 def test_an_iteration_that_overshoots_the_last_step_still_learns(small):
