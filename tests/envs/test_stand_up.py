@@ -66,6 +66,18 @@ def test_weighs_more_after_standing_at_the_end_and_less_after_lying():
     assert levels == [[0, 0], [1, 0], [2, 0], [3, 0], [2.5, 0]]
 
 
+def test_who_flies_does_not_stand():
+    env = envs.make_vec("StandUp", 2, standing_share=0.0, trial_share=0.0, early_steps=130)
+    env.reset()
+    sim = env.world.sim
+    for _ in range(130):
+        sim.qpos[:, 2:7] = 0.96, 1.0, 0.0, 0.0, 0.0
+        sim.qpos[1, 2] += 0.2  # m
+        sim.qvel[:] = 0.0
+        env.step(np.zeros((2, 10), np.float32))
+    assert sim.userdata[:, LEVEL].tolist() == [1, 0]
+
+
 def test_begins_some_episodes_by_standing_which_are_no_trials():
     env = envs.make_vec("StandUp", 400, standing_share=0.3, trial_share=0.0, early_steps=130)
     env.reset()
