@@ -177,11 +177,10 @@ def test_is_saved_and_loaded_as_sb3_does(tmp_path):
     assert loaded.num_timesteps == 2 * UPDATE
 
 
-# Two are never the same twice, and where they have no core each they act by old policies: their steps are smaller.
-@pytest.mark.parametrize(("workers", "rate", "least"), [(1, 3e-3, 100), (2, 1e-3, 60)])
-def test_learns_to_balance_a_pole(workers, rate, least):
+@pytest.mark.parametrize(("workers", "least"), [(1, 100), (2, 60)])  # two are never the same twice
+def test_learns_to_balance_a_pole(workers, least):
     make_env = partial(envs.make_vec, "CartPole", 16, num_threads=1)
-    rates = {"actor_learning_rate": partial(falling, rate), "learning_rate": 5e-3}
+    rates = {"actor_learning_rate": partial(falling, 3e-3), "learning_rate": 5e-3}
     model = A3C(
         "MlpPolicy", make_env(), make_env, workers=workers, n_steps=8, gamma=0.995, gae_lambda=1.0, seed=1, **rates
     )
