@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from stable_baselines3.common.type_aliases import GymEnv
 
 from agents.baselines import ValueNetwork
 from agents.critics import AdamFit
 from agents.gradient_ascent import GradientAscent
 from agents.policies import ActorCritic
+from agents.rmsprop import RMSProp
 from agents.samples import Samples
 
 
@@ -32,7 +32,7 @@ class A2C(GradientAscent):
         one_step = AdamFit(epochs=1, max_batches=1)
         defaults: dict[str, Any] = {
             "baseline": lambda policy: ValueNetwork(policy, one_step),
-            "actor_optimizer": torch.optim.RMSprop,
+            "actor_optimizer": RMSProp,
         }
         super().__init__(policy, env, **(defaults | kwargs))
 

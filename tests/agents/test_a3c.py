@@ -177,8 +177,8 @@ def test_is_saved_and_loaded_as_sb3_does(tmp_path):
     assert loaded.num_timesteps == 2 * UPDATE
 
 
-@pytest.mark.parametrize(("workers", "least"), [(1, 100), (2, 60)])  # two are never the same twice
-def test_learns_to_balance_a_pole(workers, least):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_learns_to_balance_a_pole(workers):
     make_env = partial(envs.make_vec, "CartPole", 16, num_threads=1)
     rates = {"actor_learning_rate": partial(falling, 3e-3), "learning_rate": 5e-3}
     model = A3C(
@@ -186,7 +186,7 @@ def test_learns_to_balance_a_pole(workers, least):
     )
     model.learn(80_000)
     late = np.mean([episode["l"] for episode in model.ep_info_buffer])
-    assert late > least  # of 500; a random policy balances for about 30
+    assert late > 200  # of 500; a random policy balances for about 30
 
 
 @pytest.mark.parametrize(

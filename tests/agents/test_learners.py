@@ -10,6 +10,7 @@ from agents.advantages import PathReturn, RewardToGo
 from agents.baselines import Constant, TimeDependent, ValueNetwork
 from agents.critics import AdamFit
 from agents.ppo import clipped_surrogate
+from agents.rmsprop import RMSProp
 
 
 def bias_and_log_std(policy):
@@ -57,9 +58,9 @@ def test_clipping_pays_for_no_move_out_of_the_region_but_for_every_move_back():
 
 def test_entropy_is_paid_for(quadratic):
     rich, _ = quadratic(A2C, entropy_weight=10.0, actor_learning_rate=0.01)
-    rich.learn(4 * 64 * 10)
+    rich.learn(4 * 64 * 20)
     poor, _ = quadratic(A2C, actor_learning_rate=0.01)
-    poor.learn(4 * 64 * 10)
+    poor.learn(4 * 64 * 20)
     assert float(rich.policy.log_std.detach().mean()) > float(poor.policy.log_std.detach().mean()) + 0.1
 
 
@@ -70,7 +71,7 @@ def test_entropy_is_paid_for(quadratic):
         (VPG, {"actor_learning_rate": 0.03, "reuse": 2}),
         (NPG, {"target_kl": 0.05}),
         (PPO, {"actor_learning_rate": 3e-3}),
-        (A2C, {"actor_learning_rate": 0.01}),
+        (A2C, {"actor_learning_rate": 0.03}),
     ],
 )
 def test_finds_the_optimum_of_the_quadratic(quadratic, learner, kwargs):
@@ -175,3 +176,17 @@ def test_refuses_numbers_out_of_bounds(quadratic, learner, kwargs, message):
 def test_refuses_the_name_of_a_part_instead_of_the_part(quadratic, kwargs, message):
     with pytest.raises(TypeError, match=message):
         quadratic(TRPO, **kwargs)
+
+
+def test_rmsprop_begins_with_short_steps():
+    """By hand: the mean square goes from 1 to 0.99 + 0.01 g^2, then on from there."""
+    parameter = torch.zeros(2, requires_grad=True)
+    optimizer = RMSProp([parameter], lr=0.1)
+    gradient = np.array([0.5, -0.01])
+    square, expected = np.ones(2), np.zeros(2)
+    for _ in range(2):
+        parameter.grad = torch.tensor(gradient, dtype=torch.float32)
+        optimizer.step()
+        square = 0.99 * square + 0.01 * gradient**2
+        expected -= 0.1 * gradient / np.sqrt(square)
+        np.testing.assert_allclose(parameter.detach(), expected, rtol=1e-5)
