@@ -59,6 +59,27 @@ BALANCE: dict[str, Any] = {
     "steps": 100_000,
 }
 
+# Proximal steps of Gymnasium's robots, tuned with seed 1: small batches, many steps of Adam.
+PROXIMAL: dict[str, Any] = {"num_envs": 16, "n_steps": 128, "batch_size": 64, "log_std_init": -0.5}
+
+# Vanilla gradients of Gymnasium's robots, tuned with seed 1: many steps, each of few samples.
+VANILLA: dict[str, Any] = {
+    "num_envs": 16,
+    "n_steps": 64,
+    "gamma": 0.99,
+    "gae_lambda": 0.95,
+    "actor_learning_rate": 3e-3,
+    "log_std_init": -0.5,
+}
+
+# Actor-critics of Gymnasium's robots, tuned with seed 1: with gamma .99 and lambda .95 Hopper fell after 300 steps.
+ACTOR_CRITIC: dict[str, Any] = {
+    "num_envs": 16,
+    "n_steps": 32,
+    "actor_learning_rate": 5e-3,
+    "learning_rate": 5e-3,
+}
+
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     # 64 robots fell in 5 to 20 % of the episodes (four runs), twice as many in 1 to 10 % (when all began at rest).
     ("Locomotion/Biped-v0", "trpo"): {
@@ -77,14 +98,15 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/Grasp-v0", "trpo"): {**ARM, "steps": 1_500_000, "final_episodes": 400},
     ("Locomotion/PickAndPlace-v0", "trpo"): {**ARM, "steps": 2_000_000, "final_episodes": 400},
     # With 64 robots the updates were too noisy for the last tenth of its weight: two seeds ended at 68 and 19 %.
+    # With the noise bounded by 0.05 at the end, after 14 M steps: 64, 87 and 92 % (seeds 1 to 3); by 0.1, seed 1: 98 %.
     ("Locomotion/StandUp-v0", "trpo"): {
         **LEGS,
         "num_envs": 256,
         "target_kl": 0.03,
         "backtrack": 0.8,
         "log_std_init": -0.7,
-        "final_std": 0.05,
-        "steps": 14_000_000,
+        "final_std": 0.1,
+        "steps": 16_000_000,
     },
     # Noise is dear here: with a first standard deviation of 0.37 2056, with 0.61 (and target_kl .05) 1682 (one seed).
     # With target_kl .02, a bound reached by halves and 64 robots it stood still: 1051.
@@ -98,6 +120,26 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     },
     # With a first standard deviation of 1, what the actions do is drowned in noise: 1424 after 1 M steps (one seed).
     ("HalfCheetah-v5", "trpo"): {"num_envs": 16, "n_steps": 128, "log_std_init": -0.5},
+    ("HalfCheetah-v5", "npg"): {"num_envs": 16, "n_steps": 128, "log_std_init": -0.5},
+    ("HalfCheetah-v5", "ppo"): {
+        **PROXIMAL,
+        "gamma": 0.98,
+        "gae_lambda": 0.92,
+        "actor_learning_rate": 4e-4,
+        "log_std_init": -1.0,
+    },
+    ("HalfCheetah-v5", "vpg"): VANILLA,
+    ("HalfCheetah-v5", "a3c"): {**ACTOR_CRITIC, "log_std_init": -0.5},
+    ("HalfCheetah-v5", "a2c"): {**ACTOR_CRITIC, "log_std_init": -0.5},
+    ("Hopper-v5", "ppo"): PROXIMAL,
+    ("Hopper-v5", "vpg"): VANILLA,
+    ("Hopper-v5", "a3c"): ACTOR_CRITIC,
+    ("Hopper-v5", "a2c"): ACTOR_CRITIC,
+    ("Walker2d-v5", "npg"): {"critic": "trust-region", "num_envs": 16, "n_steps": 128},
+    ("Walker2d-v5", "ppo"): PROXIMAL,
+    ("Walker2d-v5", "vpg"): VANILLA,
+    ("Walker2d-v5", "a3c"): ACTOR_CRITIC,
+    ("Walker2d-v5", "a2c"): ACTOR_CRITIC,
     # At 1 M steps: the critic in a trust region 4316 (five seeds), Adam 3777 (two seeds) and less steady.
     ("Walker2d-v5", "trpo"): {"critic": "trust-region", "num_envs": 16, "n_steps": 128},
 }
