@@ -133,6 +133,8 @@ def record_progress(
     Raises:
         UsageError: where the run has kept no policies, nothing can be drawn or written, or a number is out of bounds.
     """
+    if not run.is_dir():
+        raise UsageError(f"there is no folder {run}: --progress takes that of a run")
     files = Run(run)
     steps = steps_in(files.snapshots)
     if not steps:

@@ -23,6 +23,7 @@ GRADIENT_STEPS: Choices = {**NETWORK, "critic": ("adam", "fitted-v")}
 TAKEN_BY: dict[str, Choices] = {
     "target_kl": TRUST_REGION,
     "final_kl": TRUST_REGION,
+    "final_std": TRUST_REGION,
     "cg_damping": TRUST_REGION,
     "fisher_stride": TRUST_REGION,
     "backtrack": {"algo": ("trpo",)},
@@ -34,6 +35,7 @@ TAKEN_BY: dict[str, Choices] = {
     "entropy_weight": {"algo": ("a2c", "a3c")},
     "workers": {"algo": ("a3c",)},
     "episodic": IN_STEP,
+    "baseline": IN_STEP,
     "gae_lambda": {"advantage": ("gae",)},
     "look_ahead": {"advantage": ("k-step",)},
     "critic": NETWORK,

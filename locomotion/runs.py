@@ -51,10 +51,8 @@ class Run:
             if settings.out is None:
                 folder = new_folder(folder)
             elif folder.exists() and any(folder.iterdir()):
-                raise UsageError(
-                    f"--out {folder} is in use; name a folder that does not exist yet, or go on with that run by"
-                    f" --resume {folder}"
-                )
+                instead = f", or go on with that run by --resume {folder}" if cls(folder).config.exists() else ""
+                raise UsageError(f"--out {folder} is in use; name a folder that does not exist yet{instead}")
             folder.mkdir(parents=True, exist_ok=True)
             run = cls(folder)
             write_json(run.config, settings.as_json())

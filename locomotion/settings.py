@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import typing
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,10 +152,14 @@ class Settings:
                 raise UsageError(f"{flag(name)} must be at least 1, got {getattr(self, name)}")
         if not 0.0 <= self.min_std < 10.0:
             raise UsageError(f"--min-std must lie in [0, 10), got {self.min_std}")
-        if self.final_std is not None and not 0.0 < self.final_std < float("inf"):
-            raise UsageError(f"--final-std must be a positive number, got {self.final_std}")
         if not abs(self.log_std_init) < 10.0:
             raise UsageError(f"--log-std-init must lie between -10 and 10, got {self.log_std_init}")
+        first_std = math.exp(self.log_std_init)
+        if self.final_std is not None and not 0.0 < self.final_std <= first_std:
+            raise UsageError(
+                f"--final-std must be positive and at most the first one, which by --log-std-init is {first_std:.3g},"
+                f" got {self.final_std}"
+            )
         if self.evaluations < 0:
             raise UsageError(f"--evaluations must not be negative, got {self.evaluations}")
         if not 0.0 <= self.video_seconds <= 3600.0:

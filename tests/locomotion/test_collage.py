@@ -158,6 +158,8 @@ def test_mistakes_become_one_sentence_and_leave_nothing(tmp_path, cartpole, hopp
         record_progress(run, Grid(1, 1))
     with pytest.raises(UsageError, match="has kept no policies of its training"):
         record_progress(cartpole)
+    with pytest.raises(UsageError, match=r"there is no folder .*nowhere: --progress takes that of a run"):
+        record_progress(tmp_path / "nowhere")
     (run / "snapshots" / "0000000000" / "evaluation.json").write_text("{")
     with pytest.raises(UsageError, match=r"evaluation\.json is damaged"):
         record_progress(run)

@@ -43,7 +43,8 @@ def test_settings_survive_json():
         (["Hopper-v5", "--steps", "-5"], "--steps must be at least 1, got -5"),
         (["Hopper-v5", "--target-kl", "0"], "--target-kl must be a positive number, got 0.0"),
         (["Hopper-v5", "--seed", "-1"], r"--seed must lie in"),
-        (["Hopper-v5", "--final-std", "0"], r"--final-std must be a positive number, got 0.0"),
+        (["Hopper-v5", "--final-std", "0"], "--final-std must be positive and at most the first one"),
+        (["Hopper-v5", "--final-std", "2"], "which by --log-std-init is 1, got 2.0"),
         (["Hopper-v5", "--min-std", "-1"], r"--min-std must lie in \[0, 10\), got -1.0"),
         (["Hopper-v5", "--threads", "0"], "--threads must be at least 1, got 0"),
         (["Hopper-v5", "--episodic", "--stagger"], "--episodic begins all episodes at once"),
@@ -63,6 +64,8 @@ def test_mistakes_become_one_sentence(arguments, message):
         (["--clip", "0.1"], "--clip has no effect with --algo trpo, only with ppo"),
         (["--algo", "ppo", "--reuse", "2"], "--reuse has no effect with --algo ppo, only with vpg"),
         (["--algo", "vpg", "--target-kl", "0.1"], "--target-kl has no effect with --algo vpg, only with trpo or npg"),
+        (["--algo", "ppo", "--final-std", "0.1"], "--final-std has no effect with --algo ppo, only with trpo or npg"),
+        (["--algo", "a3c", "--baseline", "none"], "--baseline has no effect with --algo a3c, only with trpo, npg"),
         (["--algo", "npg", "--backtrack", "0.9"], "--backtrack has no effect with --algo npg, only with trpo"),
         (
             ["--baseline", "linear", "--critic", "adam"],

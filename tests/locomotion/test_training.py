@@ -108,7 +108,7 @@ def test_a_loaded_policy_acts_as_the_learner_did(small):
 def test_a_folder_in_use_is_refused_and_left_alone(small, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
-    with pytest.raises(UsageError, match="in use"):
+    with pytest.raises(UsageError, match=r"in use; name a folder that does not exist yet$"):
         train(small())
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
