@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -19,8 +20,10 @@ def optional(default: str, metavar: str = "INT") -> Any:
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """Call `main` with the command line's arguments and exit with the code it returns (None: 0).
 
-    A UsageError is printed as one sentence, with exit code 2; Ctrl-C exits with 130.
+    A UsageError is printed as one sentence, with exit code 2; Ctrl-C exits with 130, and who is told to end (SIGTERM)
+    with 143: an exit like any other, so that half-written files are removed.
     """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         sys.exit(main(sys.argv[1:]) or 0)
     except UsageError as error:
