@@ -80,6 +80,9 @@ ACTOR_CRITIC: dict[str, Any] = {
     "learning_rate": 5e-3,
 }
 
+# Where nobody falls: 4224 (seed 1); 2390 with the one above and a first log_std of -0.5 (seed 2).
+SHORT_SIGHTED: dict[str, Any] = {**ACTOR_CRITIC, "n_steps": 16, "gamma": 0.99, "gae_lambda": 0.95, "log_std_init": -0.5}
+
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     # 64 robots fell in 5 to 20 % of the episodes (four runs), twice as many in 1 to 10 % (when all began at rest).
     ("Locomotion/Biped-v0", "trpo"): {
@@ -129,8 +132,8 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "log_std_init": -1.0,
     },
     ("HalfCheetah-v5", "vpg"): VANILLA,
-    ("HalfCheetah-v5", "a3c"): {**ACTOR_CRITIC, "log_std_init": -0.5},
-    ("HalfCheetah-v5", "a2c"): {**ACTOR_CRITIC, "log_std_init": -0.5},
+    ("HalfCheetah-v5", "a3c"): SHORT_SIGHTED,
+    ("HalfCheetah-v5", "a2c"): SHORT_SIGHTED,
     ("Hopper-v5", "ppo"): PROXIMAL,
     ("Hopper-v5", "vpg"): VANILLA,
     ("Hopper-v5", "a3c"): ACTOR_CRITIC,
