@@ -9,8 +9,8 @@ from torch import Tensor
 class RMSProp(torch.optim.RMSprop):
     """PyTorch's, but that its mean of squared gradients begins at 1, as TensorFlow's does, not at 0.
 
-    From 0 the first steps are as long as the rate times ten, whatever the gradient, and go by observations that are
-    hardly normalised yet: two workers of A3C then learned to balance a pole in 4 of 14 runs, from 1 in all 5.
+    From 0 the first steps are as long as the rate times ten, whatever the gradient. Two workers of A3C came to balance
+    a pole for 300 of 500 steps in 5 of 20 runs of 80 thousand steps then, and in 5 of 5 from 1.
 
     Args:
         parameters: what is stepped.
