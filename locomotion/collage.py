@@ -131,7 +131,7 @@ def record_progress(
         fps: least number of frames per second.
 
     Raises:
-        UsageError: where the run has kept no policies, nothing can be drawn or written, or a number is out of bounds.
+        UsageError: where there is no run, or none of its policies, nothing can be drawn or written, a number is wrong.
     """
     if not run.is_dir():
         raise UsageError(f"there is no folder {run}: --progress takes that of a run")
