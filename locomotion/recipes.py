@@ -90,6 +90,10 @@ ACTOR_CRITIC: dict[str, Any] = {
 # Where nobody falls: 4224 (seed 1); 2390 with the one above and a first log_std of -0.5 (seed 2).
 SHORT_SIGHTED: dict[str, Any] = {**ACTOR_CRITIC, "n_steps": 16, "gamma": 0.99, "gae_lambda": 0.95, "log_std_init": -0.5}
 
+# Two workers' gradients are nearly an update old: half as many robots each, shorter steps. Seeds 2 to 4:
+# HalfCheetah 2039 on average, Walker2d 1566; with A2C's own settings 1707 and 801.
+ASYNCHRONOUS: dict[str, Any] = {"num_envs": 8, "actor_learning_rate": 3.5e-3, "learning_rate": 3.5e-3}
+
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     # 64 robots fell in 5 to 20 % of the episodes (four runs), twice as many in 1 to 10 % (when all began at rest).
     ("Locomotion/Biped-v0", "trpo"): {
@@ -138,7 +142,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "log_std_init": -1.0,
     },
     ("HalfCheetah-v5", "vpg"): VANILLA,
-    ("HalfCheetah-v5", "a3c"): SHORT_SIGHTED,
+    ("HalfCheetah-v5", "a3c"): {**SHORT_SIGHTED, **ASYNCHRONOUS},
     ("HalfCheetah-v5", "a2c"): SHORT_SIGHTED,
     ("Hopper-v5", "ppo"): PROXIMAL,
     ("Hopper-v5", "vpg"): VANILLA,
@@ -148,7 +152,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Walker2d-v5", "npg"): WALKER,
     ("Walker2d-v5", "ppo"): PROXIMAL,
     ("Walker2d-v5", "vpg"): VANILLA,
-    ("Walker2d-v5", "a3c"): ACTOR_CRITIC,
+    ("Walker2d-v5", "a3c"): {**ACTOR_CRITIC, **ASYNCHRONOUS},
     ("Walker2d-v5", "a2c"): ACTOR_CRITIC,
 }
 
