@@ -37,6 +37,7 @@ class A2C(GradientAscent):
         super().__init__(policy, env, **(defaults | kwargs))
 
     def improve(self, samples: Samples) -> None:
+        """Take one step along grad log pi A and the entropy's gradient (Mnih et al. 2016, section 4)."""
         policy = self.policy
         distribution = policy.distribution(policy.distribution_parameters(samples.features))
         entropy = distribution.entropy().mean()

@@ -36,7 +36,7 @@ def discounted_sums(terms: np.ndarray, decay: np.ndarray) -> np.ndarray:
 def residuals(
     rewards: np.ndarray, values: np.ndarray, next_values: np.ndarray, terminated: np.ndarray, gamma: float
 ) -> np.ndarray:
-    """Return delta_t = r_t + gamma V(s_{t+1}) - V(s_t) (T, N), the one-step advantages."""
+    """Return r_t + gamma V(s_{t+1}) - V(s_t) (T, N), the one-step advantages (Schulman et al. 2016, section 3)."""
     return rewards + gamma * np.where(terminated, 0.0, next_values) - values
 
 

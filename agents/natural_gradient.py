@@ -65,6 +65,7 @@ class NPG(PolicyGradient):
         self.policy.limit_std(self.std_schedule(self._current_progress_remaining))
 
     def improve(self, samples: Samples) -> None:
+        """Take the natural step as it comes: theta + F^-1 g, as long as the bound allows (Kakade 2001)."""
         parameters = self.policy.actor_parameters()
         with torch.no_grad():
             old = self.policy.distribution(self.policy.distribution_parameters(samples.features))

@@ -34,12 +34,16 @@ class PPO(GradientAscent):
     ):
         if not clip > 0:
             raise ValueError(f"clip must be positive, got {clip}")
+        for name, count in {"epochs": epochs, "batch_size": batch_size}.items():
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
         self.clip = clip
         self.epochs = epochs
         self.batch_size = batch_size
         super().__init__(policy, env, **kwargs)
 
     def improve(self, samples: Samples) -> None:
+        """Climb the clipped surrogate for some epochs over shuffled batches (the paper's equation 7, algorithm 1)."""
         with torch.no_grad():
             old_log_prob = self.policy.log_prob(samples.features, samples.actions)
         for _ in range(self.epochs):

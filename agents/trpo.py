@@ -39,6 +39,7 @@ class TRPO(NPG):
         super().__init__(policy, env, **kwargs)
 
     def improve(self, samples: Samples) -> None:
+        """Maximise the surrogate under mean KL(old || new) <= target_kl (the paper's equation 14 and appendix C)."""
         policy, parameters = self.policy, self.policy.actor_parameters()
         features, actions, advantages = samples.features, samples.actions, samples.advantages
         target_kl = self.kl_schedule(self._current_progress_remaining)

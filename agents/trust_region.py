@@ -82,6 +82,8 @@ def assign(parameters: Sequence[Tensor], vector: Tensor) -> None:
 def natural_step(product: Product, direction: Tensor, bound: float) -> Tensor | None:
     """Scale a direction s (P,) so that its quadratic model of the divergence, s^T A s / 2, equals the bound.
 
+    By sqrt(2 bound / s^T A s) (Schulman et al. 2015, appendix C).
+
     Returns:
         The step (P,), or None where the curvature along s is not a positive finite number: no step is safe then.
     """

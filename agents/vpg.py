@@ -16,7 +16,7 @@ from agents.samples import Samples
 
 
 class VPG(GradientAscent):
-    """One step along E[grad log pi(a|s) A] in an iteration.
+    """One step of an optimiser, Adam as it comes, along E[grad log pi(a|s) A] in an iteration.
 
     Args:
         reuse: of how many earlier iterations the samples are used again, with importance weights.
@@ -45,6 +45,7 @@ class VPG(GradientAscent):
             self.memory.append(Remembered(first, *map(torch.as_tensor, others)))
 
     def improve(self, samples: Samples) -> None:
+        """Climb the surrogate, whose gradient where it acted is the policy gradient (Tang and Abbeel 2011)."""
         policy = self.policy
         with torch.no_grad():
             log_prob = policy.log_prob(samples.features, samples.actions)

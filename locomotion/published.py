@@ -112,8 +112,7 @@ def table(rows: Sequence[Row]) -> str:
             continue
         these = chosen(known, row.learner, row.steps)
         robots[known[0].robot] = len(known) - len(these)
-        ours = f"{row.written(row.mean)} +- {row.written(row.std_error)}"
-        lines.append((row.env, VERSION, row.learner, "ours", ours, len(row.returns), METRICS["final"], ""))
+        lines.append((row.env, VERSION, row.learner, "ours", row.spread, len(row.returns), METRICS["final"], ""))
         for figure in these:
             study = studies.setdefault(figure.study.name, figure.study)
             measure = METRICS[study.metric] + ("" if figure.steps else ", steps not stated")

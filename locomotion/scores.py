@@ -50,6 +50,12 @@ class Row:
         return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
     @property
+    def spread(self) -> str:
+        """The mean with its standard error, as text; of a single seed, which tells of no error, the return alone."""
+        mean = self.written(self.mean)
+        return mean if len(self.returns) == 1 else f"{mean} +- {self.written(self.std_error)}"
+
+    @property
     def interval(self) -> str:
         """The mean's 95 % interval by Student's t over the seeds, as text; empty for a single seed."""
         ends = t_interval(list(self.returns.values()))
@@ -116,9 +122,8 @@ def table(rows: Sequence[Row]) -> str:
         ["---", "---", "---:", "---:", "---", "---"],
     ]
     for row in rows:
-        mean, each = row.written(row.mean), ", ".join(row.written(value) for value in row.returns.values())
-        spread = f"{mean} +- {row.written(row.std_error)}"
-        returns.append([row.env, row.learner, f"{row.steps:,}", spread, row.interval, each])
+        each = ", ".join(row.written(value) for value in row.returns.values())
+        returns.append([row.env, row.learner, f"{row.steps:,}", row.spread, row.interval, each])
     figures = [["robot", "learner", "figure", "each seed"], ["---", "---", "---", "---"]]
     for row in rows:
         metrics = [evaluation["metrics"] for evaluation in row.evaluations.values()]

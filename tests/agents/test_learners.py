@@ -155,6 +155,8 @@ def test_learns_to_balance_a_pole(name, env, bar):
         (VPG, {"actor_learning_rate": 0.0}, "actor_learning_rate must be positive, got 0.0"),
         (VPG, {"reuse": -1}, "reuse must not be negative, got -1"),
         (PPO, {"clip": 0.0}, "clip must be positive, got 0.0"),
+        (PPO, {"epochs": 0}, "epochs must be at least 1, got 0"),
+        (PPO, {"batch_size": 0}, "batch_size must be at least 1, got 0"),
         (NPG, {"target_kl": -1.0}, "target_kl must be positive, got -1.0"),
         (NPG, {"max_std": 0.0}, "max_std must be positive, got 0.0"),
     ],

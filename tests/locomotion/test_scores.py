@@ -73,4 +73,4 @@ def test_small_returns_keep_a_decimal():
 
 def test_a_single_seed_has_no_spread():
     assert row_of(7.0).std_error == 0.0
-    assert "| 7.0 +- 0.0 |  | 7.0 |" in table([row_of(7.0)])
+    assert "| 7.0 |  | 7.0 |" in table([row_of(7.0)])
