@@ -19,7 +19,14 @@ from agents.baselines import Baseline, Constant, LinearFeatures, NoBaseline, Tim
 from agents.finite_differences import central_differences
 from agents.pathwise import pathwise_gradients
 from agents.samples import Samples
-from locomotion.estimator_worlds import LaboratoryWorld, Paths, QuadraticPaths, QuadraticWorld
+from locomotion.estimator_worlds import (
+    CartPolePaths,
+    CartPoleWorld,
+    LaboratoryWorld,
+    Paths,
+    QuadraticPaths,
+    QuadraticWorld,
+)
 from locomotion.linear_quadratic import Noise
 
 GAMMAS = (0.99, 0.95, 0.9)
@@ -27,6 +34,7 @@ CRITIC_GAMMA = 0.95  # where discount and critic go together
 LAMBDAS = (0.0, 0.5, 0.9, 0.95, 0.99, 1.0)
 LOOKS_AHEAD = (1, 5, 20)
 DIFFERENCE = 1e-3  # h of the finite differences: their bias of O(h^2) is far below what can be measured here
+LARGE_DIFFERENCE = 0.1  # h where a return is a number of steps: shorter ones change it seldom, and by whole steps
 OLDER_POLICY = 0.05  # what is added to each parameter for the policy whose samples are weighted
 
 Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # observations (B, n), times (B,) -> what is expected (B,)
@@ -207,7 +215,28 @@ def quadratic_estimators(world: QuadraticWorld) -> list[Estimator]:
     ]
 
 
+def cart_pole_estimators(world: CartPoleWorld) -> list[Estimator]:
+    """Return what takes other parameters' paths.
+
+    Nothing pathwise is among them: the return's derivative along a path is 0, for it changes only when the pole falls
+    a step sooner or later.
+    """
+
+    def finite_differences(paths: CartPolePaths) -> np.ndarray:
+        count = len(paths.seeds) // (2 * len(world.theta))
+        common = paths.seeds[:count], paths.noise[:, :count]
+        return central_differences(
+            lambda thetas: np.array([world.live(each, *common).rewards.sum(axis=0) for each in thetas]),
+            world.theta,
+            LARGE_DIFFERENCE,
+        )[1]
+
+    return [Estimator("finite differences", finite_differences, False, cost=2 * len(world.theta))]
+
+
 def laboratory(world: LaboratoryWorld, fitting: Paths) -> list[Estimator]:
     """Return the estimators that can be measured in a world, fitted to paths on which they will not be."""
     rules = path_return_estimators(fitting) + reward_to_go_estimators(fitting) + critic_estimators(fitting)
-    return rules + (quadratic_estimators(world) if isinstance(world, QuadraticWorld) else [])
+    if isinstance(world, QuadraticWorld):
+        return rules + quadratic_estimators(world)
+    return rules + (cart_pole_estimators(world) if isinstance(world, CartPoleWorld) else [])

@@ -45,6 +45,14 @@ class QuadraticPaths(Paths):
     trajectories: Trajectories
 
 
+@dataclass(frozen=True, eq=False)
+class CartPolePaths(Paths):
+    """Paths of the cart-pole, whose chance can be lived through again by other parameters."""
+
+    seeds: list[int | None]  # of each path's first state
+    noise: np.ndarray  # of the actions (T, M), standard normal
+
+
 class LaboratoryWorld(Protocol):
     """A world, and the policy whose gradient is to be estimated."""
 
@@ -112,26 +120,30 @@ class CartPoleWorld:
     parameters: tuple[str, ...] = ("gain on place", "gain on speed", "gain on angle", "gain on turning", "log sigma")
     threads: int = 1  # of the physics
     steps: int = 50  # 1 s
-    std: float = 0.5
-    gain: ClassVar[np.ndarray] = np.array([0.0, 0.0, 0.5, 0.1])  # per m, m/s, rad, rad/s
+    theta: ClassVar[np.ndarray] = np.array([0.0, 0.0, 0.5, 0.1, np.log(0.5)])  # K per m, m/s, rad, rad/s; log sigma
 
-    def sample(self, count: int, rng: np.random.Generator) -> Paths:
-        robots = envs.World(CartPole(), count, self.threads, auto_reset=False)
+    def sample(self, count: int, rng: np.random.Generator) -> CartPolePaths:
         seeds: list[int | None] = rng.integers(2**31, size=count).tolist()
+        return self.live(self.theta, seeds, rng.standard_normal((self.steps, count)))
+
+    def live(self, theta: np.ndarray, seeds: list[int | None], noise: np.ndarray) -> CartPolePaths:
+        """Return the paths (M) that parameters (P,) make of first states' seeds (M,) and actions' noise (T, M)."""
+        gain, std, count = theta[:-1], np.exp(theta[-1]), len(seeds)
+        robots = envs.World(CartPole(), count, self.threads, auto_reset=False)
         seen = [robots.reset(np.arange(count), seeds)]
-        noise = rng.standard_normal((self.steps, count))
         taken, rewards, terminated = [], [], []
         for eps in noise:
-            taken.append(seen[-1] @ self.gain + self.std * eps)
+            taken.append(seen[-1] @ gain + std * eps)
             step = robots.step(taken[-1][:, None])
             seen.append(step.observations)
             rewards.append(step.rewards)
             terminated.append(step.terminated)
         terminated[-1] = np.ones(count, bool)
         observations = np.array(seen)
-        by_gain = (noise / self.std)[..., None] * observations[:-1]
+        by_gain = (noise / std)[..., None] * observations[:-1]
         scores = np.concatenate([by_gain, noise[..., None] ** 2 - 1], axis=-1)
-        paths = Paths(observations, np.array(taken)[..., None], np.array(rewards), np.array(terminated), scores)
+        what = (observations, np.array(taken)[..., None], np.array(rewards), np.array(terminated), scores)
+        paths = CartPolePaths(*what, seeds, noise)
         paths.rewards[~paths.lived] = 0.0
         paths.scores[~paths.lived] = 0.0
         return paths

@@ -8,7 +8,7 @@ from locomotion import estimators
 from locomotion.errors import UsageError
 from locomotion.estimator_rules import laboratory
 from locomotion.estimator_worlds import CartPoleWorld, QuadraticWorld
-from locomotion.estimators import STORY, cosines, measure, normal_quantile, table, write_csv
+from locomotion.estimators import STORY, cosines, measure, normal_quantile, standard_error, table, write_csv
 from scripts.benchmark import main
 
 
@@ -127,6 +127,28 @@ def test_cart_poles_paths_end_where_the_pole_fell():
     assert (np.abs(paths.observations[lengths[fallen], np.flatnonzero(fallen), 2]) > 0.2094).all()
     assert not paths.scores[~paths.lived].any()
     assert paths.scores[paths.lived].all()
+
+
+def test_cart_poles_paths_are_lived_through_again_by_other_parameters():
+    world = CartPoleWorld()
+    paths = world.sample(16, np.random.default_rng(0))
+    again, other = (world.live(world.theta + move, paths.seeds, paths.noise) for move in (0.0, 0.2))
+    np.testing.assert_array_equal(again.observations, paths.observations)
+    np.testing.assert_array_equal(other.observations[0], paths.observations[0])
+    moved = paths.actions[0, :, 0] + paths.observations[0] @ np.full(4, 0.2) + (np.exp(0.2) - 1) * 0.5 * paths.noise[0]
+    np.testing.assert_allclose(other.actions[0, :, 0], moved, rtol=1e-12)
+
+
+def test_cart_poles_finite_differences_agree_with_the_likelihood_ratio():
+    world = CartPoleWorld()
+    fitting, paths = (world.sample(count, np.random.default_rng(count)) for count in (500, 4000))
+    rules = {rule.name: rule for rule in laboratory(world, fitting)}
+    estimates = [rules[name].estimate(paths) for name in ("finite differences", "reward-to-go - linear features")]
+    assert [len(each) for each in estimates] == [400, 4000]
+    errors = np.array([standard_error(each) for each in estimates])
+    assert (errors < 0.25 * np.linalg.norm(estimates[1].mean(axis=0))).all()
+    difference = estimates[0].mean(axis=0) - estimates[1].mean(axis=0)
+    assert (np.abs(difference) < 4 * np.hypot(*errors)).all()
 
 
 def test_cart_poles_gradient_is_measured_and_its_uncertainty_counts(monkeypatch):
