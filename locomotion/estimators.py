@@ -173,6 +173,8 @@ def standard_error(estimates: np.ndarray) -> np.ndarray:
 def cosines(estimates: np.ndarray, gradient: np.ndarray, most: int, cost: int) -> dict[int, float]:
     """Return the mean cosine to the gradient of means of estimates, by how many paths each mean may cost.
 
+    Where one of the means is 0 and so has no direction, as of finite differences that changed no return, there is none.
+
     Args:
         estimates: independent ones (M, P).
         gradient: the truth (P,).
@@ -186,7 +188,8 @@ def cosines(estimates: np.ndarray, gradient: np.ndarray, most: int, cost: int) -
             each = size // cost
             groups = estimates[: len(estimates) // each * each].reshape(-1, each, len(gradient)).mean(axis=1)
             lengths = np.linalg.norm(groups, axis=1) * np.linalg.norm(gradient)
-            means[size] = float(np.mean(groups @ gradient / lengths))
+            if lengths.all():
+                means[size] = float(np.mean(groups @ gradient / lengths))
         size *= 4
     return means
 

@@ -106,6 +106,11 @@ def test_cosines_are_of_means_that_cost_no_more_than_they_may():
     assert list(cosines(estimates, np.array([1.0, 1.0]), most=20, cost=6)) == [16]
 
 
+def test_an_estimate_of_0_has_no_cosine():
+    estimates = np.array([[1.0, 0.0], [0.0, 0.0]] * 8)
+    assert cosines(estimates, np.array([2.0, 0.0]), most=4, cost=1) == {4: 1.0}
+
+
 @pytest.mark.parametrize("comparisons", [1, 100])
 def test_intervals_hold_together_with_99_percent(comparisons):
     missed = 1 - math.erf(normal_quantile(comparisons) / math.sqrt(2))
