@@ -41,9 +41,7 @@ class CartPole(Task):
         }
 
     def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        position, angle = sim.qpos.T
-        speed, turning = sim.qvel.T
-        return np.stack([position, speed, angle, turning], axis=1)
+        return np.concatenate([sim.qpos, sim.qvel], axis=1)[:, [0, 2, 1, 3]]
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {"alive": np.where(now.failed, 0.0, self.alive_weight)}

@@ -71,6 +71,11 @@ def test_a_cluster_of_our_own_listens_on_the_loopback_device_alone(client):
     assert client.dashboard_link.startswith("http://127.0.0.1:")
 
 
+def test_its_workers_have_one_thread_for_numpy_and_keep_their_memory(client):
+    names = ("OPENBLAS_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_")
+    assert client.submit(lambda: [os.environ.get(name) for name in names]).result() == ["1", None]
+
+
 def stumble(cell: Cell) -> int:
     """Return how often the cell was begun; by its seed, it fails always, at first, or at first with its process."""
     path = Path(cell.task["folder"]) / cell.name
