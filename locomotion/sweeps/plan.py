@@ -191,8 +191,8 @@ class Sweep:
         assert self.preset is not None
         preset = PRESETS[self.preset]
         settings = dict(preset.settings)
-        shrunk = "num_envs" if settings.get("episodic") else "n_steps"  # trajectories where they are what is counted
-        settings[shrunk] = max(1, round(settings[shrunk] * self.scale))
+        # Fewer robots, not shorter rollouts: in these the returns of a lambda near 1 would end too soon to differ.
+        settings["num_envs"] = max(1, round(settings["num_envs"] * self.scale))
         seeds = self.seeds or max(1, round(preset.seeds * self.scale))
         base = Settings(env=preset.env, **settings, **UNWATCHED)
         return self._cells(base, preset.points, seeds, preset.task)
