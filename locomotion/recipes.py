@@ -59,6 +59,10 @@ BALANCE: dict[str, Any] = {
     "steps": 100_000,
 }
 
+# Once nobody falls, all advantages are noise, and a policy without noise of its own is led astray by them: the double
+# pendulum came to 8272 without a floor, to 9268 with it (seed 1).
+PENDULUM: dict[str, Any] = {"backtrack": 0.8, "min_std": 0.2}
+
 # Few robots and long rollouts, little noise: with a first standard deviation of 1, what HalfCheetah's actions do is
 # drowned, and TRPO came to 1424 after 1 M steps (one seed).
 QUIET: dict[str, Any] = {"num_envs": 16, "n_steps": 128, "log_std_init": -0.5}
@@ -132,7 +136,16 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "critic_epochs": 3,
         "log_std_init": -1.0,
     },
-    ("HalfCheetah-v5", "trpo"): QUIET,
+    # With more noise at first it learns to slide on its nose: log_std_init -0.5 came to 3646 and 3558, -1.0 to 6904 and
+    # 5757 (gamma .98, lambda .92, seeds 1 and 2). Gamma and lambda: the best of nine pairs, all nine of them tied.
+    ("HalfCheetah-v5", "trpo"): {
+        "num_envs": 16,
+        "n_steps": 128,
+        "gamma": 0.99,
+        "gae_lambda": 0.95,
+        "backtrack": 0.8,
+        "log_std_init": -1.0,
+    },
     ("HalfCheetah-v5", "npg"): QUIET,
     ("HalfCheetah-v5", "ppo"): {
         **PROXIMAL,
@@ -148,6 +161,10 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Hopper-v5", "vpg"): VANILLA,
     ("Hopper-v5", "a3c"): ACTOR_CRITIC,
     ("Hopper-v5", "a2c"): ACTOR_CRITIC,
+    ("InvertedDoublePendulum-v5", "trpo"): PENDULUM,
+    ("InvertedPendulum-v5", "trpo"): PENDULUM,
+    # Reaching is short-sighted: -4.5 with the defaults, -3.6 with these (seed 0).
+    ("Reacher-v5", "trpo"): {"gamma": 0.95, "gae_lambda": 0.9, "log_std_init": -1.0},
     ("Walker2d-v5", "trpo"): WALKER,
     ("Walker2d-v5", "npg"): WALKER,
     ("Walker2d-v5", "ppo"): PROXIMAL,
