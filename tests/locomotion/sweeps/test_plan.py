@@ -53,9 +53,9 @@ def test_robots_on_legs_have_the_papers_networks_batches_and_episodes(preset, ba
 
 
 def test_scale_shrinks_robots_and_seeds_but_neither_rollouts_nor_iterations():
-    (cartpole, *_), (biped, *_) = (Sweep(preset=name, scale=0.2).cells() for name in ("cartpole", "biped"))
-    assert (cartpole.settings.num_envs, cartpole.settings.n_steps, cartpole.iterations) == (4, 1000, 50)
-    assert (biped.settings.num_envs, biped.settings.n_steps, biped.iterations) == (10, 1000, 500)
+    (cartpole, *_), (biped, *_) = (Sweep(preset=name, scale=0.25).cells() for name in ("cartpole", "biped"))
+    assert (cartpole.settings.num_envs, cartpole.settings.n_steps, cartpole.iterations) == (5, 1000, 50)
+    assert (biped.settings.num_envs, biped.settings.n_steps, biped.iterations) == (12, 1000, 500)
     assert len(Sweep(preset="biped", scale=0.25).cells()) == 2 * len(PRESETS["biped"].points)
     assert len(Sweep(preset="biped", scale=0.25, seeds=5).cells()) == 5 * len(PRESETS["biped"].points)
 
