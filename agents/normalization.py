@@ -37,6 +37,9 @@ class RunningMoments(nn.Module):
 class ObservationNormalizer(BaseFeaturesExtractor):
     """Flattens observations and brings each component to mean 0 and variance 1, clipped to +-`clip`.
 
+    `epsilon` is added to the variances that it divides by, as in SB3's `VecNormalize`: what varies much less than its
+    root stays small, such as the forces on a limb that touches the floor once in a thousand steps.
+
     Its statistics change only in `update`, which a learner calls between rollouts; before the first call it leaves
     observations as they are.
     """
@@ -44,10 +47,11 @@ class ObservationNormalizer(BaseFeaturesExtractor):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, observation_space: spaces.Space, clip: float = 10.0):
+    def __init__(self, observation_space: spaces.Space, clip: float = 10.0, epsilon: float = 1e-8):
         size = get_flattened_obs_dim(observation_space)
         super().__init__(observation_space, size)
         self.clip = clip
+        self.epsilon = epsilon
         self.moments = RunningMoments(size)
         # What forward needs of the moments, ready in float32.
         self.register_buffer("scale", torch.ones(size), persistent=False)
@@ -64,7 +68,7 @@ class ObservationNormalizer(BaseFeaturesExtractor):
 
     def _refresh(self) -> None:
         self.shift.copy_(self.moments.mean)
-        self.scale.copy_((self.moments.var + 1e-8).rsqrt())
+        self.scale.copy_((self.moments.var + self.epsilon).rsqrt())
 
 
 def _refresh_after_loading(normalizer: ObservationNormalizer, _: object) -> None:

@@ -20,6 +20,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from agents import ActorCritic
+from agents.normalization import ObservationNormalizer
 from envs.arguments import require_types
 from locomotion.errors import UsageError
 from locomotion.runs import Run, write_json
@@ -47,6 +48,7 @@ class PolicyCard:
     mirror: bool  # whether the actor is mirror symmetric
     versions: dict[str, str]  # of the packages results move with
     format: int = FORMAT
+    obs_epsilon: float = 1e-8  # added to the variances that observations are scaled by
     # Of a policy that ships with the package:
     recipe: dict[str, Any] | None = None  # the settings it was trained with
     command: str | None = None  # the command line that trains it
@@ -55,6 +57,7 @@ class PolicyCard:
 
 def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) -> PolicyCard:
     """Return the card of a policy."""
+    assert isinstance(policy.features_extractor, ObservationNormalizer)
     return PolicyCard(
         env=env,
         algo=algo,
@@ -67,6 +70,7 @@ def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) ->
         activation=next(name for name, module in ACTIVATIONS.items() if module is policy.activation_fn),
         min_std=policy.min_std,
         mirror=policy.mirror is not None,
+        obs_epsilon=policy.features_extractor.epsilon,
         versions=installed_versions(),
     )
 
@@ -170,6 +174,7 @@ def build_policy(observation_space: spaces.Space, action_space: spaces.Space, ca
         net_arch={"pi": list(card.actor), "vf": list(card.value)},
         activation_fn=ACTIVATIONS[card.activation],
         min_std=card.min_std,
+        features_extractor_kwargs={"epsilon": card.obs_epsilon},
         mirror=mirror,  # type: ignore[arg-type]
     )
 

@@ -95,6 +95,8 @@ class Settings:
     """First log standard deviation of the actions."""
     min_std: float = 0.0
     """Standard deviation of the actions below which exploration cannot fall."""
+    obs_epsilon: float = 1e-8
+    """Added to the variance by which each number that is observed is scaled: keeps small what hardly ever varies."""
     actor: tuple[int, ...] = (64, 64)
     """Hidden layers of the actor."""
     value: tuple[int, ...] = (64, 64)
@@ -132,7 +134,7 @@ class Settings:
                 raise UsageError(f"{flag(name)} must lie in [0, 1], got {getattr(self, name)}")
         for name in (
             *("target_kl", "final_kl", "learning_rate", "checkpoint_seconds"),
-            *("actor_learning_rate", "clip"),
+            *("actor_learning_rate", "clip", "obs_epsilon"),
         ):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{flag(name)} must be a positive number, got {getattr(self, name)}")

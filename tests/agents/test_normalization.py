@@ -23,6 +23,14 @@ def test_observations_are_left_alone_before_the_first_update_and_normalised_afte
     torch.testing.assert_close(normalizer(rows), torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
 
 
+def test_epsilon_keeps_small_what_hardly_varies():
+    normalizer = ObservationNormalizer(spaces.Box(-np.inf, np.inf, (2,)), epsilon=0.01)
+    rows = torch.tensor([[0.99, 3.0], [1.01, 5.0]])  # variances 1e-4 and 1
+    normalizer.update(rows)
+    scaled = torch.tensor([0.01 / 0.0101**0.5, 1.0 / 1.01**0.5])
+    torch.testing.assert_close(normalizer(rows), torch.stack([-scaled, scaled]))
+
+
 def test_statistics_travel_in_the_state_dict():
     space = spaces.Box(-np.inf, np.inf, (3,))
     source, target = ObservationNormalizer(space), ObservationNormalizer(space)

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from locomotion.checkpoints import load_checkpoint
 from locomotion.environments import make_env
@@ -155,6 +156,7 @@ def test_a_damaged_policy_card_is_named(small, content):
         ("actor", ["a"]),
         ("actor", [-3]),
         ("min_std", "x"),
+        ("obs_epsilon", "x"),
         ("mirror", None),
         ("evaluation", 7),
         ("evaluation", {"return_mean": 1.0}),
@@ -166,6 +168,17 @@ def test_a_policy_card_with_a_wrong_kind_of_value_is_named(tmp_path, name, value
     (tmp_path / "policy.json").write_text(json.dumps(card))
     with pytest.raises(UsageError, match=rf"policy.json is damaged: .*{name if name != 'actor' else ''}"):
         read_card(tmp_path)
+
+
+def test_a_policy_file_says_by_what_observations_are_scaled(small):
+    settings = small(env="Ant-v5", steps=512, evaluations=0, obs_epsilon=0.5)
+    run = train(settings).run
+    env = make_env("Ant-v5", 4)
+    policy = load_policy(run.latest(), env)
+    observations = torch.as_tensor(env.reset(), dtype=torch.float32)
+    moments = policy.features_extractor.moments
+    expected = (observations - moments.mean.float()) / (moments.var.float() + 0.5).sqrt()
+    torch.testing.assert_close(policy.features_extractor(observations), expected)
 
 
 def test_a_policy_for_other_spaces_is_refused(small):
