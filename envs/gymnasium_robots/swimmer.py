@@ -8,7 +8,7 @@ import numpy as np
 
 from envs.gymnasium_robots.robot import Runner, sum_of_squares, uniform_states
 from envs.simulation import Fields
-from envs.task import Measured
+from envs.task import Measured, Mirror, SignedPermutation
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,19 @@ class Swimmer(Runner):
     def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         start = 2 if self.exclude_current_positions_from_observation else 0
         return np.concatenate([sim.qpos[:, start:], sim.qvel], axis=1)
+
+    def mirror(self) -> Mirror | None:
+        if self.xml_file != Swimmer.xml_file:
+            return None
+        # Reflected at the x axis, everything turns round but the place and the speed along it.
+        positions, velocities = -np.ones(5), -np.ones(5)
+        positions[0] = velocities[0] = 1.0
+        start = 2 if self.exclude_current_positions_from_observation else 0
+        observation = np.concatenate([positions[start:], velocities])
+        return Mirror(
+            SignedPermutation(np.arange(len(observation)), observation),
+            SignedPermutation(np.arange(2), -np.ones(2)),
+        )
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {
