@@ -7,6 +7,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.reflection import Reflection
 from envs.simulation import Fields
 from envs.task import Measured, Mirror, SignedPermutation, Task, fall_rate, walking_metrics
 
@@ -26,8 +27,7 @@ class Legged(Task):
     episode_steps: int = 2000  # of 0.01 s
 
     start_angles: ClassVar[tuple[float, ...]]  # rad, of the joints
-    mirrored_joints: ClassVar[tuple[int, ...]]  # which joint stands where this one does on the other side
-    mirrored_contacts: ClassVar[tuple[int, ...]]  # the same for what `contacts` returns
+    mirrored_contacts: ClassVar[tuple[int, ...]]  # which of what `contacts` returns is of the foot on the other side
     control_dt = 0.01  # s
 
     def foot_forces(self, sim: Fields) -> np.ndarray:
@@ -43,17 +43,11 @@ class Legged(Task):
         return np.concatenate([sim.qpos[:, 2:], sim.qvel, self.contacts(sim)], axis=1)
 
     def mirror(self) -> Mirror:
-        joints = np.array(self.mirrored_joints)
-        same = np.ones(len(joints))
-        # Mirrored at the plane y = 0: vectors turn their y round, axes of rotation their x and z.
-        parts = [
-            (np.arange(5), np.array([1.0, 1.0, -1.0, 1.0, -1.0])),  # height, quaternion
-            (joints, same),
-            (np.arange(6), np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])),  # velocity, turning rate
-            (joints, same),
-            (np.array(self.mirrored_contacts), np.ones(len(self.mirrored_contacts))),
-        ]
-        return Mirror(SignedPermutation.joined(parts), SignedPermutation(joints, same))
+        reflection = Reflection.of(self.model_spec().compile())
+        assert reflection is not None
+        contacts = np.array(self.mirrored_contacts), np.ones(len(self.mirrored_contacts))
+        parts = [reflection.positions.without_first(2), reflection.velocities, contacts]
+        return Mirror(SignedPermutation.joined(parts), reflection.controls)
 
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
         """Return the trunk's orientation (a quaternion) and the joints' angles (rad) around which episodes begin.

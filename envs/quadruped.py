@@ -33,7 +33,6 @@ class Quadruped(Runner):
 
     model = "quadruped.xml"
     start_angles = 8 * (0.0,)
-    mirrored_joints = (2, 3, 0, 1, 6, 7, 4, 5)
     mirrored_contacts = (0, 1)
     camera: ClassVar = {"distance": 2.4, "lookat": (0.0, 0.0, 0.35), "azimuth": 125.0, "elevation": -14.0}
 

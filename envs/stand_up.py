@@ -67,7 +67,6 @@ class StandUp(Legged):
     model = Biped.model
     positive = ("standing_width", "early_steps", "least_steps")
     start_angles = Biped.start_angles
-    mirrored_joints = Biped.mirrored_joints
     mirrored_contacts = Biped.mirrored_contacts
     camera: ClassVar = {"distance": 3.8, "lookat": (0.0, 0.0, 0.75), "azimuth": 120.0, "elevation": -14.0}
 

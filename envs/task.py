@@ -36,6 +36,10 @@ class SignedPermutation(NamedTuple):
             np.concatenate(signs).astype(float),
         )
 
+    def without_first(self, count: int) -> Self:
+        """Return what mirroring does to the vector without its first numbers, which change places with no others."""
+        return type(self)(self.order[count:] - count, self.sign[count:])
+
 
 class Mirror(NamedTuple):
     """How a robot's left and right are exchanged, in what it observes and in what it does."""

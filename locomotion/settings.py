@@ -104,7 +104,7 @@ class Settings:
     activation: Literal["tanh", "elu"] = "tanh"
     """Of the hidden layers."""
     mirror: bool = False
-    """Whether the actor is made mirror symmetric, as the robot is (one of ours, or Swimmer-v5)."""
+    """Whether the actor is made mirror symmetric, as the robot is (ours; Gymnasium's Ant, Humanoids, Swimmer)."""
     stagger: bool = False
     """Whether the robots' first episodes end at different times (one of ours)."""
     evaluations: int = 10

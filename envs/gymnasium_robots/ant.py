@@ -6,13 +6,14 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import FallingRunner, gaussian_states, sum_of_squares
+from envs.gymnasium_robots.robot import FallingRunner, Symmetric, gaussian_states, sum_of_squares
+from envs.reflection import SPATIAL, Reflection
 from envs.simulation import Fields
-from envs.task import Measured
+from envs.task import Measured, SignedPermutation
 
 
 @dataclass(frozen=True)
-class Ant(FallingRunner):
+class Ant(Symmetric, FallingRunner):
     """`gymnasium.envs.mujoco.ant_v5.AntEnv` for N robots at once (Schulman et al. 2016)."""
 
     xml_file: str = "ant.xml"
@@ -50,6 +51,13 @@ class Ant(FallingRunner):
         if self.include_cfrc_ext_in_observation:
             parts.append(now.contact[:, 1:].reshape(len(sim.qpos), -1))
         return np.concatenate(parts, axis=1)
+
+    def reflected(self, reflection: Reflection) -> list[SignedPermutation]:
+        start = 2 if self.exclude_current_positions_from_observation else 0
+        parts = [reflection.positions.without_first(start), reflection.velocities]
+        if self.include_cfrc_ext_in_observation:
+            parts.append(reflection.of_each_body(SPATIAL))
+        return parts
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {

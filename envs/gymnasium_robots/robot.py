@@ -10,8 +10,9 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.mujoco.mujoco_env import expand_model_path
 
+from envs.reflection import Reflection
 from envs.simulation import Fields
-from envs.task import Measured, Task, fall_rate, walking_metrics
+from envs.task import Measured, Mirror, SignedPermutation, Task, fall_rate, walking_metrics
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,21 @@ class GymnasiumRobot(Task):
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.ctrl[:] = action
+
+
+@dataclass(frozen=True)
+class Symmetric(GymnasiumRobot):
+    """A robot whose left and right are alike, on the two sides of the plane y = 0."""
+
+    def reflected(self, reflection: Reflection) -> list[SignedPermutation]:
+        """Return what the reflection does to each part of what is observed."""
+        raise NotImplementedError
+
+    def mirror(self) -> Mirror | None:
+        reflection = Reflection.of(self.model_spec().compile())
+        if reflection is None:
+            return None
+        return Mirror(SignedPermutation.joined(self.reflected(reflection)), reflection.controls)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
-from envs.gymnasium_robots.robot import Runner, sum_of_squares, uniform_states
+from envs.gymnasium_robots.robot import Runner, Symmetric, sum_of_squares, uniform_states
+from envs.reflection import Reflection
 from envs.simulation import Fields
-from envs.task import Measured, Mirror, SignedPermutation
+from envs.task import Measured, SignedPermutation
 
 
 @dataclass(frozen=True)
-class Swimmer(Runner):
+class Swimmer(Symmetric, Runner):
     """`gymnasium.envs.mujoco.swimmer_v5.SwimmerEnv` for N robots at once (Coulom 2002)."""
 
     xml_file: str = "swimmer.xml"
@@ -28,18 +29,9 @@ class Swimmer(Runner):
         start = 2 if self.exclude_current_positions_from_observation else 0
         return np.concatenate([sim.qpos[:, start:], sim.qvel], axis=1)
 
-    def mirror(self) -> Mirror | None:
-        if self.xml_file != Swimmer.xml_file:
-            return None
-        # Reflected at the x axis, everything turns round but the place and the speed along it.
-        positions, velocities = -np.ones(5), -np.ones(5)
-        positions[0] = velocities[0] = 1.0
+    def reflected(self, reflection: Reflection) -> list[SignedPermutation]:
         start = 2 if self.exclude_current_positions_from_observation else 0
-        observation = np.concatenate([positions[start:], velocities])
-        return Mirror(
-            SignedPermutation(np.arange(len(observation)), observation),
-            SignedPermutation(np.arange(2), -np.ones(2)),
-        )
+        return [reflection.positions.without_first(start), reflection.velocities]
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {

@@ -163,24 +163,3 @@ def test_distances_to_the_target_are_the_negative_of_their_reward(env_id, quanti
     seconds = np.array([episode["l"] * env.world.dt])
     measured = task.metrics({"seconds": seconds, quantity: np.array([episode["tracked"][quantity]])})
     assert measured[metric] == pytest.approx(-episode["terms"]["dist"] / episode["l"])
-
-
-@pytest.mark.parametrize("with_positions", [False, True])
-def test_the_mirror_image_of_a_swimmer_lives_the_mirror_image_of_its_life(with_positions):
-    task = make_task("Swimmer-v5", exclude_current_positions_from_observation=not with_positions)
-    env = BatchedVecEnv(task, 2)
-    env.seed(0)
-    env.reset()
-    sim, turned_round = env.world.sim, np.array([1.0, -1.0, -1.0, -1.0, -1.0])
-    sim.qpos[1], sim.qvel[1] = sim.qpos[0] * turned_round, sim.qvel[0] * turned_round
-    observation, action = task.mirror()
-    rng = np.random.default_rng(0)
-    for step in range(50):
-        actions = rng.uniform(-1, 1, env.action_space.shape).astype(np.float32)
-        (left, right), rewards, _, _ = env.step(np.stack([actions, action.sign * actions[action.order]]))
-        np.testing.assert_allclose(right, observation.sign * left[observation.order], atol=1e-5)
-        assert step == 0 or rewards[0] == pytest.approx(rewards[1], abs=1e-5)  # the first is for the way from before
-
-
-def test_a_swimmer_of_another_model_has_no_known_mirror_image():
-    assert make_task("Swimmer-v5", xml_file="my_swimmer.xml").mirror() is None

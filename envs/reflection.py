@@ -1,0 +1,78 @@
+"""A robot's left and right, found in its model: what stands where this does on the other side of the plane y = 0."""
+
+from typing import NamedTuple, Self
+
+import mujoco
+import numpy as np
+
+from envs.task import SignedPermutation
+
+VECTOR = np.array([1.0, -1.0, 1.0])  # a place, a velocity or a force: its y turns round
+ROTATION = -VECTOR  # an axis, an angular velocity or a torque: its x and z do
+SPATIAL = np.array([*ROTATION, *VECTOR])  # MuJoCo's pairs: rotation first
+INERTIA = np.array([1.0, 1.0, 1.0, -1.0, 1.0, -1.0, *VECTOR, 1.0])  # a row of MuJoCo's `cinert`
+FREE_POSITION = np.array([*VECTOR, 1.0, *ROTATION])  # with a quaternion
+FREE_VELOCITY = np.array([*VECTOR, *ROTATION])
+
+NEAR = 1e-3  # m, and of axes the most that the cosine between them may lack
+
+
+class Reflection(NamedTuple):
+    """What reflecting a robot at the plane y = 0 does to the numbers that MuJoCo keeps of it."""
+
+    positions: SignedPermutation  # qpos
+    velocities: SignedPermutation  # qvel, and forces along the same coordinates
+    controls: SignedPermutation  # ctrl
+    bodies: np.ndarray  # (nbody,) which body stands on the other side
+
+    @classmethod
+    def of(cls, model: mujoco.MjModel) -> Self | None:
+        """Find it in a model; None where in its first posture the robot is not its own mirror image.
+
+        The first joint may be free; the others must be hinges and slides, each motor at one of them.
+        """
+        data = mujoco.MjData(model)
+        mujoco.mj_kinematics(model, data)
+        free = int(model.jnt_type[0] == mujoco.mjtJoint.mjJNT_FREE)
+        kinds, places = model.jnt_type[free:], model.jnt_bodyid[free:]
+        motors = model.actuator_trnid[:, 0] - free
+        if not np.isin(kinds, [mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE]).all() or (motors < 0).any():
+            return None
+
+        centres = data.xipos[1:]  # not the world's, which may lie where another is
+        others = partners(np.linalg.norm(centres[:, None] * VECTOR - centres, axis=2) < NEAR)
+        if others is None:
+            return None
+        bodies = np.array([0, *(others + 1)])
+        axes = data.xaxis[free:]
+        signs = np.where(kinds[:, None] == mujoco.mjtJoint.mjJNT_HINGE, ROTATION, VECTOR)
+        cosines = (signs * axes) @ axes.T
+        order = partners((bodies[places][:, None] == places) & (np.abs(cosines) > 1 - NEAR))
+        if order is None:
+            return None
+        controls = partners(order[motors][:, None] == motors)
+        if controls is None:
+            return None
+
+        joints = SignedPermutation(order, np.sign(cosines[np.arange(len(order)), order]))
+        trunk = [(range(7), FREE_POSITION)] * free, [(range(6), FREE_VELOCITY)] * free
+        return cls(
+            positions=SignedPermutation.joined([*trunk[0], joints]),
+            velocities=SignedPermutation.joined([*trunk[1], joints]),
+            controls=SignedPermutation(controls, joints.sign[motors]),
+            bodies=bodies,
+        )
+
+    def of_each_body(self, signs: np.ndarray) -> SignedPermutation:
+        """Return what it does to numbers that are kept of each body but the world, one body after the other.
+
+        Args:
+            signs: what it does to those of a body that is its own mirror image, such as SPATIAL.
+        """
+        order = (self.bodies[1:, None] - 1) * len(signs) + np.arange(len(signs))
+        return SignedPermutation(order.ravel(), np.tile(signs, len(order)))
+
+
+def partners(match: np.ndarray) -> np.ndarray | None:
+    """Return the one column that matches each row (n,) of a square table, or None where it is not one for each."""
+    return match.argmax(axis=1) if (match.sum(axis=1) == 1).all() and (match.sum(axis=0) == 1).all() else None
