@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,16 +92,21 @@ def draw_curves(results: Results) -> Figure:
         f"{title(results)}\nmean return of an iteration's episodes; interquartile mean over seeds, 95 % band",
         fontsize=11,
     )
-    for axes, panel in zip(grid, shown, strict=False):
+    ends = [
         draw_panel(axes, panel, [*panel.curves, *(others if main else [])])
+        for axes, panel in zip(grid, shown, strict=False)
+    ]
+    # Only now: the panels share their scale, which the curves of each have a say in.
+    for axes, panel, heights in zip(grid, shown, ends, strict=False):
+        name_curves(axes, panel, heights)
     for axes in grid[len(shown) :]:
         axes.set_visible(False)
     return figure
 
 
-def draw_panel(axes: Axes, panel: Panel, curves: Sequence[Curve]) -> None:
-    """Draw curves with their names at their ends."""
-    ends = []
+def draw_panel(axes: Axes, panel: Panel, curves: Sequence[Curve]) -> dict[Curve, float]:
+    """Draw curves; return where each of them ends."""
+    ends = {}
     for curve in curves:
         start = int(np.isnan(curve.returns).any(axis=0).sum())  # before, not every seed has ended an episode
         interval = bootstrap(interquartile_mean, running_mean(curve.returns[:, start:], window(curve.iterations)))
@@ -109,16 +114,21 @@ def draw_panel(axes: Axes, panel: Panel, curves: Sequence[Curve]) -> None:
         style = panel.style(curve)
         axes.plot(x, interval.value, lw=1.8, **style)
         axes.fill_between(x, interval.low, interval.high, color=style["color"], alpha=0.13, lw=0)
-        ends.append(float(interval.value[-1]))
+        ends[curve] = float(interval.value[-1])
     axes.set_title(panel.title, fontsize=11)
     iterations = curves[0].iterations
     smoothed = f" (running mean over {window(iterations)})" if window(iterations) > 1 else ""
     axes.set(xlabel="iteration" + smoothed, ylabel="return", xlim=(1, max(iterations, 2)))
     axes.grid(alpha=0.3)
+    return ends
+
+
+def name_curves(axes: Axes, panel: Panel, ends: Mapping[Curve, float]) -> None:
+    """Write the names of curves beside their ends."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
     height = 0.052 * (high - low)  # of a line of text
-    for curve, end, y in zip(curves, ends, spread(ends, height, low, high), strict=True):
+    for (curve, end), y in zip(ends.items(), spread([*ends.values()], height, low, high), strict=True):
         colour = panel.style(curve)["color"]
         arrow = {"arrowstyle": "-", "color": colour, "lw": 0.7, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)}
         axes.annotate(

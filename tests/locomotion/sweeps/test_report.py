@@ -5,7 +5,7 @@ import pytest
 from matplotlib.image import imread
 
 from locomotion.errors import UsageError
-from locomotion.sweeps.figures import panels, running_mean, spread
+from locomotion.sweeps.figures import draw_curves, panels, running_mean, spread
 from locomotion.sweeps.plan import Sweep
 from locomotion.sweeps.report import markdown, write_report
 from locomotion.sweeps.results import results
@@ -103,6 +103,17 @@ def test_a_panel_shows_one_dial_turned(made_up):
         ["γ 0.96", "γ 0.98", "γ 0.99", "γ 0.995", "γ 1"],
     ]
     assert shown[0].label(told.longest[-1]) == "γ 1, no value function"
+
+
+def test_the_panels_scale_holds_the_curves_of_all_and_their_names(made_up):
+    asked = Sweep(env="CartPole", gammas=(0.9, 0.99), lambdas=(0.5, 0.9), seeds=1, iterations=20)
+    told = results(made_up(asked.cells(), lambda cell, iteration: 1000.0 if cell.settings.gamma == 0.99 else 1.0))
+    low, high = draw_curves(told).axes
+    for axes in (low, high):
+        bottom, top = axes.get_ylim()
+        assert bottom < 1.0 < 1000.0 < top
+        assert all(0.0 <= name.xyann[1] <= 1.0 for name in axes.texts)
+    assert [name.xy[1] for name in high.texts] == [1000.0, 1000.0]
 
 
 def test_labels_are_moved_apart_and_no_further_than_needed():
