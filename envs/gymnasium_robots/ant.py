@@ -27,7 +27,6 @@ class Ant(Symmetric, FallingRunner):
     healthy_z_range: tuple[float, float] = (0.2, 1.0)  # m, of the torso
     contact_force_range: tuple[float, float] = (-1.0, 1.0)  # N or N m
     reset_noise_scale: float = 0.1  # m or rad, and their rates
-    exclude_current_positions_from_observation: bool = True
     include_cfrc_ext_in_observation: bool = True
 
     contact_forces = True
@@ -53,8 +52,7 @@ class Ant(Symmetric, FallingRunner):
         return np.concatenate(parts, axis=1)
 
     def reflected(self, reflection: Reflection) -> list[SignedPermutation]:
-        start = 2 if self.exclude_current_positions_from_observation else 0
-        parts = [reflection.positions.without_first(start), reflection.velocities]
+        parts = super().reflected(reflection)
         if self.include_cfrc_ext_in_observation:
             parts.append(reflection.of_each_body(SPATIAL))
         return parts

@@ -16,7 +16,6 @@ class HumanoidBody(Symmetric):
     """A body of 13 parts and 17 joints that feels its inertia, its velocities, its muscles and its contacts."""
 
     reset_noise_scale: float = 1e-2  # m or rad, and their rates
-    exclude_current_positions_from_observation: bool = True
     include_cinert_in_observation: bool = True
     include_cvel_in_observation: bool = True
     include_qfrc_actuator_in_observation: bool = True
@@ -38,8 +37,7 @@ class HumanoidBody(Symmetric):
         return np.concatenate(parts, axis=1)
 
     def reflected(self, reflection: Reflection) -> list[SignedPermutation]:
-        start = 2 if self.exclude_current_positions_from_observation else 0
-        parts = [reflection.positions.without_first(start), reflection.velocities]
+        parts = super().reflected(reflection)
         if self.include_cinert_in_observation:
             parts.append(reflection.of_each_body(INERTIA))
         if self.include_cvel_in_observation:

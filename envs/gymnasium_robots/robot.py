@@ -51,9 +51,12 @@ class GymnasiumRobot(Task):
 class Symmetric(GymnasiumRobot):
     """A robot whose left and right are alike, on the two sides of the plane y = 0."""
 
+    exclude_current_positions_from_observation: bool = True  # those along x and y
+
     def reflected(self, reflection: Reflection) -> list[SignedPermutation]:
-        """Return what the reflection does to each part of what is observed."""
-        raise NotImplementedError
+        """Return what the reflection does to each part of what is observed: by default positions and velocities."""
+        start = 2 if self.exclude_current_positions_from_observation else 0
+        return [reflection.positions.without_first(start), reflection.velocities]
 
     def mirror(self) -> Mirror | None:
         reflection = Reflection.of(self.model_spec().compile())

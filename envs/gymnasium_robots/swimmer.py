@@ -7,9 +7,8 @@ import mujoco
 import numpy as np
 
 from envs.gymnasium_robots.robot import Runner, Symmetric, sum_of_squares, uniform_states
-from envs.reflection import Reflection
 from envs.simulation import Fields
-from envs.task import Measured, SignedPermutation
+from envs.task import Measured
 
 
 @dataclass(frozen=True)
@@ -21,17 +20,12 @@ class Swimmer(Symmetric, Runner):
     forward_reward_weight: float = 1.0  # per m/s
     ctrl_cost_weight: float = 1e-4  # per squared control
     reset_noise_scale: float = 0.1  # m or rad, and their rates
-    exclude_current_positions_from_observation: bool = True
 
     camera: ClassVar = {"distance": 7.0, "elevation": -50.0}
 
     def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         start = 2 if self.exclude_current_positions_from_observation else 0
         return np.concatenate([sim.qpos[:, start:], sim.qvel], axis=1)
-
-    def reflected(self, reflection: Reflection) -> list[SignedPermutation]:
-        start = 2 if self.exclude_current_positions_from_observation else 0
-        return [reflection.positions.without_first(start), reflection.velocities]
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {
