@@ -197,7 +197,7 @@ class Arm(Task):
             "both_pads_share": float(episodes["both_pads"].sum() / held) if held else 0.0,
         }
 
-    def mirror(self) -> Mirror:
+    def mirror(self, model: mujoco.MjModel) -> Mirror:
         """Return how the arm is mirrored at the plane y = 0: yaw and roll turn round, the fingers change places."""
         servos = (np.arange(6), [-1, 1, 1, 1, -1, 1])
         joints = ([0, 1, 2, 3, 4, 6, 5], [-1, 1, 1, 1, -1, 1, 1])

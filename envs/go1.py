@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import mujoco
 import numpy as np
 
 from envs.orientation import body_frame, quaternion_about_z
@@ -99,7 +100,7 @@ class Go1(Task):
             "turn left (rad/s)": (-self.max_turning, self.max_turning),
         }
 
-    def mirror(self) -> Mirror:
+    def mirror(self, model: mujoco.MjModel) -> Mirror:
         # Left legs for right ones; outward is a positive angle on the left side, a negative one on the right.
         joints = np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4)
         vector, rotation = (np.arange(3), [1, -1, 1]), (np.arange(3), [-1, 1, -1])

@@ -42,8 +42,8 @@ class Legged(Task):
         # Not the first two positions, x and y: where on the floor the robot is does not matter to it.
         return np.concatenate([sim.qpos[:, 2:], sim.qvel, self.contacts(sim)], axis=1)
 
-    def mirror(self) -> Mirror:
-        reflection = Reflection.of(self.model_spec().compile())
+    def mirror(self, model: mujoco.MjModel) -> Mirror:
+        reflection = Reflection.of(model)
         assert reflection is not None
         contacts = np.array(self.mirrored_contacts), np.ones(len(self.mirrored_contacts))
         parts = [reflection.positions.without_first(2), reflection.velocities, contacts]

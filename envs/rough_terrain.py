@@ -76,8 +76,8 @@ class RoughTerrain(Go1):
         spec.nuserdata = ERRORS.stop
         return spec
 
-    def mirror(self) -> Mirror:
-        on_flat_ground, action = super().mirror()
+    def mirror(self, model: mujoco.MjModel) -> Mirror:
+        on_flat_ground, action = super().mirror(model)
         scan = np.arange(len(SCAN)).reshape(len(AHEAD), len(LEFT))[:, ::-1].ravel()
         parts = [on_flat_ground, ([0], [1]), (scan, np.ones(len(scan)))]
         return Mirror(SignedPermutation.joined(parts), action)

@@ -97,7 +97,7 @@ class Task:
         """Return the model, not yet compiled."""
         return mujoco.MjSpec.from_file(str(self.model_path()))
 
-    def mirror(self) -> Mirror | None:
+    def mirror(self, model: mujoco.MjModel) -> Mirror | None:
         """Return how left and right are exchanged, or None where the robot or its task is not symmetric."""
         return None
 

@@ -58,8 +58,8 @@ class Symmetric(GymnasiumRobot):
         start = 2 if self.exclude_current_positions_from_observation else 0
         return [reflection.positions.without_first(start), reflection.velocities]
 
-    def mirror(self) -> Mirror | None:
-        reflection = Reflection.of(self.model_spec().compile())
+    def mirror(self, model: mujoco.MjModel) -> Mirror | None:
+        reflection = Reflection.of(model)
         if reflection is None:
             return None
         return Mirror(SignedPermutation.joined(self.reflected(reflection)), reflection.controls)

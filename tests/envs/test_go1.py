@@ -62,8 +62,8 @@ def test_observes_fifty_numbers_in_its_own_frame():
 def test_the_mirror_image_of_an_episode_is_an_episode():
     """What a robot sees after mirrored actions from a mirrored start is the mirror image of what it would have seen."""
     task = Go1(push_speed=0.0, friction=(0.8, 0.8))
-    (order, sign), (action_order, action_sign) = task.mirror()
     world = begin(task, 2)
+    (order, sign), (action_order, action_sign) = task.mirror(world.model)
     state, drawn = world.sim, world.sim.userdata
     state.qpos[1] = state.qpos[0]
     state.qvel[1] = state.qvel[0]

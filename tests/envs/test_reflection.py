@@ -40,7 +40,7 @@ def test_the_mirror_image_of_a_robot_lives_the_mirror_image_of_its_life(env_id, 
     env.reset()
     sim = env.world.sim
     reflection = Reflection.of(env.world.model)
-    observation, action = task.mirror()
+    observation, action = task.mirror(env.world.model)
     rng = np.random.default_rng(0)
     touched = False
     for step in range(30):
@@ -64,4 +64,5 @@ def test_a_robot_that_is_not_its_own_mirror_image_is_not_mirrored(env_id, tmp_pa
     spec.joints[-1].pos = [0.0, 0.1, 0.0]
     spec.bodies[-1].pos[1] += 0.1
     (tmp_path / "lame.xml").write_text(spec.to_xml())
-    assert make_task(env_id, xml_file=str(tmp_path / "lame.xml")).mirror() is None
+    lame = make_task(env_id, xml_file=str(tmp_path / "lame.xml"))
+    assert lame.mirror(lame.model_spec().compile()) is None
