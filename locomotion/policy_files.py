@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import typing
 from dataclasses import dataclass
@@ -138,6 +139,10 @@ def read_card(folder: Path) -> PolicyCard:
         raise UsageError(f"{path} is damaged: {error}") from error
     if min((*card.actor, *card.value), default=1) < 1:
         raise UsageError(f"{path} is damaged: layers of {card.actor} and {card.value} units")
+    if not 0.0 <= card.min_std < math.inf:
+        raise UsageError(f"{path} is damaged: min_std is {card.min_std}, which must not be negative")
+    if not 0.0 < card.obs_epsilon < math.inf:
+        raise UsageError(f"{path} is damaged: obs_epsilon is {card.obs_epsilon}, which must be above 0")
     if card.evaluation is not None and not card.evaluation.keys() >= {"episodes", "seed", "return_mean"}:
         raise UsageError(f"{path} is damaged: evaluation must name episodes, seed and return_mean")
     if card.activation not in ACTIVATIONS:
