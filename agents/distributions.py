@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Normal
 
 
@@ -40,6 +40,30 @@ class ClippedNormal(Normal):
         above = torch.special.log_ndtr((self.mean - self.high) / self.stddev)
         between = super().log_prob(value)
         return torch.where(value <= self.low, below, torch.where(value >= self.high, above, between))
+
+
+class BoundedMean(nn.Module):
+    """The last layer of an actor whose means do not go far beyond what acts: m + r tanh((x - m) / r).
+
+    A mean several standard deviations beyond a bound acts alike whatever the noise: it has nothing left to learn from.
+    (Ours; squashed Gaussians put the tanh behind the noise instead.)
+
+    Args:
+        low: bound of what acts (actions,).
+        high: bound of what acts (actions,).
+        bound: how far from the middle m of the two the means may be, in half the distance between them: r in that unit.
+    """
+
+    middle: Tensor
+    reach: Tensor
+
+    def __init__(self, low: Tensor, high: Tensor, bound: float):
+        super().__init__()
+        self.register_buffer("middle", (low + high) / 2, persistent=False)
+        self.register_buffer("reach", bound * (high - low) / 2, persistent=False)
+
+    def forward(self, means: Tensor) -> Tensor:
+        return self.middle + self.reach * torch.tanh((means - self.middle) / self.reach)
 
 
 def expected_excess(z: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from agents.distributions import BoundedMean
 from agents.symmetry import MirrorAverage, WithMirrorImages
 
 
@@ -38,6 +39,9 @@ def in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
     if isinstance(layer, MirrorAverage):
         order, sign = layer.order.numpy(), layer.sign.numpy()
         return lambda x: (x[: len(x) // 2] + x[len(x) // 2 :, order] * sign) / 2
+    if isinstance(layer, BoundedMean):
+        middle, reach = layer.middle.numpy(), layer.reach.numpy()
+        return lambda x: middle + reach * np.tanh((x - middle) / reach)
     activation = ACTIVATIONS.get(type(layer))
     return activation and activation.value
 

@@ -18,7 +18,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent
 
-from agents.distributions import ClippedNormal
+from agents.distributions import BoundedMean, ClippedNormal
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 
@@ -37,6 +37,7 @@ class ActorCritic(ActorCriticPolicy):
         log_std_init: first log standard deviation of every action dimension, `min_std` not counted.
         net_arch: hidden layers of both networks, or {"pi": [...], "vf": [...]}.
         min_std: what is added to exp(log_std), so that exploration never dies out.
+        mean_bound: how far from the middle of their range the actions' means may be, in half that range.
         mirror: how a mirror image changes an observation and an action, which makes the actions' means symmetric.
     """
 
@@ -55,6 +56,7 @@ class ActorCritic(ActorCriticPolicy):
         activation_fn: type[nn.Module] = nn.Tanh,
         log_std_init: float = 0.0,
         min_std: float = 0.0,
+        mean_bound: float = math.inf,
         mirror: tuple[SignedPermutation, SignedPermutation] | None = None,
         features_extractor_class: type[BaseFeaturesExtractor] = ObservationNormalizer,
         share_features_extractor: bool = True,
@@ -63,6 +65,7 @@ class ActorCritic(ActorCriticPolicy):
     ):
         layers = [64, 64] if net_arch is None else net_arch
         self.min_std = min_std
+        self.mean_bound = mean_bound
         self.mirror = mirror
         super().__init__(
             observation_space,
@@ -92,18 +95,28 @@ class ActorCritic(ActorCriticPolicy):
                 raise ValueError(f"actions must be vectors, got {self.action_space}")
             self.register_buffer("low", torch.as_tensor(self.action_space.low), persistent=False)
             self.register_buffer("high", torch.as_tensor(self.action_space.high), persistent=False)
+        on_means: list[nn.Module] = []
         if self.mirror is not None:
             if not (self.plain_vectors and self.continuous):
                 raise ValueError(f"only vectors can be mirrored, got {self.observation_space} and {self.action_space}")
             observation, action = self.mirror
             self.mlp_extractor.policy_net.insert(0, WithMirrorImages(*observation))
-            self.action_net = nn.Sequential(self.action_net, MirrorAverage(*action))
+            on_means.append(MirrorAverage(*action))
+        if self.mean_bound < math.inf:
+            if not (self.continuous and np.isfinite([*self.low, *self.high]).all()):
+                raise ValueError(
+                    f"means can be bounded only where actions are vectors with bounds, not {self.action_space}"
+                )
+            on_means.append(BoundedMean(self.low, self.high, self.mean_bound))
+        if on_means:
+            self.action_net = nn.Sequential(self.action_net, *on_means)
         self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
         self.value_net.apply(partial(self.init_weights, gain=1.0))
         self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        return super()._get_constructor_parameters() | {"min_std": self.min_std, "mirror": self.mirror}
+        ours = {"min_std": self.min_std, "mean_bound": self.mean_bound, "mirror": self.mirror}
+        return super()._get_constructor_parameters() | ours
 
     def actor_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the action distribution, log_std included."""

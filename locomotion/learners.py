@@ -74,6 +74,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
                 "activation_fn": ACTIVATIONS[settings.activation],
                 "log_std_init": settings.log_std_init,
                 "min_std": settings.min_std,
+                "mean_bound": math.inf if settings.mean_bound is None else settings.mean_bound,
                 "features_extractor_kwargs": {"epsilon": settings.obs_epsilon},
                 "mirror": mirror_of(env, settings.env) if settings.mirror else None,
             },

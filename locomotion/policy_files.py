@@ -50,6 +50,7 @@ class PolicyCard:
     versions: dict[str, str]  # of the packages results move with
     format: int = FORMAT
     obs_epsilon: float = 1e-8  # added to the variances that observations are scaled by
+    mean_bound: float | None = None  # of the actions, in half their range around its middle
     # Of a policy that ships with the package:
     recipe: dict[str, Any] | None = None  # the settings it was trained with
     command: str | None = None  # the command line that trains it
@@ -71,6 +72,7 @@ def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) ->
         activation=next(name for name, module in ACTIVATIONS.items() if module is policy.activation_fn),
         min_std=policy.min_std,
         mirror=policy.mirror is not None,
+        mean_bound=policy.mean_bound if policy.mean_bound < math.inf else None,
         obs_epsilon=policy.features_extractor.epsilon,
         versions=installed_versions(),
     )
@@ -143,6 +145,8 @@ def read_card(folder: Path) -> PolicyCard:
         raise UsageError(f"{path} is damaged: min_std is {card.min_std}, which must not be negative")
     if not 0.0 < card.obs_epsilon < math.inf:
         raise UsageError(f"{path} is damaged: obs_epsilon is {card.obs_epsilon}, which must be above 0")
+    if card.mean_bound is not None and not 0.0 < card.mean_bound < math.inf:
+        raise UsageError(f"{path} is damaged: mean_bound is {card.mean_bound}, which must be above 0")
     if card.evaluation is not None and not card.evaluation.keys() >= {"episodes", "seed", "return_mean"}:
         raise UsageError(f"{path} is damaged: evaluation must name episodes, seed and return_mean")
     if card.activation not in ACTIVATIONS:
@@ -179,6 +183,7 @@ def build_policy(observation_space: spaces.Space, action_space: spaces.Space, ca
         net_arch={"pi": list(card.actor), "vf": list(card.value)},
         activation_fn=ACTIVATIONS[card.activation],
         min_std=card.min_std,
+        mean_bound=math.inf if card.mean_bound is None else card.mean_bound,
         features_extractor_kwargs={"epsilon": card.obs_epsilon},
         mirror=mirror,  # type: ignore[arg-type]
     )

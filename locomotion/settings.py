@@ -95,6 +95,9 @@ class Settings:
     """First log standard deviation of the actions."""
     min_std: float = 0.0
     """Standard deviation of the actions below which exploration cannot fall."""
+    mean_bound: Annotated[float | None, optional("no bound", "FLOAT")] = None
+    """How far from the middle of their range the actions' means may be, in half that range: far beyond it, where all
+    act alike, nothing is learned."""
     obs_epsilon: float = 1e-8
     """Added to the variance by which each number that is observed is scaled: keeps small what hardly ever varies."""
     actor: tuple[int, ...] = (64, 64)
@@ -154,6 +157,8 @@ class Settings:
                 raise UsageError(f"{flag(name)} must be at least 1, got {getattr(self, name)}")
         if not 0.0 <= self.min_std < 10.0:
             raise UsageError(f"--min-std must lie in [0, 10), got {self.min_std}")
+        if self.mean_bound is not None and not 0.0 < self.mean_bound < float("inf"):
+            raise UsageError(f"--mean-bound must be a positive number, got {self.mean_bound}")
         if not abs(self.log_std_init) < 10.0:
             raise UsageError(f"--log-std-init must lie between -10 and 10, got {self.log_std_init}")
         first_std = math.exp(self.log_std_init)

@@ -28,6 +28,8 @@ def make(action_space=ACTIONS, **kwargs):
         {"activation_fn": nn.ELU},
         {"mirror": MIRROR},
         {"min_std": 0.5, "log_std_init": -1.0},
+        {"mean_bound": 0.01},
+        {"mean_bound": 0.01, "mirror": MIRROR},
     ],
 )
 def test_acts_as_the_policy_does(arguments):

@@ -54,6 +54,29 @@ def test_exploration_does_not_fall_below_its_floor():
     torch.testing.assert_close(log_std.exp(), torch.full((len(ROWS), 3), 0.3))
 
 
+def test_means_stay_within_their_bound():
+    box = spaces.Box(np.array([-2.0, 0.0, 1.0], np.float32), np.array([2.0, 1.0, 4.0], np.float32))
+    free, bounded = make(box, ortho_init=False), make(box, ortho_init=False, mean_bound=1.2)
+    middle, half = np.array([0.0, 0.5, 2.5]), np.array([2.0, 0.5, 1.5])
+    with torch.no_grad():
+        for policy in (free, bounded):
+            next(iter(policy.action_net.parameters())).mul_(100.0)  # such that means go far out
+        before, after = (
+            policy.distribution_parameters(policy.features(ROWS)[0])[0].numpy() for policy in (free, bounded)
+        )
+    assert (np.abs(before - middle) > 3 * half).any(axis=0).all()
+    np.testing.assert_allclose(
+        (after - middle) / half, 1.2 * np.tanh((before - middle) / half / 1.2), rtol=1e-4, atol=1e-5
+    )
+    assert set(free.state_dict()) == {name.replace("action_net.0.", "action_net.") for name in bounded.state_dict()}
+
+
+@pytest.mark.parametrize("space", [DISCRETE, spaces.Box(-np.inf, np.inf, (3,), np.float32)])
+def test_only_vectors_with_bounds_have_bounded_means(space):
+    with pytest.raises(ValueError, match=r"means can be bounded only where actions are vectors with bounds, not "):
+        make(space, mean_bound=1.0)
+
+
 def test_only_vectors_are_mirrored():
     with pytest.raises(ValueError, match=r"only vectors can be mirrored, got .* and Discrete"):
         make(DISCRETE, mirror=MIRROR)

@@ -46,6 +46,7 @@ def test_settings_survive_json():
         (["Hopper-v5", "--final-std", "0"], "--final-std must be positive and at most the first one"),
         (["Hopper-v5", "--final-std", "2"], "which by --log-std-init is 1, got 2.0"),
         (["Hopper-v5", "--min-std", "-1"], r"--min-std must lie in \[0, 10\), got -1.0"),
+        (["Hopper-v5", "--mean-bound", "0"], r"--mean-bound must be a positive number, got 0.0"),
         (["Hopper-v5", "--threads", "0"], "--threads must be at least 1, got 0"),
         (["Hopper-v5", "--episodic", "--stagger"], "--episodic begins all episodes at once"),
         (["Hopper-v5", "--workers", "0"], "--workers must be at least 1, got 0"),

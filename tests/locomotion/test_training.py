@@ -160,6 +160,8 @@ def test_a_damaged_policy_card_is_named(small, content):
         ("obs_epsilon", "x"),
         ("obs_epsilon", 0.0),
         ("obs_epsilon", float("nan")),
+        ("mean_bound", 0.0),
+        ("mean_bound", "x"),
         ("mirror", None),
         ("evaluation", 7),
         ("evaluation", {"return_mean": 1.0}),
@@ -182,6 +184,14 @@ def test_a_policy_file_says_by_what_observations_are_scaled(small):
     moments = policy.features_extractor.moments
     expected = (observations - moments.mean.float()) / (moments.var.float() + 0.5).sqrt()
     torch.testing.assert_close(policy.features_extractor(observations), expected)
+
+
+def test_a_policy_file_says_how_far_means_go(small):
+    env = make_env("Hopper-v5", 4)
+    policy = load_policy(train(small(env="Hopper-v5", steps=512, evaluations=0, mean_bound=0.01)).run.latest(), env)
+    with torch.no_grad():
+        means, _ = policy.distribution_parameters(policy.features(env.reset())[0])
+    assert 0.005 < means.abs().max() <= 0.01 + 1e-6
 
 
 def test_a_policy_for_other_spaces_is_refused(small):
