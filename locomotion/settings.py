@@ -96,8 +96,7 @@ class Settings:
     min_std: float = 0.0
     """Standard deviation of the actions below which exploration cannot fall."""
     mean_bound: Annotated[float | None, optional("no bound", "FLOAT")] = None
-    """How far from the middle of their range the actions' means may be, in half that range: far beyond it, where all
-    act alike, nothing is learned."""
+    """How far from the middle of their range the actions' means may be, in half that range."""
     obs_epsilon: float = 1e-8
     """Added to the variance by which each number that is observed is scaled: keeps small what hardly ever varies."""
     actor: tuple[int, ...] = (64, 64)
