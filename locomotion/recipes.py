@@ -141,7 +141,15 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "obs_epsilon": 0.01,
         "actor": (32, 32),
     },
-    ("HalfCheetah-v5", "trpo"): {**CAREFUL, "gamma": 0.99, "gae_lambda": 0.95, "log_std_init": -1.0},
+    # The best pair of the grid (results/gamma-lambda), which tells none apart. Seeds 0 to 3 came to 6339, 8070, 6358,
+    # 6597; in half the trust region to 6860, 6683, 4762, 5294, in one of 0.15 to 6351, 6694, 5869, 6704.
+    ("HalfCheetah-v5", "trpo"): {
+        **CAREFUL,
+        "gamma": 0.99,
+        "gae_lambda": 0.95,
+        "target_kl": 0.08,
+        "log_std_init": -1.0,
+    },
     ("HalfCheetah-v5", "npg"): QUIET,
     ("HalfCheetah-v5", "ppo"): {
         **PROXIMAL,
