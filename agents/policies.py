@@ -63,6 +63,8 @@ class ActorCritic(ActorCriticPolicy):
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ):
+        if not mean_bound > 0.0:
+            raise ValueError(f"mean_bound must be positive, got {mean_bound}")
         layers = [64, 64] if net_arch is None else net_arch
         self.min_std = min_std
         self.mean_bound = mean_bound

@@ -98,7 +98,7 @@ class Task:
         return mujoco.MjSpec.from_file(str(self.model_path()))
 
     def mirror(self, model: mujoco.MjModel) -> Mirror | None:
-        """Return how left and right are exchanged, or None where the robot or its task is not symmetric."""
+        """Return how the model's left and right are exchanged, or None where it or its task is not symmetric."""
         return None
 
     def camera_settings(self) -> Mapping[str, Any]:

@@ -77,6 +77,12 @@ def test_only_vectors_with_bounds_have_bounded_means(space):
         make(space, mean_bound=1.0)
 
 
+@pytest.mark.parametrize("bound", [0.0, -1.0, float("nan")])
+def test_a_bound_that_leaves_no_means_is_refused(bound):
+    with pytest.raises(ValueError, match="mean_bound must be positive, got"):
+        make(CONTINUOUS, mean_bound=bound)
+
+
 def test_only_vectors_are_mirrored():
     with pytest.raises(ValueError, match=r"only vectors can be mirrored, got .* and Discrete"):
         make(DISCRETE, mirror=MIRROR)
