@@ -37,7 +37,7 @@ class ActorCritic(ActorCriticPolicy):
         log_std_init: first log standard deviation of every action dimension, `min_std` not counted.
         net_arch: hidden layers of both networks, or {"pi": [...], "vf": [...]}.
         min_std: what is added to exp(log_std), so that exploration never dies out.
-        mean_bound: how far from the middle of their range the actions' means may be, in half that range.
+        mean_bound: how far from the middle of their range the actions' means may be, in half that range; inf: no bound.
         mirror: how a mirror image changes an observation and an action, which makes the actions' means symmetric.
     """
 
