@@ -87,7 +87,7 @@ def record_several(
         width: of the whole picture, in pixels; by default 320 for each column.
         height: of the whole picture, in pixels; by default 240 for each row.
         seed: of the first episodes.
-        fps: least number of frames per second.
+        fps: frames per second: from this to twice as many, or one for each action where there are fewer.
 
     Raises:
         UsageError: where there is no such policy, nothing can be drawn or written, or a number is out of bounds.
@@ -128,7 +128,7 @@ def record_progress(
         width: of the whole picture, in pixels.
         height: of the whole picture, in pixels.
         seed: of the first episodes.
-        fps: least number of frames per second.
+        fps: frames per second: from this to twice as many, or one for each action where there are fewer.
 
     Raises:
         UsageError: where there is no run, or none of its policies, nothing can be drawn or written, a number is wrong.

@@ -11,10 +11,14 @@ import tyro
 
 from locomotion.errors import UsageError
 
+UNSET = ("None", "''")  # as `--help` would write a default that is not there
+
 
 def optional(default: str, metavar: str = "INT") -> Any:
-    """Return what `--help` says of an option that may be None: what it takes, and what None stands for."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+    """Return what `--help` says of an option that may be None: what it takes, and its default, None in words."""
+    return tyro.conf.arg(
+        metavar=metavar, help_behavior_hint=lambda given: f"(default: {default if given in UNSET else given})"
+    )
 
 
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:

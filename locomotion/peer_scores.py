@@ -152,10 +152,9 @@ def table(comparisons: Sequence[Comparison]) -> str:
     ]
     for one in comparisons:
         ours, theirs = one.ours, one.theirs
-        left = f"{ours.learner} {ours.written(ours.mean)} +- {ours.written(ours.std_error)}"
-        right = f"{ours.written(theirs.mean)} +- {ours.written(theirs.std_error)}"
+        left, right = [f"{ours.learner} {ours.spread}", ours.interval], [theirs.learner, theirs.spread, theirs.interval]
         chance = [f"{one.better:.2f}", f"{one.by_chance:.3f}", one.verdict]
-        lines.append([ours.env, left, ours.interval, theirs.learner, right, theirs.interval, *chance])
+        lines.append([ours.env, *left, *right, *chance])
     notes = [
         "Same robots, seeds, steps and test episodes, run here; +- is the standard error over the seeds, the interval",
         "Student's t. Ours better: probability that of two policies, one of each learner, ours returns more (Mann and",

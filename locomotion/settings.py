@@ -61,8 +61,8 @@ class Settings:
     """Trust region (trpo, npg): bound on the mean KL(old || new), summed over action dimensions."""
     final_kl: float = 0.002
     """The same bound at the end of training: over the last fifth it narrows to this."""
-    final_std: Annotated[float | None, optional("no bound", "FLOAT")] = None
-    """Bound on the actions' standard deviation in the last fifth (trpo, npg); it falls to this from the first one."""
+    final_std: Annotated[float | None, optional("None", "FLOAT|None")] = None
+    """Bound on the actions' standard deviation in the last fifth (trpo, npg), falling to this; None: no bound."""
     backtrack: float = 0.5
     """Factor by which a step shrinks until it lies in the trust region (trpo)."""
     cg_damping: float = 0.1
@@ -95,8 +95,8 @@ class Settings:
     """First log standard deviation of the actions."""
     min_std: float = 0.0
     """Standard deviation of the actions below which exploration cannot fall."""
-    mean_bound: Annotated[float | None, optional("no bound", "FLOAT")] = None
-    """How far from the middle of their range the actions' means may be, in half that range."""
+    mean_bound: Annotated[float | None, optional("None", "FLOAT|None")] = None
+    """How far from the middle of their range the actions' means may be, in half that range; None: no bound."""
     obs_epsilon: float = 1e-8
     """Added to the variance by which each number that is observed is scaled: keeps small what hardly ever varies."""
     actor: tuple[int, ...] = (64, 64)

@@ -67,7 +67,7 @@ def record(
         width: of the picture, in pixels.
         height: of the picture, in pixels.
         seed: of the first episode: it starts as the environment reset with it.
-        fps: least number of frames per second.
+        fps: frames per second: from this to twice as many, or one for each action where there are fewer.
 
     Raises:
         UsageError: where there is no such policy, nothing can be drawn or written, or a number is out of bounds.
@@ -116,7 +116,7 @@ def shoot(
         seconds: the video's length.
         width: of the picture, in pixels.
         height: of the picture, in pixels.
-        fps: least number of frames per second.
+        fps: frames per second: from this to twice as many, or one for each action where there are fewer.
     """
     rate = frame_rate(max(player.control_rate for player in players), path.suffix.lower(), fps)
     count = max(1, round(seconds * rate))

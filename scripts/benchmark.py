@@ -1,6 +1,6 @@
 """Measure: benchmark.py throughput, training, workers, scores, estimators, or gamma-lambda, each with --help."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Union
@@ -67,8 +67,8 @@ class Scores:
     """How many trainings, a seed each; those already done are not done again."""
     first_seed: int = 0
     """The first of these seeds."""
-    steps: int | None = None
-    """Environment steps of each training (default: the recipe's)."""
+    steps: Annotated[int | None, optional("the recipe's")] = None
+    """Environment steps of each training; of what others have published that of as many is shown."""
     peers: Annotated[str, optional("none", "PACKAGE,...")] = ""
     """Whose learners train as well and are compared: sb3-contrib (TRPO), sb3 (PPO), or both with a comma."""
     threads: Annotated[int | None, optional("all cores")] = None
@@ -101,7 +101,7 @@ class GammaLambda:
         Literal["cartpole", "biped", "quadruped", "standup"] | None,
         optional("none", "{cartpole,biped,quadruped,standup}"),
     ] = None
-    """An experiment of the paper, with its own robot, gammas, lambdas, networks and batches."""
+    """An experiment of the paper, with its own env, gammas, lambdas, baseline, iterations, networks and batches."""
     scale: float = 1.0
     """Of a preset: the share of its steps and seeds."""
     env: Annotated[str | None, optional("the preset's", "ENV")] = None
@@ -141,8 +141,19 @@ def at_least_one(**numbers: int) -> None:
             raise UsageError(f"--{name} must be at least 1, got {value}")
 
 
+def at_least_one_robot(option: str, robots: Sequence[str]) -> None:
+    """Make sure that an option names robots.
+
+    Raises:
+        UsageError: where it names none.
+    """
+    if not robots:
+        raise UsageError(f"--{option} must name at least one robot, got none")
+
+
 def measure_throughput(wanted: Throughput) -> int:
     """Print the table of the worlds' speed."""
+    at_least_one_robot("robots", wanted.robots)
     at_least_one(copies=wanted.copies, rounds=wanted.rounds)
     threads = set_threads(wanted.threads)
     print(throughput.table(list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))))
@@ -151,6 +162,7 @@ def measure_throughput(wanted: Throughput) -> int:
 
 def measure_training(wanted: Training) -> int:
     """Print the table of the learners' speed."""
+    at_least_one_robot("robots", wanted.robots)
     at_least_one(rounds=wanted.rounds)
     threads = set_threads(wanted.threads)
     print(training_speed.table(list(training_speed.measure(wanted.robots, threads, wanted.rounds))))
@@ -159,6 +171,7 @@ def measure_training(wanted: Training) -> int:
 
 def measure_workers(wanted: Workers) -> int:
     """Print the table of A3C's speed."""
+    at_least_one_robot("robots", wanted.robots)
     at_least_one(rounds=wanted.rounds)
     print(worker_speed.table(list(worker_speed.measure(wanted.robots, wanted.rounds))))
     return 0
@@ -166,6 +179,7 @@ def measure_workers(wanted: Workers) -> int:
 
 def measure_scores(wanted: Scores) -> int:
     """Print the scores of our recipes, what was published, and how the peers compare that were asked for."""
+    at_least_one_robot("envs", wanted.envs)
     if wanted.seeds < 1 or wanted.first_seed < 0:
         raise UsageError(f"--seeds must be at least 1 and --first-seed 0, got {wanted.seeds} and {wanted.first_seed}")
     threads = set_threads(wanted.threads)

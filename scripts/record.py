@@ -36,7 +36,7 @@ class Arguments:
     seed: int = 0
     """The first episode starts as the environment reset with it."""
     fps: float = SMOOTH
-    """Least number of frames per second: fewer make a smaller file."""
+    """Frames per second: from this to twice as many, or one for each action where there are fewer."""
 
 
 def main(arguments: list[str]) -> None:

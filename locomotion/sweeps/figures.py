@@ -119,6 +119,7 @@ def draw_panel(axes: Axes, panel: Panel, curves: Sequence[Curve]) -> dict[Curve,
     iterations = curves[0].iterations
     smoothed = f" (running mean over {window(iterations)})" if window(iterations) > 1 else ""
     axes.set(xlabel="iteration" + smoothed, ylabel="return", xlim=(1, max(iterations, 2)))
+    axes.locator_params(axis="x", integer=True)
     axes.grid(alpha=0.3)
     return ends
 

@@ -205,7 +205,9 @@ class Sweep:
         gammas = GAMMAS if self.gammas is None else self.gammas
         lambdas = LAMBDAS if self.lambdas is None else self.lambdas
         for name, values in {"gammas": gammas, "lambdas": lambdas}.items():
-            if not values or not all(0.0 <= value <= 1.0 for value in values):
+            if not values:
+                raise UsageError(f"--{name} must name at least one number in [0, 1], got none")
+            if not all(0.0 <= value <= 1.0 for value in values):
                 raise UsageError(f"--{name} must lie in [0, 1], got {' '.join(f'{value:g}' for value in values)}")
             if len(set(values)) < len(values):
                 raise UsageError(f"--{name} names a value twice: {' '.join(f'{value:g}' for value in values)}")

@@ -71,21 +71,18 @@ def inline(svg: bytes) -> str:
 def table(told: Results) -> list[list[str]]:
     """Return the final scores as rows of text, the first one the head."""
     head = ["point", "seeds", "iterations", "return (95 % interval)", "the best does better with probability"]
-    lines = [
-        [
-            marked(score),
-            str(len(score.curve.returns)),
-            str(score.curve.iterations),
-            worded(score.score),
-            "" if score.best else worded(score.improvement),
-        ]
-        for score in told.final
-    ]
+    lines = []
+    for score in told.final:
+        seeds, iterations = score.curve.returns.shape
+        improvement = "" if score.best else worded(score.improvement, seeds)
+        lines.append([marked(score), str(seeds), str(iterations), worded(score.score, seeds), improvement])
     return [head, *lines]
 
 
-def worded(interval: Interval) -> str:
-    """Return a value and its interval."""
+def worded(interval: Interval, seeds: int) -> str:
+    """Return a value and its interval, which a single seed does not give."""
+    if seeds == 1:
+        return number(interval.value)
     return f"{number(interval.value)} ({number(interval.low)} to {number(interval.high)})"
 
 

@@ -31,6 +31,7 @@ SCHEMA = pa.schema(
         "versions": pa.string(),  # JSON: of the packages results move with
     }
 )
+ONE_CELL = "; delete it, and the sweep trains that cell again"
 ORDER = [(name, "ascending") for name in ("gamma", "lambda", "baseline", "seed", "settings", "iteration")]
 
 
@@ -57,7 +58,7 @@ class RowFiles:
     def any_settings(self) -> str | None:
         """Return the settings of one of the cells, or None where none is done."""
         for path in self.done():
-            return read([path])["settings"][0].as_py()
+            return read([path], ONE_CELL)["settings"][0].as_py()
         return None
 
     def gather(self) -> pa.Table:
@@ -68,14 +69,18 @@ class RowFiles:
         """
         paths = self.done()
         if paths:
-            write(read(paths).sort_by(ORDER), self.all)
+            write(read(paths, ONE_CELL).sort_by(ORDER), self.all)
         if not self.all.exists():
             raise UsageError(f"{self.all.parent} holds no rows of a sweep: neither cells/*.parquet nor rows.parquet")
         return read([self.all])
 
 
-def read(paths: Sequence[Path]) -> pa.Table:
+def read(paths: Sequence[Path], remedy: str = "") -> pa.Table:
     """Read rows.
+
+    Args:
+        paths: of the files.
+        remedy: what to do, in words, where one of them cannot be read.
 
     Raises:
         UsageError: where a file is damaged or holds something else.
@@ -85,7 +90,7 @@ def read(paths: Sequence[Path]) -> pa.Table:
         try:
             tables.append(pq.read_table(path, schema=SCHEMA))
         except (pa.ArrowException, OSError) as error:
-            raise UsageError(f"{path} holds no rows of a sweep: {str(error).splitlines()[0]}") from error
+            raise UsageError(f"{path} holds no rows of a sweep: {str(error).splitlines()[0]}{remedy}") from error
     return pa.concat_tables(tables)
 
 

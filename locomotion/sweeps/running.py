@@ -110,14 +110,18 @@ def check_same_sweep(files: RowFiles, cell: Cell) -> None:
             raise UsageError(f"{files.all} has no cells/ beside it to go on with; name another folder by --out")
         return
     there, here = (flat(json.loads(text)) for text in (found, cell.as_json()))
-    odd = [name for name in here | there if name not in DIALS and there.get(name) != here.get(name)]
+    may_differ = DIALS + (("iterations",) if cell.preset else ())  # a preset's map may take fewer than its curves
+    odd = [name for name in here | there if name not in may_differ and there.get(name) != here.get(name)]
     if odd:
-        was, asked = there.get(odd[0]), here.get(odd[0])
+        first = "env" if "env" in odd else odd[0]  # the other differences come of it
+        was, asked = there.get(first), here.get(first)
         raise UsageError(
-            f"{files.all.parent} holds a sweep with {odd[0]} {was}, not {asked}; name another folder by --out"
+            f"{files.all.parent} holds a sweep with {first} {was}, not {asked}; name another folder by --out"
         )
 
 
 def flat(decided: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return settings and the task's fields side by side."""
-    return decided["settings"] | decided["task"]
+    """Return settings, the iterations they come to and the task's fields side by side."""
+    settings = decided["settings"]
+    iterations = settings["steps"] // (settings["num_envs"] * settings["n_steps"])
+    return settings | decided["task"] | {"iterations": iterations}

@@ -92,12 +92,15 @@ def test_the_table_shows_both_with_intervals_and_what_chance_makes_of_them():
     text = table([Comparison(row(500.0, 600.0), row(100.0, 300.0, learner="sb3 PPO, zoo"))])
     assert "| InvertedPendulum-v5 | trpo 550 +- 50 | -85 to 1185 | sb3 PPO, zoo | 200 +- 100 | -1071 to 1471 |" in text
     assert "| 1.00 | 0.333 | open |" in text
+    single = table([Comparison(row(500.0), row(1.5, learner="sb3 PPO, zoo"))])
+    assert "| InvertedPendulum-v5 | trpo 500 |  | sb3 PPO, zoo | 1.5 |  |" in single
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--peers", "rllib"], "unknown peer 'rllib'"),
+        (["--envs"], "--envs must name at least one robot, got none"),
         (["--peers", "sb3", "--envs", "Biped"], "there are peers for Gymnasium's robots only"),
     ],
 )

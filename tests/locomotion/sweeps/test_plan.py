@@ -89,7 +89,7 @@ def test_names_tell_cells_apart_and_more_seeds_leave_the_others_theirs():
         ({"env": "CartPol"}, "unknown environment 'CartPol'"),
         ({"env": "CartPole", "gammas": (1.5,)}, r"--gammas must lie in \[0, 1\], got 1.5"),
         ({"env": "CartPole", "lambdas": (0.5, float("nan"))}, r"--lambdas must lie in \[0, 1\], got 0.5 nan"),
-        ({"env": "CartPole", "lambdas": ()}, r"--lambdas must"),
+        ({"env": "CartPole", "lambdas": ()}, r"--lambdas must name at least one number in \[0, 1\], got none"),
         ({"env": "CartPole", "lambdas": (0.5, 0.5)}, "--lambdas names a value twice: 0.5 0.5"),
         ({"env": "CartPole", "seeds": 0}, "--seeds must be at least 1, got 0"),
         ({"env": "CartPole", "iterations": 0}, "--iterations must be at least 1, got 0"),

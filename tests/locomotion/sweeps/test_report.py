@@ -52,6 +52,13 @@ def test_where_no_episode_ended_the_last_one_counts_and_where_none_has_that_is_s
         _ = nothing.final
 
 
+def test_a_single_seed_has_no_interval(made_up):
+    cells = Sweep(env="CartPole", gammas=(0.9, 0.99), lambdas=(0.9,), seeds=1, iterations=20).cells()
+    text = markdown(results(made_up(cells, plain)))
+    assert "| γ 0.99, λ 0.9 (best) | 1 | 20 | 58.5 |  |" in text
+    assert "| γ 0.9, λ 0.9 | 1 | 20 | 29.2 | 1 |" in text
+
+
 def test_a_report_is_the_same_to_the_byte_however_the_rows_come(made_up, tmp_path):
     cells = ASKED.cells()
     for name, order in {"one": cells, "other": cells[::-1]}.items():
@@ -80,6 +87,12 @@ def test_rows_in_one_file_tell_what_those_of_the_cells_do(made_up, tmp_path):
     for path in files.cells.iterdir():
         path.unlink()
     assert files.gather().equals(gathered)
+    damaged = files.cells / f"{cells[0].name}.parquet"
+    damaged.write_bytes(b"PAR1")
+    for look in (files.gather, files.any_settings):
+        with pytest.raises(UsageError, match=rf"{damaged.name} holds no rows .*; delete it, and the sweep trains that"):
+            look()
+    damaged.unlink()
     files.all.write_bytes(b"nothing")
     with pytest.raises(UsageError, match=r"rows.parquet holds no rows of a sweep"):
         files.gather()

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -136,6 +137,11 @@ def test_a_sweep_goes_on_where_it_was_whoever_computes_it(tiny, tmp_path, monkey
 
     with pytest.raises(UsageError, match=r"here holds a sweep with n_steps 32, not 16; name another folder by --out"):
         run_sweep([tiny(n_steps=16)], here, off)
+    with pytest.raises(UsageError, match=r"holds a sweep with iterations 3, not 5; name another folder by --out"):
+        run_sweep([tiny(steps=5 * 4 * 32)], here, off)
+    hopper = dataclasses.replace(cells[0], settings=dataclasses.replace(cells[0].settings, env="Hopper-v5", n_steps=16))
+    with pytest.raises(UsageError, match=r"holds a sweep with env Locomotion/CartPole-v0, not Hopper-v5"):
+        run_sweep([hopper], here, off)
     shutil.rmtree(here / "cells")
     with pytest.raises(UsageError, match=r"rows.parquet has no cells/ beside it to go on with"):
         run_sweep(cells, here, off)
