@@ -20,8 +20,13 @@ BEST = "tab:red"
 
 
 def figures(results: Results) -> dict[str, Figure]:
-    """Return the pictures by name; the map only where both gamma and lambda were varied."""
-    drawn = {"curves": draw_curves(results), "scores": draw_scores(results)}
+    """Return the pictures by name; the map only where both gamma and lambda were varied.
+
+    Raises:
+        UsageError: where no episode of one of the seeds has ended.
+    """
+    drawn = {"scores": draw_scores(results)}  # first: a curve without a score has nothing to draw
+    drawn["curves"] = draw_curves(results)
     grid = [score.curve for score in results.grid]
     if len({curve.gamma for curve in grid}) > 1 and len({curve.gae_lambda for curve in grid}) > 1:
         drawn["map"] = draw_map(results)

@@ -125,20 +125,24 @@ class Results:
         return curve.baseline == self.curves[0].baseline
 
     def command(self) -> str:
-        """Return the command line that makes these rows."""
+        """Return the command line that makes these rows; where they have several baselines, a line for each."""
         start = "python scripts/benchmark.py gamma-lambda"
         if self.preset:
             scale = "" if self.scale == 1.0 else f" --scale {self.scale:g}"
             return f"{start} --preset {self.preset}{scale} --seeds {self.seeds}"
-        dials = {
-            "gammas": sorted({curve.gamma for curve in self.curves}),
-            "lambdas": sorted({curve.gae_lambda for curve in self.curves}),
-        }
-        grid = " ".join(f"--{name} {' '.join(f'{value:g}' for value in values)}" for name, values in dials.items())
-        return (
-            f"{start} --env {self.env} --algo {self.settings['algo']} {grid} --baseline {self.curves[0].baseline}"
-            f" --seeds {self.seeds} --iterations {self.longest[0].iterations}"
-        )
+        lines = []
+        for baseline in dict.fromkeys(curve.baseline for curve in self.curves):
+            curves = [curve for curve in self.curves if curve.baseline == baseline]
+            gammas, lambdas = (
+                " ".join(f"{value:g}" for value in sorted({getattr(curve, name) for curve in curves}))
+                for name in ("gamma", "gae_lambda")
+            )
+            lines.append(
+                f"{start} --env {self.env} --algo {self.settings['algo']} --gammas {gammas} --lambdas {lambdas}"
+                f" --baseline {baseline} --seeds {max(len(curve.returns) for curve in curves)}"
+                f" --iterations {self.longest[0].iterations}"
+            )
+        return "\n".join(lines)
 
 
 def results(rows: pa.Table) -> Results:

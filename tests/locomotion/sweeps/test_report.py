@@ -34,6 +34,17 @@ def test_scores_are_means_over_the_last_tenth_and_the_best_and_its_equals_are_ma
     assert "| γ 0.99, λ 0.9 (best) | 3 | 20 | 59.5 (58.5 to 60.5) |  |" in markdown(told)
 
 
+def test_the_command_has_a_line_for_each_baseline(made_up):
+    value = Sweep(env="CartPole", gammas=(0.9, 0.99), lambdas=(0.5, 0.9), seeds=2, iterations=5)
+    time = Sweep(env="CartPole", gammas=(0.99,), lambdas=(1.0,), seeds=1, iterations=5, baseline="time")
+    told = results(made_up(value.cells() + time.cells(), plain))
+    start = "python scripts/benchmark.py gamma-lambda --env Locomotion/CartPole-v0 --algo trpo"
+    assert told.command().splitlines() == [
+        f"{start} --gammas 0.9 0.99 --lambdas 0.5 0.9 --baseline value --seeds 2 --iterations 5",
+        f"{start} --gammas 0.99 --lambdas 1 --baseline time --seeds 1 --iterations 5",
+    ]
+
+
 def test_the_map_is_of_the_iterations_that_all_have_and_the_curves_of_the_longest(made_up):
     told = results(made_up(Sweep(preset="cartpole", seeds=2).cells(), lambda cell, iteration: float(iteration)))
     assert len(told.longest) == len(told.final) == 10
@@ -43,13 +54,16 @@ def test_the_map_is_of_the_iterations_that_all_have_and_the_curves_of_the_longes
     assert told.command() == "python scripts/benchmark.py gamma-lambda --preset cartpole --seeds 2"
 
 
-def test_where_no_episode_ended_the_last_one_counts_and_where_none_has_that_is_said(made_up):
+def test_where_no_episode_ended_the_last_one_counts_and_where_none_has_that_is_said(made_up, tmp_path):
     cells = Sweep(env="CartPole", gammas=(0.9,), lambdas=(0.5,), seeds=1, iterations=4).cells()
     (curve,) = results(made_up(cells, lambda cell, iteration: {2: 5.0}.get(iteration))).curves
     np.testing.assert_array_equal(curve.returns, [[np.nan, 5.0, 5.0, 5.0]])
     nothing = results(made_up(cells, lambda cell, iteration: None))
     with pytest.raises(UsageError, match=r"γ 0.9, λ 0.5: no episode has ended after 4 iterations"):
         _ = nothing.final
+    with pytest.raises(UsageError, match=r"γ 0.9, λ 0.5: no episode has ended after 4 iterations"):
+        write_report(made_up(cells, lambda cell, iteration: None), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_single_seed_has_no_interval(made_up):
