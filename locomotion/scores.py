@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -110,8 +111,10 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
         if not run.latest():  # broken off before there was anything to go on from
             with run.locked():
                 shutil.rmtree(run.folder)
-    if not path.exists() and train(replace(settings, resume=run.folder if run.latest() else None)).interrupted:
-        raise KeyboardInterrupt
+    if not path.exists():
+        print(f"training {settings.algo}, in {settings.env} from seed {settings.seed}: {run.folder}", file=sys.stderr)
+        if train(replace(settings, resume=run.folder if run.latest() else None)).interrupted:
+            raise KeyboardInterrupt
     return json.loads(path.read_text())
 
 

@@ -10,7 +10,7 @@ from locomotion.scores import Row, finished, measure, table
 from locomotion.training import Outcome
 
 
-def test_what_is_done_is_not_done_again_and_what_was_broken_off_goes_on(tmp_path, monkeypatch):
+def test_what_is_done_is_not_done_again_and_what_was_broken_off_goes_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(
         scores.recipe.__globals__["RECIPES"], ("Locomotion/CartPole-v0", "trpo"), {"num_envs": 4, "n_steps": 32}
     )
@@ -19,7 +19,10 @@ def test_what_is_done_is_not_done_again_and_what_was_broken_off_goes_on(tmp_path
     monkeypatch.setattr(
         scores, "train", lambda settings, train=scores.train: trained.append(settings) or train(settings)
     )
+    capsys.readouterr()
     (second,) = measure(["CartPole"], "trpo", [0, 1], 256, threads=1, folder=tmp_path)
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("training")]
+    assert told == [f"training trpo, in Locomotion/CartPole-v0 from seed 1: {tmp_path}/CartPole/trpo-256-steps-seed1"]
     assert [settings.seed for settings in trained] == [1]
     assert second.returns[0] == first.returns[0]
 
