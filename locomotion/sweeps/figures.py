@@ -38,11 +38,9 @@ def title(results: Results) -> str:
     s = results.settings
     rollout = f"one episode of at most {s['n_steps']:,} steps" if s["episodic"] else f"{s['n_steps']:,} steps"
     scale = f"\npreset {results.preset} at scale {results.scale:g}, not as published" if results.scale != 1.0 else ""
+    robots = "1 robot" if s["num_envs"] == 1 else f"each of {s['num_envs']} robots"
     seeds = "1 seed" if results.seeds == 1 else f"{results.seeds} seeds"
-    return (
-        f"{folder_name(results.env)}, {s['algo'].upper()}: an iteration is {rollout} of each of"
-        f" {s['num_envs']} robots; {seeds}{scale}"
-    )
+    return f"{folder_name(results.env)}, {s['algo'].upper()}: an iteration is {rollout} of {robots}; {seeds}{scale}"
 
 
 def palette(values: Sequence[float]) -> dict[float, Any]:
