@@ -20,8 +20,8 @@ from locomotion.metrics import Terminal
 from locomotion.peers import EqualKL, Peer, build, check_packages, with_equal_kl, zoo_peer
 from locomotion.policy_files import installed_versions
 from locomotion.recipes import recipe
-from locomotion.runs import Run, folder_name, write_json
-from locomotion.scores import FOLDER, Row
+from locomotion.runs import Run, folder_name, read_json, write_json
+from locomotion.scores import EVALUATION, FOLDER, Row
 from locomotion.seed_statistics import by_chance, probability_of_improvement
 from locomotion.settings import Algo, Settings
 
@@ -110,9 +110,9 @@ def finished(out: Path, peer: Peer, env: str, steps: int, seed: int, threads: in
         with Run(out).locked():
             write_json(config, {"settings": settings, "versions": installed_versions() | {peer.package: peer.version}})
             write_json(evaluation, trained(peer, env, steps, seed, threads).as_json())
-    elif json.loads(config.read_text())["settings"] != settings:
+    elif read_json(config, "settings")["settings"] != settings:
         raise UsageError(f"{out} was run with other settings: move it away to run it anew")
-    return json.loads(evaluation.read_text())
+    return read_json(evaluation, *EVALUATION)
 
 
 def trained(peer: Peer, env: str, steps: int, seed: int, threads: int | None = None) -> Evaluation:

@@ -131,10 +131,13 @@ def table(rows: Sequence[Row]) -> str:
         return ""
     head = ("robot", "version", "learner", "whose", "return", "seeds", "scored", "ours less theirs")
     rule = ("---", "---", "---", "---", "---", "---:", "---", "---:")
-    notes = [
+    about_them = [
         "A difference is told only to the same learner's score, in the same task, by the same measure, after as many"
         " steps.",
         "It is no contest: all of these ran on other versions of MuJoCo. For one, run the peers here: --peers.",
+    ]
+    notes = [
+        *(about_them if studies else ["Nothing published of these robots after as many steps is known to us."]),
         "",
         *(f"- New in {robot}-v{VERSION}: {changes[robot]}." for robot in robots if robot in changes),
         *(f"- {study.name}: {study.source}; {study.protocol}{_spread(study)}." for study in studies.values()),

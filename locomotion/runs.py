@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from locomotion.errors import UsageError
 from locomotion.settings import Settings
@@ -136,6 +137,21 @@ def write_json(path: Path, value: object) -> None:
     """Write JSON so that the file is there whole or not at all."""
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path, *names: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        UsageError: where the file is damaged, or lacks one of the names.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is damaged ({error}); delete it to have it made again") from error
+    if not isinstance(values, dict) or not set(names) <= set(values):
+        raise UsageError(f"{path} is damaged (it lacks {' or '.join(names)}); delete it to have it made again")
+    return values
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,12 +16,13 @@ from locomotion.errors import UsageError
 from locomotion.markdown import lines_of
 from locomotion.options import flag
 from locomotion.recipes import recipe
-from locomotion.runs import RUNS, Run, folder_name
+from locomotion.runs import RUNS, Run, folder_name, read_json
 from locomotion.seed_statistics import t_interval
 from locomotion.settings import Algo, Settings, differences, read_config
 from locomotion.training import train
 
 FOLDER = RUNS / "scores"
+EVALUATION = ("return_mean", "metrics")  # what is read of an evaluation.json
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
         print(f"training {settings.algo}, in {settings.env} from seed {settings.seed}: {run.folder}", file=sys.stderr)
         if train(replace(settings, resume=run.folder if run.latest() else None)).interrupted:
             raise KeyboardInterrupt
-    return json.loads(path.read_text())
+    return read_json(path, *EVALUATION)
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -134,4 +134,4 @@ def table(rows: Sequence[Row]) -> str:
             each = ", ".join(f"{found[name]:.3g}" if name in found else "none" for found in metrics)
             figures.append([row.env, row.learner, name, each])
     note = "+- is the standard error over the seeds; the interval is Student's t over them."
-    return "\n\n".join([lines_of(returns), note, lines_of(figures)])
+    return "\n\n".join([lines_of(returns), note, *([lines_of(figures)] if figures[2:] else [])])

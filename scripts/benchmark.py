@@ -141,19 +141,21 @@ def at_least_one(**numbers: int) -> None:
             raise UsageError(f"--{name} must be at least 1, got {value}")
 
 
-def at_least_one_robot(option: str, robots: Sequence[str]) -> None:
-    """Make sure that an option names robots.
+def check_robots(option: str, robots: Sequence[str]) -> None:
+    """Make sure that an option names robots, each once.
 
     Raises:
-        UsageError: where it names none.
+        UsageError: where it does not.
     """
     if not robots:
         raise UsageError(f"--{option} must name at least one robot, got none")
+    if len(set(robots)) < len(robots):
+        raise UsageError(f"--{option} names a robot twice: {' '.join(robots)}")
 
 
 def measure_throughput(wanted: Throughput) -> int:
     """Print the table of the worlds' speed."""
-    at_least_one_robot("robots", wanted.robots)
+    check_robots("robots", wanted.robots)
     at_least_one(copies=wanted.copies, rounds=wanted.rounds)
     threads = set_threads(wanted.threads)
     print(throughput.table(list(throughput.measure(wanted.robots, wanted.copies, threads, wanted.rounds))))
@@ -162,7 +164,7 @@ def measure_throughput(wanted: Throughput) -> int:
 
 def measure_training(wanted: Training) -> int:
     """Print the table of the learners' speed."""
-    at_least_one_robot("robots", wanted.robots)
+    check_robots("robots", wanted.robots)
     at_least_one(rounds=wanted.rounds)
     threads = set_threads(wanted.threads)
     print(training_speed.table(list(training_speed.measure(wanted.robots, threads, wanted.rounds))))
@@ -171,7 +173,7 @@ def measure_training(wanted: Training) -> int:
 
 def measure_workers(wanted: Workers) -> int:
     """Print the table of A3C's speed."""
-    at_least_one_robot("robots", wanted.robots)
+    check_robots("robots", wanted.robots)
     at_least_one(rounds=wanted.rounds)
     print(worker_speed.table(list(worker_speed.measure(wanted.robots, wanted.rounds))))
     return 0
@@ -179,9 +181,11 @@ def measure_workers(wanted: Workers) -> int:
 
 def measure_scores(wanted: Scores) -> int:
     """Print the scores of our recipes, what was published, and how the peers compare that were asked for."""
-    at_least_one_robot("envs", wanted.envs)
+    check_robots("envs", wanted.envs)
     if wanted.seeds < 1 or wanted.first_seed < 0:
         raise UsageError(f"--seeds must be at least 1 and --first-seed 0, got {wanted.seeds} and {wanted.first_seed}")
+    if wanted.first_seed + wanted.seeds > 2**32:
+        raise UsageError(f"--first-seed and the --seeds from it on must lie below 2^32, got {wanted.first_seed}")
     threads = set_threads(wanted.threads)
     seeds = range(wanted.first_seed, wanted.first_seed + wanted.seeds)
     rivals = peer_scores.peers_of(wanted.envs, [name for name in wanted.peers.split(",") if name], wanted.algo)
@@ -210,6 +214,18 @@ def measure_estimators(wanted: Estimators) -> int:
     return 0
 
 
+def check_report_only(wanted: GammaLambda) -> None:
+    """Make sure that nothing is asked for beside a report that it cannot heed.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    names_folder = () if wanted.out is not None else ("preset", "scale", "env", "algo")
+    for name in ("workers", "cluster", "track", *Sweep.__dataclass_fields__):
+        if name not in names_folder and getattr(wanted, name) != getattr(GammaLambda, name):
+            raise UsageError(f"--{name} has no effect with --report-only, which shows what is in the folder")
+
+
 def sweep_gamma_lambda(wanted: GammaLambda) -> int:
     """Run a sweep, or report on one; return the exit code: 1 where cells have failed."""
     try:
@@ -217,6 +233,8 @@ def sweep_gamma_lambda(wanted: GammaLambda) -> int:
         from locomotion.sweeps.tracking import Tracker
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed: pip install -c constraints.txt -e '.[sweep]'") from error
+    if wanted.report_only:
+        check_report_only(wanted)
     plan = Sweep(**{name: getattr(wanted, name) for name in Sweep.__dataclass_fields__})
     cells = plan.cells() if wanted.out is None or not wanted.report_only else []
     folder = wanted.out or default_folder(cells[0])

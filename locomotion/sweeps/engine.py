@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +46,35 @@ def cluster_client(workers: int | None = None, cluster: str | None = None) -> It
         with _running(cluster) as client:
             yield client
         return
-    if workers is not None and workers < 1:
-        raise UsageError(f"--workers must be at least 1, got {workers}")
-    with (
-        dask.config.set(SCHEDULER | {"distributed.nanny.pre-spawn-environ": ENVIRONMENT}),
-        LocalCluster(
-            host="127.0.0.1",
-            n_workers=workers or available_cores(),
-            threads_per_worker=1,
-            memory_limit="auto",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-        ) as local,
-        Client(local) as client,
-    ):
+    if workers is not None and not 1 <= workers <= available_cores():
+        raise UsageError(f"--workers must lie in [1, {available_cores()}], a core for each, got {workers}")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set(SCHEDULER | {"distributed.nanny.pre-spawn-environ": ENVIRONMENT}))
+        with interrupts_held_back():
+            local = LocalCluster(
+                host="127.0.0.1",
+                n_workers=workers or available_cores(),
+                threads_per_worker=1,
+                memory_limit="auto",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
+            client = stack.enter_context(Client(stack.enter_context(local)))
         yield client
+
+
+@contextlib.contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back until the end; threads that begin here, and the processes they start, will never see one.
+
+    A terminal sends it to all processes at once, and each of Dask's would print where it was.
+    """
+    resource_tracker.ensure_running()  # which else begins with the first process, and lets interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _running(cluster: str) -> Client:

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from locomotion.runs import folder_name
 from locomotion.seed_statistics import Interval, bootstrap, interquartile_mean
-from locomotion.sweeps.results import Curve, Results, Score
+from locomotion.sweeps.results import FEW, Curve, Results, Score
 
 COLUMNS = 3  # of panels side by side
 BEST = "tab:red"
@@ -40,7 +40,10 @@ def title(results: Results) -> str:
     scale = f"\npreset {results.preset} at scale {results.scale:g}, not as published" if results.scale != 1.0 else ""
     robots = "1 robot" if s["num_envs"] == 1 else f"each of {s['num_envs']} robots"
     seeds = "1 seed" if results.seeds == 1 else f"{results.seeds} seeds"
-    return f"{folder_name(results.env)}, {s['algo'].upper()}: an iteration is {rollout} of {robots}; {seeds}{scale}"
+    if results.fewest_seeds < results.seeds:
+        seeds = f"{results.fewest_seeds} to {seeds}"
+    seeds = f"\n{seeds}, too few to tell points apart" if results.fewest_seeds < FEW else f"; {seeds}"
+    return f"{folder_name(results.env)}, {s['algo'].upper()}: an iteration is {rollout} of {robots}{seeds}{scale}"
 
 
 def palette(values: Sequence[float]) -> dict[float, Any]:
@@ -183,7 +186,7 @@ def draw_map(results: Results) -> Figure:
     gammas = sorted({score.curve.gamma for score in scores})
     lambdas = sorted({score.curve.gae_lambda for score in scores})
     values = np.full((len(gammas), len(lambdas)), np.nan)
-    figure = Figure(figsize=(max(7.5, 2.6 + 0.95 * len(lambdas)), 2.4 + 0.72 * len(gammas)), layout="constrained")
+    figure = Figure(figsize=(max(8.5, 2.6 + 0.95 * len(lambdas)), 2.6 + 0.72 * len(gammas)), layout="constrained")
     axes = figure.subplots()
     for score in scores:
         values[gammas.index(score.curve.gamma), lambdas.index(score.curve.gae_lambda)] = score.score.value
@@ -203,10 +206,10 @@ def draw_map(results: Results) -> Figure:
     axes.set_xticks(range(len(lambdas)), [f"{value:g}" for value in lambdas])
     axes.set_yticks(range(len(gammas)), [f"{value:g}" for value in gammas])
     axes.set(xlabel="λ", ylabel="γ")
-    axes.set_title(
-        f"{title(results)}\nscore after {results.shortest} iterations (interquartile mean over seeds);"
-        " framed: the best, dashed: tied with it",
-        fontsize=10,
+    figure.suptitle(
+        f"{title(results)}\nscores of the last tenth of {results.shortest} iterations, interquartile mean over seeds"
+        "\nframed: the best, dashed: tied with it",
+        fontsize=11,
     )
     figure.colorbar(image, ax=axes, label="return")
     return figure
@@ -224,7 +227,8 @@ def draw_scores(results: Results) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.3, 1])
     left.use_sticky_edges = False  # bars need not begin at the axis
     figure.suptitle(
-        f"{title(results)}\nscores after {results.longest[0].iterations} iterations, 95 % intervals", fontsize=11
+        f"{title(results)}\nscores of the last tenth of {results.longest[0].iterations} iterations, 95 % intervals",
+        fontsize=11,
     )
     colours = palette([score.curve.gae_lambda for score in scores])
     heights = range(len(scores), 0, -1)

@@ -16,20 +16,22 @@ from locomotion.runs import atomic_file
 from locomotion.seed_statistics import Interval
 from locomotion.sweeps.figures import figures, marked, number, title
 from locomotion.sweeps.plan import DIALS
-from locomotion.sweeps.results import Results, results
+from locomotion.sweeps.results import FEW, Results, results
 
 CAPTIONS = {
     "curves": "Learning curves. A point is the interquartile mean over seeds of the mean return of the episodes that"
     " ended in an iteration; they were played by the policy the iteration began with, exploring. The bands are 95 %"
     " intervals.",
     "map": "Scores over γ and λ. A seed's score is its mean return over the last tenth of the iterations. Framed: the"
-    " best; in dashes: those whose difference from it has a 95 % interval that contains 0.",
+    " best, of equal ones that of the highest mean; in dashes: those whose difference from it has a 95 % interval that"
+    " contains 0.",
     "scores": "Final scores, and the probability that a seed of the best point does better than a seed of another one"
     " (equal scores count half).",
 }
 ABOUT = (
     "Intervals are percentiles of 2000 bootstrap samples, in which the seeds of each point are drawn for themselves;"
-    " interquartile mean and probability of improvement as in Agarwal et al. (2021). Returns are undiscounted."
+    " of fewer than five seeds they are too narrow. Interquartile mean and probability of improvement as in Agarwal et"
+    " al. (2021). Returns are undiscounted."
 )
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem;color:#222}"
@@ -70,11 +72,12 @@ def inline(svg: bytes) -> str:
 
 def table(told: Results) -> list[list[str]]:
     """Return the final scores as rows of text, the first one the head."""
-    head = ["point", "seeds", "iterations", "return (95 % interval)", "the best does better with probability"]
+    better = "the best does better with probability"
+    head = ["point", "seeds", "iterations", "return of the last tenth (95 % interval)", better]
     lines = []
     for score in told.final:
         seeds, iterations = score.curve.returns.shape
-        improvement = "" if score.best else worded(score.improvement, seeds)
+        improvement = "" if score.best or seeds == 1 else worded(score.improvement, seeds)
         lines.append([marked(score), str(seeds), str(iterations), worded(score.score, seeds), improvement])
     return [head, *lines]
 
@@ -90,7 +93,8 @@ def markdown(told: Results) -> str:
     """Return the final scores as a Markdown table."""
     head, *lines = table(told)
     rule = ["---"] * len(head)
-    return lines_of([head, rule, *lines])
+    note = f"\n\nOf fewer than {FEW} seeds these intervals are too narrow." if told.fewest_seeds < FEW else ""
+    return lines_of([head, rule, *lines]) + note
 
 
 def page(told: Results, svgs: dict[str, str]) -> str:

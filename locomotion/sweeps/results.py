@@ -20,6 +20,7 @@ from locomotion.seed_statistics import (
     probability_of_improvement,
 )
 
+FEW = 5  # seeds: of fewer a bootstrap's intervals are much too narrow
 NO_VALUE_FUNCTION = "no value function"
 
 
@@ -54,7 +55,10 @@ class Curve:
         tenth = max(1, iteration // 10)
         last = self.returns[:, iteration - tenth : iteration]
         if np.isnan(last[:, -1]).any():
-            raise UsageError(f"{self.label}: no episode has ended after {iteration} iterations; it takes more of them")
+            raise UsageError(
+                f"{self.label}: no episode has ended after {iteration} iterations; it takes more of them,"
+                " in another folder"
+            )
         return np.nanmean(last, axis=1)
 
 
@@ -100,6 +104,11 @@ class Results:
         return max(len(curve.returns) for curve in self.curves)
 
     @cached_property
+    def fewest_seeds(self) -> int:
+        """The least."""
+        return min(len(curve.returns) for curve in self.curves)
+
+    @cached_property
     def longest(self) -> tuple[Curve, ...]:
         """The curves of the greatest number of iterations."""
         most = max(curve.iterations for curve in self.curves)
@@ -125,24 +134,28 @@ class Results:
         return curve.baseline == self.curves[0].baseline
 
     def command(self) -> str:
-        """Return the command line that makes these rows; where they have several baselines, a line for each."""
+        """Return the command line that makes these rows, or the lines, where they are not one grid."""
         start = "python scripts/benchmark.py gamma-lambda"
         if self.preset:
             scale = "" if self.scale == 1.0 else f" --scale {self.scale:g}"
             return f"{start} --preset {self.preset}{scale} --seeds {self.seeds}"
-        lines = []
-        for baseline in dict.fromkeys(curve.baseline for curve in self.curves):
-            curves = [curve for curve in self.curves if curve.baseline == baseline]
-            gammas, lambdas = (
-                " ".join(f"{value:g}" for value in sorted({getattr(curve, name) for curve in curves}))
-                for name in ("gamma", "gae_lambda")
-            )
-            lines.append(
-                f"{start} --env {self.env} --algo {self.settings['algo']} --gammas {gammas} --lambdas {lambdas}"
-                f" --baseline {baseline} --seeds {max(len(curve.returns) for curve in curves)}"
-                f" --iterations {self.longest[0].iterations}"
-            )
-        return "\n".join(lines)
+        lambdas: dict[tuple[str, int, float], list[float]] = {}  # tried with a baseline, so many seeds and a gamma
+        for curve in self.curves:
+            lambdas.setdefault((curve.baseline, len(curve.returns), curve.gamma), []).append(curve.gae_lambda)
+        gammas: dict[tuple[str, int, tuple[float, ...]], list[float]] = {}
+        for (baseline, seeds, gamma), values in lambdas.items():
+            gammas.setdefault((baseline, seeds, tuple(values)), []).append(gamma)
+        return "\n".join(
+            f"{start} --env {self.env} --algo {self.settings['algo']} --gammas {listed(tried)}"
+            f" --lambdas {listed(values)} --baseline {baseline} --seeds {seeds}"
+            f" --iterations {self.longest[0].iterations}"
+            for (baseline, seeds, values), tried in gammas.items()
+        )
+
+
+def listed(values: Sequence[float]) -> str:
+    """Return numbers as a command line names them."""
+    return " ".join(f"{value:.15g}" for value in values)
 
 
 def results(rows: pa.Table) -> Results:
@@ -189,7 +202,8 @@ def filled(run: np.ndarray) -> np.ndarray:
 def scored(curves: Sequence[Curve], iteration: int) -> list[Score]:
     """Return the scores of some curves at an iteration, in their order."""
     scores = [curve.scores(iteration) for curve in curves]
-    best = scores[int(np.argmax([interquartile_mean(score) for score in scores]))]
+    # Interquartile means can be equal: of seeds that reach the most there is to be had.
+    best = max(scores, key=lambda score: (float(interquartile_mean(score)), float(np.mean(score))))
     found = []
     for curve, score in zip(curves, scores, strict=True):
         gap = bootstrap(difference, best, score)

@@ -31,6 +31,7 @@ SCHEMA = pa.schema(
         "versions": pa.string(),  # JSON: of the packages results move with
     }
 )
+NEEDED = ("env", "gamma", "lambda", "baseline", "seed", "iteration", "preset", "scale", "settings", "versions")
 ONE_CELL = "; delete it, and the sweep trains that cell again"
 ORDER = [(name, "ascending") for name in ("gamma", "lambda", "baseline", "seed", "settings", "iteration")]
 
@@ -88,9 +89,12 @@ def read(paths: Sequence[Path], remedy: str = "") -> pa.Table:
     tables = []
     for path in paths:
         try:
-            tables.append(pq.read_table(path, schema=SCHEMA))
+            table = pq.read_table(path, schema=SCHEMA)
         except (pa.ArrowException, OSError) as error:
             raise UsageError(f"{path} holds no rows of a sweep: {str(error).splitlines()[0]}{remedy}") from error
+        if not table.num_rows or any(table[name].null_count for name in NEEDED):
+            raise UsageError(f"{path} holds no rows of a sweep: they, or some of their columns, are missing{remedy}")
+        tables.append(table)
     return pa.concat_tables(tables)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,10 @@ def run_sweep(
 def work_off(client: Client, done: Sequence[Cell], todo: Sequence[Cell], files: RowFiles, tracker: Tracker) -> int:
     """Compute cells, keep the rows of each as soon as it is done; return how many failed."""
     print(f"{len(todo)} cells to do, {len(done)} done; Dask's dashboard: {client.dashboard_link}", file=sys.stderr)
+    if not client.ncores():
+        print("no worker is connected yet; the sweep begins with the first one", file=sys.stderr)
     failures: dict[str, BaseException] = {}
-    with Display(done, todo) as display:
+    with Display(done, todo) as display, farewell(display):
         for cell, result in compute(client, train_cell, todo):
             if isinstance(result, BaseException):
                 failures[cell.name] = result
@@ -84,6 +86,17 @@ def work_off(client: Client, done: Sequence[Cell], todo: Sequence[Cell], files: 
     for name, error in failures.items():
         print(f"failed twice: {name}: {type(error).__name__}: {error}", file=sys.stderr)
     return len(failures)
+
+
+@contextlib.contextmanager
+def farewell(display: Display) -> Iterator[None]:
+    """Say what is kept where the sweep is told to stop."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        total = display.total.total()
+        print(f"stopped; {display.done.total()} of {total} cells are kept, the same command goes on", file=sys.stderr)
+        raise
 
 
 def report(folder: Path) -> None:

@@ -100,6 +100,8 @@ def test_the_table_shows_both_with_intervals_and_what_chance_makes_of_them():
     ("arguments", "sentence"),
     [
         (["--peers", "rllib"], "unknown peer 'rllib'"),
+        (["--envs", "Ant-v5", "Ant-v5"], "--envs names a robot twice: Ant-v5 Ant-v5"),
+        (["--first-seed", "4294967292"], "--first-seed and the --seeds from it on must lie below"),
         (["--envs"], "--envs must name at least one robot, got none"),
         (["--peers", "sb3", "--envs", "Biped"], "there are peers for Gymnasium's robots only"),
     ],

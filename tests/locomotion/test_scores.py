@@ -39,6 +39,12 @@ def test_scores_of_other_settings_are_not_taken_for_these(small):
     run = Run(settings.out)
     scored = finished(run, settings)
     assert finished(run, settings) == scored
+    for damage in ("{", "[]", '{"return_mean": 1.0}'):
+        (run.folder / "evaluation.json").write_text(damage)
+        with pytest.raises(UsageError, match=r"evaluation.json is damaged \(.*\); delete it to have it made again"):
+            finished(run, settings)
+    (run.folder / "evaluation.json").unlink()
+    assert finished(run, settings) == scored
     with pytest.raises(UsageError, match="was run with another --gamma: move it away"):
         finished(run, replace(settings, gamma=0.9))
 

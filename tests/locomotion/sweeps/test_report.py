@@ -1,11 +1,13 @@
 import re
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from matplotlib.image import imread
 
 from locomotion.errors import UsageError
-from locomotion.sweeps.figures import draw_curves, panels, running_mean, spread
+from locomotion.sweeps.figures import draw_curves, panels, running_mean, spread, title
 from locomotion.sweeps.plan import Sweep
 from locomotion.sweeps.report import markdown, write_report
 from locomotion.sweeps.results import results
@@ -70,7 +72,44 @@ def test_a_single_seed_has_no_interval(made_up):
     cells = Sweep(env="CartPole", gammas=(0.9, 0.99), lambdas=(0.9,), seeds=1, iterations=20).cells()
     text = markdown(results(made_up(cells, plain)))
     assert "| γ 0.99, λ 0.9 (best) | 1 | 20 | 58.5 |  |" in text
-    assert "| γ 0.9, λ 0.9 | 1 | 20 | 29.2 | 1 |" in text
+    assert "| γ 0.9, λ 0.9 | 1 | 20 | 29.2 |  |" in text
+
+
+def test_few_seeds_are_said_to_be_too_few(made_up):
+    few, enough, uneven = (
+        [
+            cell
+            for gamma, seeds in {0.9: first, 0.99: second}.items()
+            for cell in Sweep(env="CartPole", gammas=(gamma,), lambdas=(0.9,), seeds=seeds, iterations=20).cells()
+        ]
+        for first, second in ((4, 4), (5, 5), (1, 6))
+    )
+    told = {name: results(made_up(cells, plain)) for name, cells in {"few": few, "enough": enough}.items()}
+    assert title(told["few"]).endswith("robots\n4 seeds, too few to tell points apart")
+    assert title(told["enough"]).endswith("; 5 seeds")
+    note = "Of fewer than 5 seeds these intervals are too narrow."
+    assert [note in markdown(one) for one in told.values()] == [True, False]
+    told = results(made_up(uneven, plain))
+    assert title(told).endswith("robots\n1 to 6 seeds, too few to tell points apart")
+    start = "python scripts/benchmark.py gamma-lambda --env Locomotion/CartPole-v0 --algo trpo"
+    assert told.command().splitlines() == [
+        f"{start} --gammas 0.9 --lambdas 0.9 --baseline value --seeds 1 --iterations 20",
+        f"{start} --gammas 0.99 --lambdas 0.9 --baseline value --seeds 6 --iterations 20",
+    ]
+
+
+def test_of_equal_interquartile_means_the_higher_mean_is_best(made_up):
+    def capped(cell, iteration):  # at lambda .5 one seed of five falls far short, at .9 a little
+        short = {0.5: 400.0, 0.9: 900.0}[cell.settings.gae_lambda]
+        return short if cell.settings.seed == 0 else 1000.0
+
+    told = results(
+        made_up(Sweep(env="CartPole", gammas=(0.9,), lambdas=(0.5, 0.9), seeds=5, iterations=5).cells(), capped)
+    )
+    assert [(score.curve.gae_lambda, score.best, score.score.value) for score in told.final] == [
+        (0.5, False, 1000.0),
+        (0.9, True, 1000.0),
+    ]
 
 
 def test_a_report_is_the_same_to_the_byte_however_the_rows_come(made_up, tmp_path):
@@ -101,11 +140,18 @@ def test_rows_in_one_file_tell_what_those_of_the_cells_do(made_up, tmp_path):
     for path in files.cells.iterdir():
         path.unlink()
     assert files.gather().equals(gathered)
+    before = files.all.read_bytes()
     damaged = files.cells / f"{cells[0].name}.parquet"
     damaged.write_bytes(b"PAR1")
     for look in (files.gather, files.any_settings):
         with pytest.raises(UsageError, match=rf"{damaged.name} holds no rows .*; delete it, and the sweep trains that"):
             look()
+    rows = made_up(cells[:1], plain)
+    for lacking in (rows.slice(0, 0), rows.drop_columns("settings")):
+        pa.parquet.write_table(lacking, damaged)
+        with pytest.raises(UsageError, match=rf"{damaged.name} holds no rows .* are missing; delete it"):
+            files.gather()
+    assert files.all.read_bytes() == before
     damaged.unlink()
     files.all.write_bytes(b"nothing")
     with pytest.raises(UsageError, match=r"rows.parquet holds no rows of a sweep"):

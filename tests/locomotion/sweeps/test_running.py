@@ -150,7 +150,8 @@ def test_a_sweep_goes_on_where_it_was_whoever_computes_it(tiny, tmp_path, monkey
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"workers": 0}, "--workers must be at least 1, got 0"),
+        ({"workers": 0}, r"--workers must lie in \[1, \d+\], a core for each, got 0"),
+        ({"workers": 100_000}, "a core for each, got 100000"),
         ({"cluster": "nowhere.json"}, r"--cluster takes tcp://HOST:PORT or a scheduler's file, got 'nowhere.json'"),
         ({"cluster": "tcp://127.0.0.1:9", "workers": 2}, "--workers 2 are this machine's"),
     ],
