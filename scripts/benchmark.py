@@ -14,16 +14,18 @@ from locomotion.estimator_figure import write_figure
 from locomotion.estimator_worlds import make_world
 from locomotion.runs import make_folder
 from locomotion.settings import Algo
-from locomotion.sweeps.plan import Learner, Sweep
+from locomotion.sweeps.plan import GAMMAS, LAMBDAS, Learner, Sweep
 from locomotion.threads import set_threads
 from locomotion.tracking import Mode
+
+Robots = Annotated[tuple[str, ...], tyro.conf.arg(metavar="ENV ...")]
 
 
 @dataclass(frozen=True)
 class Throughput:
     """Steps/s of the worlds: bare physics, ours, EnvPool, Gymnasium's and SB3's vectorisation, interleaved."""
 
-    robots: tuple[str, ...] = tuple(throughput.GYMNASIUM_TASKS)
+    robots: Robots = tuple(throughput.GYMNASIUM_TASKS)
     """Which of the eleven Gymnasium robots."""
     copies: int = 64
     """Copies of each robot."""
@@ -37,7 +39,7 @@ class Throughput:
 class Training:
     """Steps/s of training: our TRPO, sb3-contrib's with the zoo's settings, and the bare physics, interleaved."""
 
-    robots: tuple[str, ...] = training_speed.ROBOTS
+    robots: Robots = training_speed.ROBOTS
     """Which Gymnasium robots."""
     rounds: int = 5
     """How often the learners take turns; medians are reported."""
@@ -49,7 +51,7 @@ class Training:
 class Workers:
     """Steps/s of A3C with one worker and with two, interleaved."""
 
-    robots: tuple[str, ...] = worker_speed.ROBOTS
+    robots: Robots = worker_speed.ROBOTS
     """Which robots."""
     rounds: int = 5
     """How often they take turns; medians are reported."""
@@ -59,7 +61,7 @@ class Workers:
 class Scores:
     """Scores of policies trained from nothing with the recipes, each seed's final policy; and what others published."""
 
-    envs: tuple[str, ...] = ("Hopper-v5", "Walker2d-v5")
+    envs: Robots = ("Hopper-v5", "Walker2d-v5")
     """Which robots."""
     algo: Algo = "trpo"
     """Learner."""
@@ -103,15 +105,15 @@ class GammaLambda:
     ] = None
     """An experiment of the paper, with its own env, gammas, lambdas, baseline, iterations, networks and batches."""
     scale: float = 1.0
-    """Of a preset: the share of its steps and seeds."""
+    """Of a preset: the share of its batches (fewer robots) and seeds."""
     env: Annotated[str | None, optional("the preset's", "ENV")] = None
     """Robot of a sweep of your own; it learns by its recipe."""
     algo: Learner = "trpo"
     """Learner."""
-    gammas: Annotated[tuple[float, ...] | None, optional("0.9 to 1", "FLOAT ...")] = None
+    gammas: Annotated[tuple[float, ...] | None, optional(" ".join(map(str, GAMMAS)), "FLOAT ...")] = None
     """Discounts."""
-    lambdas: Annotated[tuple[float, ...] | None, optional("0 to 1", "FLOAT ...")] = None
-    """Lambdas."""
+    lambdas: Annotated[tuple[float, ...] | None, optional(" ".join(map(str, LAMBDAS)), "FLOAT ...")] = None
+    """Lambdas; each is tried with each discount."""
     baseline: Annotated[Literal["value", "time", "none"] | None, optional("value", "{value,time,none}")] = None
     """What is subtracted from returns: the critic's value, the mean at each time, or nothing."""
     seeds: Annotated[int | None, optional("the preset's, or 5")] = None
@@ -123,7 +125,7 @@ class GammaLambda:
     cluster: Annotated[str | None, optional("none", "ADDRESS")] = None
     """A Dask cluster that is running: tcp://HOST:PORT, or its scheduler's file."""
     out: Annotated[Path | None, optional("runs/gamma-lambda/NAME", "FOLDER")] = None
-    """Folder for rows and report; what is done there already is not done again."""
+    """Folder for rows and report, where what is done is not done again (NAME: the preset, or the robot and learner)."""
     report_only: bool = False
     """Train nothing: draw what the rows in the folder show."""
     track: Mode = "offline"
