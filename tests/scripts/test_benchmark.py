@@ -31,21 +31,14 @@ def test_a_report_heeds_all_that_is_asked_for_or_refuses_it(arguments, option, t
 
 def test_a_sweep_that_is_interrupted_says_what_is_kept(tmp_path):
     sweep = [sys.executable, "scripts/benchmark.py", "gamma-lambda", "--env", "CartPole", "--iterations", "2"]
-    options = [
-        "--workers",
-        "1",
-        "--track",
-        "off",
-        "--out",
-        tmp_path / "sweep",
-        "--gammas",
-        "0.9",
-        "--lambdas",
-        "0.9",
-        "--seeds",
-        "500",
-    ]
-    process = subprocess.Popen([*sweep, *options], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    one_pair = ["--gammas", "0.9", "--lambdas", "0.9", "--seeds", "500"]
+    process = subprocess.Popen(
+        [*sweep, *one_pair, "--workers", "1", "--track", "off", "--out", tmp_path / "sweep"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # who tests in the background ignores it
+    )
     try:
         deadline = time.monotonic() + 120
         while not list(tmp_path.glob("sweep/cells/[!.]*.parquet")):
