@@ -93,9 +93,14 @@ def compute(client: Client, function: Callable[[Cell], Any], cells: Sequence[Cel
     """Yield each cell with what `function` returned for it, or the exception it raised, as soon as that is known.
 
     A cell that fails is tried once more. Of a worker that dies another one takes over the cell.
+
+    Raises:
+        UsageError: where the scheduler is gone.
     """
     by_name = {cell.name: cell for cell in cells}
     futures = client.map(function, cells, key=list(by_name), retries=RETRIES, pure=False)
     for future in as_completed(futures):
+        if future.cancelled():  # by the client, which could not reach the scheduler again
+            raise UsageError("the cluster's scheduler is gone; what is done is kept, the same command goes on")
         yield by_name[future.key], future.result() if future.status == "finished" else future.exception()
         future.release()

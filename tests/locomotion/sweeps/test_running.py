@@ -100,6 +100,17 @@ def test_a_cell_that_fails_is_tried_once_more_and_a_killed_worker_is_replaced(ti
     assert (tmp_path / cells[2].name).stat().st_size == 2
 
 
+def test_a_scheduler_that_is_gone_is_one_sentence(tiny, client, monkeypatch):
+    def lost(*given, map=client.map, **named):  # as the client does to all futures that it has no scheduler for
+        futures = map(*given, **named)
+        client.cancel(futures, force=True)
+        return futures
+
+    monkeypatch.setattr(client, "map", lost)
+    with pytest.raises(UsageError, match="scheduler is gone; what is done is kept"):
+        list(compute(client, train_cell, [tiny(seed=seed, steps=100_000) for seed in (70, 71)]))
+
+
 def test_a_sweep_goes_on_where_it_was_whoever_computes_it(tiny, tmp_path, monkeypatch, capsys, client):
     computed = []
 
