@@ -105,7 +105,7 @@ def finished(out: Path, peer: Peer, env: str, steps: int, seed: int, threads: in
     # As JSON has it, so that it can be compared with what a file says.
     settings = json.loads(json.dumps({"env": env, "steps": steps, "seed": seed, **asdict(peer)}))
     config, evaluation = out / "config.json", out / "evaluation.json"
-    if not evaluation.exists():
+    if not (config.exists() and evaluation.exists()):
         out.mkdir(parents=True, exist_ok=True)
         with Run(out).locked():
             write_json(config, {"settings": settings, "versions": installed_versions() | {peer.package: peer.version}})

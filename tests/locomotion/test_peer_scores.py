@@ -68,6 +68,11 @@ def test_what_is_finished_is_not_run_again_unless_its_settings_are_others(tmp_pa
     other = Peer("sb3", SHORT.settings | {"gamma": 0.9}, tuned=False)
     with pytest.raises(UsageError, match="was run with other settings"):
         finished(out, other, "InvertedPendulum-v5", 128, seed=1)
+    (out / "config.json").write_text("{")
+    with pytest.raises(UsageError, match=r"config.json is damaged .*; delete it to have it made again"):
+        finished(out, SHORT, "InvertedPendulum-v5", 128, seed=1, threads=1)
+    (out / "config.json").unlink()
+    assert finished(out, SHORT, "InvertedPendulum-v5", 128, seed=1, threads=1) == first[0].theirs.evaluations[1]
     (out / "evaluation.json").unlink()  # as if broken off: it begins anew
     with Run(out).locked(), pytest.raises(UsageError, match="another process is training"):
         finished(out, other, "InvertedPendulum-v5", 128, seed=1)
