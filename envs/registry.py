@@ -19,14 +19,14 @@ OWN_MODULE = "envs"  # gymnasium.make("envs:Locomotion/CartPole-v0") imports it,
 
 # Our own robots: name -> where its Task stands.
 OWN_TASKS = {
-    "Biped": "envs.biped:Biped",
-    "CartPole": "envs.cartpole:CartPole",
-    "Go1": "envs.go1:Go1",
-    "RoughTerrain": "envs.rough_terrain:RoughTerrain",
-    "Grasp": "envs.grasp:Grasp",
-    "PickAndPlace": "envs.pick_and_place:PickAndPlace",
-    "Quadruped": "envs.quadruped:Quadruped",
-    "StandUp": "envs.stand_up:StandUp",
+    "Biped": "envs.robots.biped:Biped",
+    "CartPole": "envs.robots.cartpole:CartPole",
+    "Go1": "envs.robots.go1:Go1",
+    "RoughTerrain": "envs.robots.rough_terrain:RoughTerrain",
+    "Grasp": "envs.robots.grasp:Grasp",
+    "PickAndPlace": "envs.robots.pick_and_place:PickAndPlace",
+    "Quadruped": "envs.robots.quadruped:Quadruped",
+    "StandUp": "envs.robots.stand_up:StandUp",
 }
 
 # Gymnasium's robots that we step as batches: id -> where its Task stands.

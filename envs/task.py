@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from envs.simulation import Fields
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parent / "robots"
 
 
 class Measured(SimpleNamespace):
@@ -74,7 +74,7 @@ class Task:
 
     episode_steps: int = field(default=1000, kw_only=True)  # actions after which an episode is cut off (truncated)
 
-    model: ClassVar[str]  # MJCF file in envs/assets
+    model: ClassVar[str]  # MJCF file in envs/robots
     control_dt: ClassVar[float]  # s between two actions
     positive: ClassVar[tuple[str, ...]] = ()  # fields that mean nothing at 0 or below
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time

@@ -7,16 +7,18 @@ from typing import Annotated, Literal, Union
 
 import tyro
 
-from locomotion import estimators, peer_scores, published, scores, throughput, training_speed, worker_speed
+from locomotion.benchmarks import peer_scores, published, scores, training_speed, worker_speed
+from locomotion.benchmarks import world_speed as throughput
 from locomotion.command_line import optional, run
 from locomotion.errors import UsageError
-from locomotion.estimator_figure import write_figure
-from locomotion.estimator_worlds import make_world
-from locomotion.runs import make_folder
-from locomotion.settings import Algo
+from locomotion.files import make_folder
+from locomotion.laboratory import measure as estimators
+from locomotion.laboratory.figure import write_figure
+from locomotion.laboratory.worlds import make_world
+from locomotion.runs.settings import Algo
 from locomotion.sweeps.plan import GAMMAS, LAMBDAS, Learner, Sweep
 from locomotion.threads import set_threads
-from locomotion.tracking import Mode
+from locomotion.training.wandb_rows import Mode
 
 Robots = Annotated[tuple[str, ...], tyro.conf.arg(metavar="ENV ...")]
 
@@ -232,7 +234,7 @@ def sweep_gamma_lambda(wanted: GammaLambda) -> int:
     """Run a sweep, or report on one; return the exit code: 1 where cells have failed."""
     try:
         from locomotion.sweeps.running import default_folder, report, run_sweep
-        from locomotion.sweeps.tracking import Tracker
+        from locomotion.sweeps.wandb_rows import Tracker
     except ImportError as error:
         raise UsageError(f"{error.name} is not installed: pip install -c constraints.txt -e '.[sweep]'") from error
     if wanted.report_only:

@@ -8,8 +8,8 @@ from typing import Annotated
 import tyro
 
 from locomotion.command_line import optional, run
-from locomotion.evaluation import against_card, evaluate_folder
-from locomotion.policy_files import find_policy, read_card
+from locomotion.evaluation.episodes import against_card, evaluate_folder
+from locomotion.policies.files import find_policy, read_card
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import tyro
 
-from locomotion.collage import parse_grid, record_progress, record_several
 from locomotion.command_line import optional, run
 from locomotion.errors import UsageError
-from locomotion.video import SMOOTH, record
+from locomotion.recording.collage import parse_grid, record_progress, record_several
+from locomotion.recording.video import SMOOTH, record
 
 
 @dataclass(frozen=True)

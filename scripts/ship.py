@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from locomotion.command_line import optional, run
-from locomotion.shipping import ship
+from locomotion.training.ship import ship
 
 
 @dataclass(frozen=True)

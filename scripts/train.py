@@ -5,8 +5,8 @@ from locomotion.command_line import run
 
 def main(arguments: list[str]) -> int:
     """Train, or resume, as the command line says."""
-    from locomotion.settings import parse
-    from locomotion.training import train
+    from locomotion.runs.settings import parse
+    from locomotion.training.train import train
 
     settings = parse(arguments)
     outcome = train(settings)

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from locomotion.command_line import optional, run
-from locomotion.runs import folder_name
+from locomotion.files import folder_name
 from locomotion.viewer.session import watched
 
 

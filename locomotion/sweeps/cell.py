@@ -14,11 +14,11 @@ from stable_baselines3.common.logger import Logger
 
 from agents.policy_gradient import PolicyGradient
 from locomotion.environments import make_env
-from locomotion.learners import build_learner
-from locomotion.policy_files import installed_versions
+from locomotion.policies.files import installed_versions
 from locomotion.sweeps.plan import Cell
 from locomotion.sweeps.rows import SCHEMA
 from locomotion.threads import set_threads
+from locomotion.training.learners import build_learner
 
 # Torch's random numbers belong to the process: a worker that has been given several threads trains one cell at a time.
 ALONE = threading.Lock()

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from locomotion.runs import folder_name
-from locomotion.seed_statistics import Interval, bootstrap, interquartile_mean
+from locomotion.evaluation.statistics import Interval, bootstrap, interquartile_mean
+from locomotion.files import folder_name
 from locomotion.sweeps.results import FEW, Curve, Results, Score
 
 COLUMNS = 3  # of panels side by side

@@ -11,11 +11,11 @@ from functools import cached_property
 from itertools import product
 from typing import Any, Literal, NamedTuple
 
-from envs.stand_up import StandUp
+from envs.robots.stand_up import StandUp
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
-from locomotion.recipes import recipe
-from locomotion.settings import Settings
+from locomotion.runs.recipes import recipe
+from locomotion.runs.settings import Settings
 
 BaselineName = Literal["value", "time", "none"]
 Learner = Literal["trpo", "npg", "ppo", "vpg", "a2c"]  # those that keep to one core
@@ -93,7 +93,7 @@ PRESETS: dict[str, Preset] = {
         task={"episode_steps": 1000},
     ),
     # Figure 3, left: 50,000 steps an iteration, episodes of up to 2000. Rewards and first speeds are our task's
-    # (envs/biped.py).
+    # (envs/robots/biped.py).
     "biped": Preset(
         env="Locomotion/Biped-v0",
         points=(
@@ -106,7 +106,7 @@ PRESETS: dict[str, Preset] = {
         settings={**LEGS, "num_envs": 50, "n_steps": 1000},
         task={"episode_steps": 2000},
     ),
-    # Figure 3, right (the legend's lambdas; the text names 0 and .96). Rewards as in envs/quadruped.py.
+    # Figure 3, right (the legend's lambdas; the text names 0 and .96). Rewards as in envs/robots/quadruped.py.
     "quadruped": Preset(
         env="Locomotion/Quadruped-v0",
         points=(*points((0.995,), (0.96, 1.0), "value", 1000), without_value_function(0.995, 1000)),

@@ -11,12 +11,12 @@ import matplotlib
 import pyarrow as pa
 from matplotlib.figure import Figure
 
-from locomotion.markdown import lines_of
-from locomotion.runs import atomic_file
-from locomotion.seed_statistics import Interval
+from locomotion.evaluation.statistics import Interval
+from locomotion.files import atomic_file
 from locomotion.sweeps.figures import figures, marked, number, title
 from locomotion.sweeps.plan import DIALS
 from locomotion.sweeps.results import FEW, Results, results
+from locomotion.tables import lines_of
 
 CAPTIONS = {
     "curves": "Learning curves. A point is the interquartile mean over seeds of the mean return of the episodes that"

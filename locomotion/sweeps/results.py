@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from locomotion.errors import UsageError
-from locomotion.seed_statistics import (
+from locomotion.evaluation.statistics import (
     Interval,
     bootstrap,
     difference,

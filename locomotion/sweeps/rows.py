@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from locomotion.errors import UsageError
-from locomotion.runs import atomic_file
+from locomotion.files import atomic_file
 
 SCHEMA = pa.schema(
     {

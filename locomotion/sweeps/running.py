@@ -12,7 +12,8 @@ from typing import Any
 from distributed import Client
 
 from locomotion.errors import UsageError
-from locomotion.runs import RUNS, Run, folder_name, make_folder
+from locomotion.files import RUNS, folder_name, make_folder
+from locomotion.runs.folder import Run
 from locomotion.sweeps.cell import train_cell, untrained
 from locomotion.sweeps.display import Display
 from locomotion.sweeps.engine import cluster_client, compute
@@ -20,7 +21,7 @@ from locomotion.sweeps.plan import DIALS, Cell
 from locomotion.sweeps.report import markdown, write_report
 from locomotion.sweeps.results import results
 from locomotion.sweeps.rows import RowFiles
-from locomotion.sweeps.tracking import Tracker
+from locomotion.sweeps.wandb_rows import Tracker
 
 FOLDER = RUNS / "gamma-lambda"
 

@@ -15,8 +15,8 @@ import numpy as np
 import envs
 from locomotion.environments import make_env, shown_fields
 from locomotion.errors import UsageError
-from locomotion.playing import Player
-from locomotion.policy_files import find_policy, load_policy, read_card
+from locomotion.policies.files import find_policy, load_policy, read_card
+from locomotion.recording.player import Player
 from locomotion.threads import set_threads
 
 PACES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)  # simulated seconds in a second

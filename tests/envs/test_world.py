@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from mujoco.batch import SimulationError
 
-from envs.cartpole import CartPole
 from envs.gymnasium_robots.hopper import Hopper
 from envs.registry import make_task
+from envs.robots.cartpole import CartPole
 from envs.world import World
 
 IDS = ["Hopper-v5", "Ant-v5", "InvertedDoublePendulum-v5"]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from locomotion.settings import Settings
+from locomotion.runs.settings import Settings
 
 # Six short iterations of a small learner, checkpointed after each of them.
 SMALL = {

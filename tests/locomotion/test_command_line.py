@@ -12,7 +12,7 @@ FILM = """
 import sys, time
 from pathlib import Path
 from locomotion.command_line import run
-from locomotion.runs import atomic_file
+from locomotion.files import atomic_file
 
 def main(arguments):
     with atomic_file(Path(arguments[0]) / "film.mp4"):

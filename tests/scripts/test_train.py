@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from locomotion.policy_files import find_policy
-from locomotion.runs import Run
+from locomotion.policies.files import find_policy
+from locomotion.runs.folder import Run
 
 ROOT = Path(__file__).parents[2]
 FEW = {"num-envs": 4, "n-steps": 64, "evaluations": 2, "evaluation-episodes": 2, "final-episodes": 2}

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from locomotion.settings import Settings
+from locomotion.runs.settings import Settings
 from locomotion.sweeps.plan import UNWATCHED, Cell
 from locomotion.sweeps.rows import SCHEMA
 

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from locomotion.errors import UsageError
-from locomotion.recipes import recipe
+from locomotion.runs.recipes import recipe
 from locomotion.sweeps.plan import PRESETS, Point, Sweep
 
 LAMBDAS = {0.0, 0.36, 0.68, 0.84, 0.92, 0.96, 0.98, 0.99, 1.0}

@@ -19,7 +19,7 @@ from locomotion.sweeps.engine import cluster_client, compute
 from locomotion.sweeps.plan import Cell
 from locomotion.sweeps.rows import RowFiles
 from locomotion.sweeps.running import run_sweep
-from locomotion.sweeps.tracking import Tracker
+from locomotion.sweeps.wandb_rows import Tracker
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import torch
 import envs
 from agents import ActorCritic
 from locomotion.errors import UsageError
-from locomotion.playing import Player
-from locomotion.policy_files import describe, save_policy
+from locomotion.policies.files import describe, save_policy
+from locomotion.recording.player import Player
 from locomotion.viewer.session import LAG, Session, watched
 
 

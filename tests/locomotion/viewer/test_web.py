@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 import envs
 from agents import ActorCritic
 from locomotion.errors import UsageError
-from locomotion.playing import Player
+from locomotion.recording.player import Player
 from locomotion.viewer import web
 from locomotion.viewer.session import Session
 

@@ -6,7 +6,7 @@ import torch
 import envs
 from agents import ActorCritic
 from locomotion.errors import UsageError
-from locomotion.playing import Player
+from locomotion.recording.player import Player
 from locomotion.viewer import web, window
 from locomotion.viewer.session import Session
 

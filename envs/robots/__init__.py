@@ -1,0 +1,1 @@
+"""Our own robots: a task and its MJCF model each."""

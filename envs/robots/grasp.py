@@ -1,0 +1,33 @@
+"""Grasp: an arm lifts a cube to a goal height and holds it there."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from envs.robots.arm import Arm, between
+
+
+@dataclass(frozen=True)
+class Grasp(Arm):
+    """Lift a cube from anywhere in the arm's reach straight up to a goal height, shown by a disc, and hold it there.
+
+    In training the goals stand aside, too: where all of them are above the cube, moving the hand in the plane brings
+    nothing, and a policy may come to hold the cube with both pads and never lift it.
+    """
+
+    goal_aside: float = 0.5  # share of the way from above the cube to somewhere else in reach, where the goal stands
+
+    evaluation: ClassVar = {"goal_aside": 0.0}
+    shown: ClassVar = {"goal_aside": 0.0}
+
+    def model_spec(self) -> mujoco.MjSpec:
+        spec = super().model_spec()
+        disc = spec.geom("goal")
+        disc.type, disc.size[:2] = mujoco.mjtGeom.mjGEOM_CYLINDER, (0.07, 0.001)
+        return spec
+
+    def goals(self, cube: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        place = cube + self.goal_aside * (goal[:, :2] - cube)
+        return self.somewhere(place, between(goal[:, 2], self.goal_height))

@@ -1,0 +1,1 @@
+"""How fast the worlds and the learners are, how well robots learn, and compared with whom."""

@@ -1,0 +1,138 @@
+"""How well robots learn: trained from nothing with their recipes, several seeds each, the final policies scored."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from locomotion.environments import known_environment
+from locomotion.errors import UsageError
+from locomotion.evaluation.statistics import t_interval
+from locomotion.files import RUNS, folder_name, read_json
+from locomotion.runs.folder import Run
+from locomotion.runs.options import flag
+from locomotion.runs.recipes import recipe
+from locomotion.runs.settings import Algo, Settings, differences, read_config
+from locomotion.tables import lines_of
+from locomotion.training.train import train
+
+FOLDER = RUNS / "scores"
+EVALUATION = ("return_mean", "metrics")  # what is read of an evaluation.json
+
+
+@dataclass(frozen=True)
+class Row:
+    """One robot's scores: of each seed the final policy's evaluation (its evaluation.json)."""
+
+    env: str
+    learner: str
+    steps: int
+    evaluations: dict[int, dict[str, Any]]  # by seed
+
+    @property
+    def returns(self) -> dict[int, float]:
+        """Mean return of each seed's final policy."""
+        return {seed: evaluation["return_mean"] for seed, evaluation in self.evaluations.items()}
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds."""
+        return float(np.mean(list(self.returns.values())))
+
+    @property
+    def std_error(self) -> float:
+        """Standard error of that mean (0 for a single seed)."""
+        values = list(self.returns.values())
+        return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+    @property
+    def spread(self) -> str:
+        """The mean with its standard error, as text; of a single seed, which tells of no error, the return alone."""
+        mean = self.written(self.mean)
+        return mean if len(self.returns) == 1 else f"{mean} +- {self.written(self.std_error)}"
+
+    @property
+    def interval(self) -> str:
+        """The mean's 95 % interval by Student's t over the seeds, as text; empty for a single seed."""
+        ends = t_interval(list(self.returns.values()))
+        return "" if ends is None else " to ".join(self.written(end) for end in ends)
+
+    @property
+    def digits(self) -> int:
+        """Decimals that suit this robot's returns."""
+        return 1 if abs(self.mean) < 100 else 0
+
+    def written(self, value: float) -> str:
+        """Return a number of this robot's returns as text."""
+        return f"{value:.{self.digits}f}"
+
+
+def measure(
+    robots: Sequence[str],
+    algo: Algo,
+    seeds: Sequence[int],
+    steps: int | None = None,
+    threads: int | None = None,
+    folder: Path = FOLDER,
+) -> Iterator[Row]:
+    """Yield a learner's scores with one robot after the other, each after `steps` steps, or its recipe's.
+
+    Every run stays in `folder`. One that is finished is not run again, one that was broken off goes on, so that
+    several of these commands may share the seeds among them, and a last one print the table.
+    """
+    for name in robots:
+        env = known_environment(name)
+        changes = recipe(env, algo) | ({} if steps is None else {"steps": steps})
+        fixed: dict[str, Any] = {"track": "off", "video_seconds": 0.0, "threads": threads, "evaluations": 0}
+        wanted = Settings(env=env, algo=algo, **changes, **fixed)
+        evaluations = {}
+        for seed in seeds:
+            out = folder / folder_name(env) / f"{algo}-{wanted.steps}-steps-seed{seed}"
+            evaluations[seed] = finished(Run(out), replace(wanted, seed=seed, out=out))
+        yield Row(env, algo, wanted.steps, evaluations)
+
+
+def finished(run: Run, settings: Settings) -> dict[str, Any]:
+    """Return a run's evaluation.json, after training it to its end where that is still to do.
+
+    Raises:
+        UsageError: where the folder holds a run with other settings, or another process is training into it.
+        KeyboardInterrupt: where the training was told to stop.
+    """
+    path = run.folder / "evaluation.json"
+    if run.config.exists():
+        for name in differences(settings, read_config(run.folder)):
+            raise UsageError(f"{run.folder} was run with another {flag(name)}: move it away to run it anew")
+        if not run.latest():  # broken off before there was anything to go on from
+            with run.locked():
+                shutil.rmtree(run.folder)
+    if not path.exists():
+        print(f"training {settings.algo}, in {settings.env} from seed {settings.seed}: {run.folder}", file=sys.stderr)
+        if train(replace(settings, resume=run.folder if run.latest() else None)).interrupted:
+            raise KeyboardInterrupt
+    return read_json(path, *EVALUATION)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the returns as a Markdown table, and below it another one of what else the robots' tasks measure."""
+    returns = [
+        ["robot", "learner", "steps", "mean over seeds", "95 % interval", "each seed"],
+        ["---", "---", "---:", "---:", "---", "---"],
+    ]
+    for row in rows:
+        each = ", ".join(row.written(value) for value in row.returns.values())
+        returns.append([row.env, row.learner, f"{row.steps:,}", row.spread, row.interval, each])
+    figures = [["robot", "learner", "figure", "each seed"], ["---", "---", "---", "---"]]
+    for row in rows:
+        metrics = [evaluation["metrics"] for evaluation in row.evaluations.values()]
+        for name in dict.fromkeys(name for found in metrics for name in found):
+            each = ", ".join(f"{found[name]:.3g}" if name in found else "none" for found in metrics)
+            figures.append([row.env, row.learner, name, each])
+    note = "+- is the standard error over the seeds; the interval is Student's t over them."
+    return "\n\n".join([lines_of(returns), note, *([lines_of(figures)] if figures[2:] else [])])

@@ -1,0 +1,226 @@
+"""How good a policy is: seeded episodes, all of them counted, none favoured for being short."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.vec_env import VecEnv
+
+import envs
+from agents import ActorCritic
+from locomotion.environments import evaluation_fields, make_env
+from locomotion.errors import UsageError
+from locomotion.evaluation.statistics import bootstrap
+from locomotion.policies.files import PolicyCard, find_policy, installed_versions, load_policy, read_card
+from locomotion.threads import set_threads
+
+EVALUATION_SEED = 1_000_000  # far from the seeds of training: start states no policy was trained from
+EPISODES = 100
+
+Actor = Callable[[np.ndarray], np.ndarray]  # observations (N, ...) of all robots -> actions (N, ...) within bounds
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of one policy over seeded episodes."""
+
+    env: str
+    policy: str
+    episodes: int
+    seed: int  # episode i starts as `gymnasium.make(env).reset(seed=seed + i)` does
+    return_mean: float
+    return_std_error: float
+    return_ci95: tuple[float, float]  # bootstrap percentiles
+    length_mean: float  # steps
+    seconds_mean: float | None  # simulated, where the environment is one of ours
+    metrics: dict[str, float] = field(default_factory=dict)  # the task's own quantities
+    returns: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)  # of each episode
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything but the single returns, as JSON values."""
+        values = asdict(self)
+        del values["returns"]
+        return values
+
+    def table(self) -> str:
+        """Return the scores as lines for a reader."""
+        low, high = self.return_ci95
+        spread = f" +- {self.return_std_error:.2f} (95 % interval {low:.2f} to {high:.2f})"
+        rows = {"return": f"{self.return_mean:10.2f}" + (spread if self.episodes > 1 else "")}
+        rows["length"] = f"{self.length_mean:10.1f} steps"
+        if self.seconds_mean is not None:
+            rows["simulated"] = f"{self.seconds_mean:10.2f} s"
+        rows |= {name: f"{value:10.3f}" for name, value in self.metrics.items()}
+        width = max(map(len, rows))
+        episodes = "1 episode" if self.episodes == 1 else f"{self.episodes} episodes"
+        title = f"{self.env}, {episodes} from seed {self.seed}, policy {self.policy}"
+        return "\n".join([title, *(f"  {name:<{width}} {text}" for name, text in rows.items())])
+
+
+def evaluate_folder(
+    name: str | Path,
+    episodes: int | None = None,
+    seed: int | None = None,
+    stochastic: bool = False,
+    threads: int | None = None,
+) -> Evaluation:
+    """Score a policy in the environment it was trained in, under every trial its task names.
+
+    Args:
+        name: what `find_policy` finds.
+        episodes: of each trial; by default as many as on the policy's card, or 100.
+        seed: of the first of them; by default that of the policy's card, or `EVALUATION_SEED`.
+        stochastic: whether actions are sampled.
+        threads: of the physics.
+
+    Raises:
+        UsageError: where there is no such policy, or a number is out of bounds.
+    """
+    if episodes is not None and episodes < 1:
+        raise UsageError(f"--episodes must be at least 1, got {episodes}")
+    if seed is not None and seed < 0:
+        raise UsageError(f"--seed must not be negative, got {seed}")
+    folder = find_policy(name)
+    card = read_card(folder)
+    promised = card.evaluation or {"episodes": EPISODES, "seed": EVALUATION_SEED}
+    episodes = promised["episodes"] if episodes is None else episodes
+    seed = promised["seed"] if seed is None else seed
+    count = set_threads(threads)
+    env = make_env(card.env, 1, threads=count)
+    policy = load_policy(folder, env)
+    env.close()
+    scores = evaluate(policy, card.env, episodes, seed, name=str(folder), stochastic=stochastic, threads=count)
+    task = envs.task_class(card.env)
+    for prefix, trial in ({} if task is None else task.trials).items():
+        tried = evaluate(
+            policy, card.env, episodes, seed, stochastic=stochastic, threads=count, fields=trial.fields
+        ).metrics
+        scores = replace(
+            scores,
+            metrics=scores.metrics | {f"{prefix}_{name}": tried[name] for name in trial.metrics if name in tried},
+        )
+    return scores
+
+
+def on_the_card(scores: Evaluation) -> dict[str, Any]:
+    """Return what a shipped policy's card says of its scores, as JSON values."""
+    values = scores.as_json()
+    return json.loads(json.dumps({name: values[name] for name in values if name not in ("env", "policy")}))
+
+
+def against_card(scores: Evaluation, card: PolicyCard) -> str | None:
+    """Return in one sentence whether a policy's scores are those of its card, or None where they are of other episodes.
+
+    On the same machine and with the same versions they are equal, to the last digit.
+    """
+    promised, now = card.evaluation, on_the_card(scores)
+    if promised is None or any(promised[name] != now[name] for name in ("episodes", "seed")):
+        return None
+    if json.dumps(promised, sort_keys=True) == json.dumps(now, sort_keys=True):
+        return "these are the numbers on the policy's card, to the last digit"
+    odd = [
+        f"{name} {now} instead of {card.versions.get(name)}"
+        for name, now in installed_versions().items()
+        if now != card.versions.get(name)
+    ]
+    same = "the versions are the same, so it is the machine, or the robot has changed"
+    reason = "here is " + ", ".join(odd) if odd else same
+    return f"the policy's card says return {promised['return_mean']:.2f}: {reason}"
+
+
+def evaluate(
+    policy: ActorCritic,
+    env: str,
+    episodes: int,
+    seed: int,
+    *,
+    name: str = "",
+    stochastic: bool = False,
+    threads: int | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """Run one episode on each of `episodes` robots, all in one batch, and score them.
+
+    The mean actions are used, or sampled ones with `stochastic` (from the seed alone). Every robot's first episode
+    counts and nothing after it. The task is as its `evaluation` says, with `fields` of it changed.
+    """
+    actor = actor_of(policy, episodes, seed if stochastic else None)
+    return evaluate_actor(actor, env, episodes, seed, name=name, threads=threads, fields=fields)
+
+
+def actor_of(policy: ActorCritic, robots: int, noise_seed: int | None) -> Actor:
+    """Return how a policy acts: without exploration, or, given a seed, with it."""
+    policy.set_training_mode(False)
+    if noise_seed is None:
+        return lambda observations: policy.clip(policy.deterministic(observations))
+    generator = torch.Generator().manual_seed(noise_seed)
+    return lambda observations: policy.clip(policy.act(observations, policy.sample_noise(robots, generator=generator)))
+
+
+def evaluate_actor(
+    actor: Actor,
+    env: str,
+    episodes: int,
+    seed: int,
+    *,
+    name: str = "",
+    threads: int | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """Score whatever acts, just as `evaluate` scores a policy."""
+    task_fields = evaluation_fields(env) | dict(fields or {})
+    vec_env = make_env(env, episodes, seed=seed, threads=threads, **task_fields)
+    try:
+        records = play(actor, vec_env)
+    finally:
+        vec_env.close()
+    returns = np.array([record["return"] for record in records])
+    lengths = np.array([record["length"] for record in records])
+    interval = bootstrap(np.mean, returns, repetitions=10_000)
+    seconds, metrics = None, {}
+    if isinstance(vec_env, envs.BatchedVecEnv):
+        seconds = lengths * vec_env.world.dt
+        columns = {"seconds": seconds, "terminated": np.array([record["terminated"] for record in records])}
+        columns |= {key: np.array([record["terms"][key] for record in records]) for key in records[0]["terms"]}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = vec_env.task.metrics(columns)
+        metrics = {key: value for key, value in found.items() if np.isfinite(value)}  # not where nothing was to measure
+    return Evaluation(
+        env=env,
+        policy=name,
+        episodes=episodes,
+        seed=seed,
+        return_mean=float(returns.mean()),
+        return_std_error=float(returns.std(ddof=1) / np.sqrt(episodes)) if episodes > 1 else 0.0,
+        return_ci95=(float(interval.low), float(interval.high)),
+        length_mean=float(lengths.mean()),
+        seconds_mean=None if seconds is None else float(seconds.mean()),
+        metrics=metrics,
+        returns=returns,
+    )
+
+
+@torch.no_grad()
+def play(actor: Actor, vec_env: VecEnv) -> list[dict[str, Any]]:
+    """Return the first episode's record of every robot, in their order."""
+    observations = vec_env.reset()
+    records: dict[int, dict[str, Any]] = {}
+    while len(records) < vec_env.num_envs:
+        observations, _, dones, infos = vec_env.step(actor(observations))  # type: ignore[arg-type]
+        for i in np.flatnonzero(dones):
+            if i in records:
+                continue
+            info = infos[i]
+            records[int(i)] = {
+                "return": info["episode"]["r"],
+                "length": info["episode"]["l"],
+                "terminated": not info["TimeLimit.truncated"],
+                "terms": {**info["episode"].get("terms", {}), **info["episode"].get("tracked", {})},
+            }
+    return [records[i] for i in range(vec_env.num_envs)]

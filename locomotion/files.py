@@ -1,0 +1,107 @@
+"""Files and folders: written whole or not at all, read with one sentence for what is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from locomotion.errors import UsageError
+
+RUNS = Path("runs")
+UNFINISHED = ".unfinished-"  # how the name of a folder begins that takes another one's place once it is filled
+
+
+def folder_name(env: str) -> str:
+    """Return an environment's id as a folder's name: `Locomotion/CartPole-v0` is `CartPole`."""
+    own = env.removeprefix("Locomotion/").removesuffix("-v0")
+    return own if env == f"Locomotion/{own}-v0" else env.replace("/", "-").replace(":", "-")
+
+
+def new_folder(wanted: Path) -> Path:
+    """Make a folder of this name, or of this name and a number where others were quicker."""
+    for number in itertools.count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise AssertionError("there are always more numbers")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that files shall go to, before hours are spent on what could not be written there.
+
+    Raises:
+        UsageError: where nothing can be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def steps_in(folder: Path) -> list[int]:
+    """Return the steps that the folders in a folder are named after, in order."""
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit()) if folder.is_dir() else []
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON so that the file is there whole or not at all."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path, *names: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        UsageError: where the file is damaged, or lacks one of the names.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is damaged ({error}); delete it to have it made again") from error
+    if not isinstance(values, dict) or not set(names) <= set(values):
+        raise UsageError(f"{path} is damaged (it lacks {' or '.join(names)}); delete it to have it made again")
+    return values
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Give a temporary file next to `path` that takes its place once it is written, and never if that fails."""
+    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder next to `path` that takes its place once it is filled, and never if that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary, former = (Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=path.parent)) for _ in range(2))
+    try:
+        yield temporary
+        for file in temporary.iterdir():
+            file.chmod(0o644)
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+        temporary.chmod(0o755)
+        if path.exists():
+            path.replace(former)  # an empty folder may be replaced, a full one may not
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""The lecture, measured: every gradient estimator against the gradient itself."""

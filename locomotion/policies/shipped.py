@@ -1,0 +1,36 @@
+"""The policies that come with the package, each under its robot's short name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+from locomotion.files import folder_name
+
+FOLDER = Path(__file__).parent
+
+
+def short_name(env: str) -> str:
+    """Return a robot's short name: `Biped` for `Locomotion/Biped-v0`, `Hopper` for `Hopper-v5`."""
+    return re.sub(r"-v5$", "", folder_name(env))
+
+
+def shipped_names() -> list[str]:
+    """Return the names of all policies there are."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/policy.json"))
+
+
+def find_shipped(name: str) -> Path | None:
+    """Return the folder of the policy of a robot, by its short name (`Hopper`) or its id (`Hopper-v5`)."""
+    folder = FOLDER / short_name(name)
+    return folder if folder.name in shipped_names() else None
+
+
+def nearest(name: str) -> str:
+    """Return what to say where no policy has this name: the shipped names most like it, or else what may be named."""
+    names = {known.lower(): known for known in shipped_names()}
+    near = [names[match] for match in difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"name a run's folder, a checkpoint's, or a shipped policy: {', '.join(names.values()) or 'there are none'}"

@@ -1,0 +1,92 @@
+"""A run is a folder: runs/<env>/<algo>/<name>/{config.json, metrics.csv, checkpoints/, snapshots/, best/, videos/}."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from locomotion.errors import UsageError
+from locomotion.files import RUNS, UNFINISHED, folder_name, new_folder, steps_in, write_json
+from locomotion.runs.settings import Settings
+
+
+class Run:
+    """The files of one training run."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.config = folder / "config.json"
+        self.metrics = folder / "metrics.csv"
+        self.checkpoints = folder / "checkpoints"
+        self.snapshots = folder / "snapshots"
+        self.best = folder / "best"
+        self.videos = folder / "videos"
+
+    @classmethod
+    def create(cls, settings: Settings) -> Run:
+        """Make the folder of a new run and write its config.json.
+
+        Raises:
+            UsageError: where the folder is in use, or cannot be made.
+        """
+        name = f"{datetime.now():%Y%m%d-%H%M%S}-seed{settings.seed}"
+        folder = settings.out or RUNS / folder_name(settings.env) / settings.algo / name
+        try:
+            if settings.out is None:
+                folder = new_folder(folder)
+            elif folder.exists() and any(folder.iterdir()):
+                instead = f", or go on with that run by --resume {folder}" if cls(folder).config.exists() else ""
+                raise UsageError(f"--out {folder} is in use; name a folder that does not exist yet{instead}")
+            folder.mkdir(parents=True, exist_ok=True)
+            run = cls(folder)
+            write_json(run.config, settings.as_json())
+        except OSError as error:
+            raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
+        return run
+
+    def steps(self) -> list[int]:
+        """Return the steps at which there are checkpoints, in order."""
+        return steps_in(self.checkpoints)
+
+    def checkpoint(self, step: int) -> Path:
+        """Return the folder of the checkpoint at a step."""
+        return self.checkpoints / f"{step:010d}"
+
+    def snapshot(self, step: int) -> Path:
+        """Return the folder of the policy that was evaluated at a step."""
+        return self.snapshots / f"{step:010d}"
+
+    def latest(self) -> Path | None:
+        """Return the folder of the last checkpoint, or None."""
+        steps = self.steps()
+        return self.checkpoint(steps[-1]) if steps else None
+
+    def prune(self, keep: int) -> None:
+        """Delete all checkpoints but the last `keep`, and what an interrupted write left behind."""
+        for step in self.steps()[:-keep]:
+            shutil.rmtree(self.checkpoint(step))
+        for parent in (self.folder, self.checkpoints, self.snapshots):
+            for left in parent.glob(f"{UNFINISHED}*"):
+                shutil.rmtree(left)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process; the lock falls with the process, however it ends.
+
+        Raises:
+            UsageError: where another process is training into it.
+        """
+        try:
+            lock = (self.folder / ".lock").open("w")
+        except OSError as error:
+            raise UsageError(f"cannot write to {self.folder}: {error.strerror}") from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UsageError(f"{self.folder} is in use: another process is training into it") from error
+            yield

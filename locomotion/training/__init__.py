@@ -1,0 +1,1 @@
+"""Training a robot, and shipping what was learned."""

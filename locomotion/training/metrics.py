@@ -1,0 +1,125 @@
+"""Where a run's metrics go: a row of every iteration to the terminal, CSV, TensorBoard and Weights & Biases."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from stable_baselines3.common.logger import KVWriter
+from torch.utils.tensorboard import SummaryWriter
+
+from locomotion.files import atomic_file
+
+STEP = "global_step"
+
+
+def numbers(key_values: dict[str, Any]) -> dict[str, float]:
+    """Return the scalars of a row."""
+    return {key: float(value) for key, value in key_values.items() if not isinstance(value, str)}
+
+
+class CsvRows(KVWriter):
+    """metrics.csv: one row for each iteration; a column that appears later is empty in the rows before it.
+
+    Args:
+        path: the file; rows already in it up to `last_step` stay, later ones are dropped.
+        last_step: where training goes on; 0 for a new run.
+    """
+
+    def __init__(self, path: Path, last_step: int = 0):
+        self.path = path
+        self.columns = [STEP]
+        rows: list[dict[str, str]] = []
+        if path.exists():
+            with path.open(newline="") as file:
+                reader = csv.DictReader(file)
+                # A kill may have cut the last row short, even in the middle of its step.
+                rows = [row for row in reader if None not in row.values() and int(row[STEP]) <= last_step]
+                self.columns = list(reader.fieldnames or self.columns)
+        self._rewrite(rows)
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        row = {STEP: str(step)} | {key: repr(value) for key, value in numbers(key_values).items()}
+        new = [key for key in row if key not in self.columns]
+        if new:
+            self._file.close()
+            with self.path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            self.columns += new
+            self._rewrite(rows)
+        csv.DictWriter(self._file, self.columns).writerow(row)
+        self._file.flush()
+
+    def _rewrite(self, rows: list[dict[str, str]]) -> None:
+        with atomic_file(self.path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        self._file = self.path.open("a", newline="")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class TensorBoard(KVWriter):
+    """Event files for `tensorboard --logdir`; on resume, events after `last_step` are struck out."""
+
+    def __init__(self, folder: Path, last_step: int = 0):
+        self._writer = SummaryWriter(str(folder), purge_step=last_step + 1 if last_step else None)
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        for key, value in numbers(key_values).items():
+            if "tensorboard" not in (key_excluded.get(key) or ()):
+                self._writer.add_scalar(key, value, step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Terminal(KVWriter):
+    """A live bar with return, speed and time left; a plain line for each iteration where there is no terminal."""
+
+    def __init__(self, total_steps: int, first_step: int = 0, console: Console | None = None):
+        self.total = total_steps
+        self.console = console or Console(file=sys.stderr)
+        self._started = time.perf_counter()
+        self._first_step = first_step
+        self._bar: Progress | None = None
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TimeRemainingColumn(),
+                console=self.console,
+            )
+            self._task = self._bar.add_task("starting", total=total_steps, completed=first_step)
+            self._bar.start()
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        row = numbers(key_values)
+        speed = (step - self._first_step) / (time.perf_counter() - self._started)
+        episode_return = row.get("rollout/ep_rew_mean")
+        score = "no episode yet" if episode_return is None else f"return {episode_return:8.1f}"
+        text = f"{score}  {speed:7,.0f} steps/s"
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step, description=text)
+            return
+        left = (self.total - step) / speed
+        # Not every update rule logs a KL divergence, and an iteration that learned from nothing explains nothing.
+        shown = {"train/kl": "KL {:.4f}", "train/explained_variance": "explained variance {:5.2f}"}
+        figures = "".join(f"  {form.format(row[name])}" for name, form in shown.items() if name in row)
+        self.console.print(
+            f"{step:>10,} of {self.total:,} steps  {text}{figures}  {max(left, 0):4.0f} s left",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()

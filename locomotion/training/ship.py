@@ -1,0 +1,90 @@
+"""Shipping a policy: a finished run's final one goes into the package, with a card that says where it came from."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from locomotion.errors import UsageError
+from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate_folder, on_the_card
+from locomotion.files import atomic_folder
+from locomotion.policies.files import installed_versions, read_card, save_card
+from locomotion.policies.shipped import FOLDER, short_name
+from locomotion.runs.folder import Run
+from locomotion.runs.recipes import recipe
+from locomotion.runs.settings import CHANGEABLE, Settings, read_config
+
+LARGEST = 500_000  # bytes
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A policy that was put into the package."""
+
+    folder: Path
+    scores: Evaluation
+
+
+def ship(folder: Path, episodes: int | None = None, threads: int | None = None) -> Shipped:
+    """Score a finished run's final policy and put it into the package, in place of the one its robot had.
+
+    Args:
+        folder: the run's.
+        episodes: by which it is scored; by default as many as at the end of the run.
+        threads: of the physics.
+
+    Raises:
+        UsageError: where the run is not finished, or was made with other versions than are here; where the policy is
+            too large, or cannot be written.
+    """
+    settings, run = read_config(folder), Run(folder)
+    final = run.latest()
+    if final is None or run.steps()[-1] < settings.steps or not (folder / "evaluation.json").exists():
+        raise UsageError(
+            f"{folder} is not finished ({(run.steps() or [0])[-1]:,} of {settings.steps:,} steps); finish it by:"
+            f" python scripts/train.py --resume {folder}"
+        )
+    tensors = final / "policy.safetensors"
+    if tensors.stat().st_size > LARGEST:
+        raise UsageError(f"{tensors} takes {tensors.stat().st_size:,} bytes; a shipped policy may take {LARGEST:,}")
+    card = read_card(final)
+    if card.versions != installed_versions():
+        raise UsageError(f"{folder} was trained with {card.versions}, here is {installed_versions()}; train it anew")
+    count = settings.final_episodes if episodes is None else episodes
+    scores = evaluate_folder(final, count, EVALUATION_SEED, threads=threads)
+    card = replace(
+        card, recipe=trained_with(settings), command=training_command(settings), evaluation=on_the_card(scores)
+    )
+    target = FOLDER / short_name(card.env)
+    try:
+        with atomic_folder(target) as temporary:
+            shutil.copyfile(tensors, temporary / tensors.name)
+            save_card(card, temporary)
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror}") from error
+    return Shipped(target, scores)
+
+
+def trained_with(settings: Settings) -> dict[str, Any]:
+    """Return the settings on which the policy depends, as JSON values."""
+    values = settings.as_json()
+    return {name: values[name] for name in values if name == "steps" or name not in CHANGEABLE}
+
+
+def training_command(settings: Settings) -> str:
+    """Return the command line that trains such a policy: the robot, the seed and what differs from its recipe."""
+    usual = Settings(env=settings.env, algo=settings.algo, **recipe(settings.env, settings.algo))
+    own = settings.env.startswith("Locomotion/")
+    words = ["python", "scripts/train.py", short_name(settings.env) if own else settings.env]
+    for field in trained_with(settings):
+        value = getattr(settings, field)
+        if field != "env" and (value != getattr(usual, field) or field == "seed"):
+            flag = field.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{flag}" if value else f"--no-{flag}")
+            else:
+                words += [f"--{flag}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return shlex.join(words)

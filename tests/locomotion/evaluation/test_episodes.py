@@ -1,0 +1,118 @@
+import json
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+
+from agents import ActorCritic
+from locomotion.environments import make_env
+from locomotion.errors import UsageError
+from locomotion.evaluation.episodes import evaluate, evaluate_folder
+from locomotion.policies.files import describe, save_policy
+
+
+@pytest.fixture
+def policy():
+    env = make_env("Hopper-v5", 1)
+    torch.manual_seed(0)
+    policy = ActorCritic(env.observation_space, env.action_space, lambda _: 1e-3)
+    policy.update_normalizer(np.random.default_rng(0).normal(size=(100, 11)))
+    return policy
+
+
+def one_by_one(policy, episodes, seed):
+    """Each episode's return, length and end in Gymnasium's own environment."""
+    env = gymnasium.make("Hopper-v5")
+    records = []
+    for i in range(episodes):
+        observation, _ = env.reset(seed=seed + i)
+        total, length, over = 0.0, 0, False
+        while not over:
+            action = policy.clip(policy.deterministic(observation[None]))[0]
+            observation, reward, terminated, truncated, info = env.step(action)
+            total, length, over = total + reward, length + 1, terminated or truncated
+        records.append((total, length, terminated, info["x_position"]))
+    return np.array(records, float).T
+
+
+def test_scores_are_those_of_the_episodes_one_by_one(policy):
+    scores = evaluate(policy, "Hopper-v5", 12, seed=40)
+    returns, lengths, terminated, _ = one_by_one(policy, 12, 40)
+    np.testing.assert_allclose(scores.returns, returns, rtol=1e-6)
+    assert scores.return_mean == pytest.approx(returns.mean())
+    assert scores.return_std_error == pytest.approx(returns.std(ddof=1) / np.sqrt(12))
+    assert scores.return_ci95[0] < scores.return_mean < scores.return_ci95[1]
+    assert scores.length_mean == lengths.mean()
+    assert scores.seconds_mean == pytest.approx(lengths.mean() * 0.008)
+    assert scores.metrics["fall_rate"] == terminated.mean()
+
+
+def test_a_task_is_evaluated_as_it_says_and_in_its_trials(tmp_path):
+    env = make_env("Go1", 1)
+    mirror = env.task.mirror(env.world.model)
+    policy = ActorCritic(env.observation_space, env.action_space, lambda _: 1e-3, mirror=mirror)
+    save_policy(policy, describe(policy, "Locomotion/Go1-v0", "trpo", seed=0, steps=0), tmp_path)
+    scores = evaluate_folder(tmp_path, 6, seed=0, threads=1)
+    plain = evaluate(policy, "Locomotion/Go1-v0", 6, seed=0, threads=1)
+    hard = evaluate(policy, "Locomotion/Go1-v0", 6, seed=0, threads=1, fields={"push_speed": 1.0})
+    np.testing.assert_array_equal(scores.returns, plain.returns)
+    assert scores.metrics["fall_rate"] == plain.metrics["fall_rate"]
+    assert scores.metrics["hard_pushed_fall_rate"] == hard.metrics["fall_rate"] > plain.metrics["fall_rate"]
+    assert "hard_pushed_linear_error_rms" not in scores.metrics
+
+
+def test_stochastic_scores_come_from_the_seed_alone(policy):
+    torch.manual_seed(1)
+    first = evaluate(policy, "Hopper-v5", 5, seed=3, stochastic=True)
+    torch.manual_seed(2)
+    second = evaluate(policy, "Hopper-v5", 5, seed=3, stochastic=True)
+    np.testing.assert_array_equal(first.returns, second.returns)
+    assert (first.returns != evaluate(policy, "Hopper-v5", 5, seed=3).returns).any()
+
+
+def test_evaluating_draws_nothing_from_the_global_generators(policy):
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    evaluate(policy, "Hopper-v5", 2, seed=0, stochastic=True)
+    assert torch.equal(states[0], torch.get_rng_state())
+    np.testing.assert_array_equal(states[1], np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_one_episode_has_no_standard_error(policy):
+    assert evaluate(policy, "Hopper-v5", 1, seed=0).return_std_error == 0.0
+
+
+def test_json_has_the_promised_keys(policy):
+    values = json.loads(json.dumps(evaluate(policy, "Hopper-v5", 2, seed=0, name="here").as_json()))
+    promised = "env policy episodes seed return_mean return_std_error return_ci95 length_mean seconds_mean metrics"
+    assert set(values) == set(promised.split())
+    assert {"fall_rate", "speed_mean", "distance_mean"} <= set(values["metrics"])
+
+
+def test_mistakes_become_one_sentence(policy, tmp_path):
+    save_policy(policy, describe(policy, "Hopper-v5", "trpo", 0, 0), tmp_path)
+    assert evaluate_folder(tmp_path, 2, 0, threads=1).episodes == 2
+    with pytest.raises(UsageError, match="--episodes must be at least 1, got 0"):
+        evaluate_folder(tmp_path, 0, 0)
+    with pytest.raises(UsageError, match="--seed must not be negative, got -1"):
+        evaluate_folder(tmp_path, 1, -1)
+    with pytest.raises(UsageError, match="no policy at"):
+        evaluate_folder(tmp_path / "nothing", 1, 0)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no policy"):
+        evaluate_folder(tmp_path / "empty", 1, 0)
+
+
+def test_the_table_is_straight_and_tells_no_spread_of_a_single_episode(policy):
+    title, *rows = evaluate(policy, "Hopper-v5", 1, seed=0).table().splitlines()
+    assert ", 1 episode from seed 0" in title
+    names = [row.split()[0] for row in rows]
+    assert {"return", "fall_rate", "distance_mean"} <= set(names)
+    begins = 2 + max(map(len, names))  # a column of ten places for all numbers
+    for row in rows:
+        assert row[:begins].strip() in names
+        float(row[begins : begins + 11])
+    assert not any("+-" in row for row in rows)
+    assert "+-" in evaluate(policy, "Hopper-v5", 2, seed=0).table()

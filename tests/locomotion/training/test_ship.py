@@ -1,0 +1,143 @@
+import dataclasses
+import json
+import re
+import shlex
+
+import numpy as np
+import pytest
+
+from locomotion.environments import make_env
+from locomotion.errors import UsageError
+from locomotion.evaluation.episodes import against_card, evaluate, evaluate_folder, on_the_card
+from locomotion.policies import shipped
+from locomotion.policies.files import find_policy, installed_versions, load_policy, read_card, save_card
+from locomotion.policies.shipped import FOLDER, find_shipped, shipped_names, short_name
+from locomotion.runs.settings import Settings, parse
+from locomotion.training import ship as shipping
+from locomotion.training.ship import LARGEST, ship, trained_with, training_command
+from locomotion.training.train import train
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """Where policies are shipped to, empty."""
+    folder = tmp_path / "policies"
+    for module in (shipped, shipping):
+        monkeypatch.setattr(module, "FOLDER", folder)
+    return folder
+
+
+@pytest.fixture
+def run(small):
+    return train(small(steps=2 * 128)).run.folder
+
+
+def test_a_finished_run_is_shipped_with_its_card(run, shelf):
+    done = ship(run, episodes=4)
+    assert done.folder == shelf / "CartPole"
+    assert sorted(path.name for path in done.folder.iterdir()) == ["policy.json", "policy.safetensors"]
+    card = read_card(done.folder)
+    assert (card.env, card.seed, card.steps) == ("Locomotion/CartPole-v0", 0, 256)
+    assert card.recipe["num_envs"] == 4
+    assert card.evaluation["episodes"] == 4
+    assert card.evaluation["return_ci95"] == list(done.scores.return_ci95)
+    assert "fall_rate" in card.evaluation["metrics"]
+    assert ship(run).scores.episodes == 3  # in its place, by the run's own number of episodes
+    assert read_card(done.folder).evaluation["episodes"] == 3
+
+
+def test_a_shipped_policy_is_found_by_its_name_unless_a_path_is_there(run, shelf, tmp_path, monkeypatch):
+    ship(run, episodes=2)
+    monkeypatch.chdir(tmp_path)
+    for name in ("CartPole", "Locomotion/CartPole-v0"):
+        assert find_policy(name) == shelf / "CartPole"
+    run.rename(tmp_path / "CartPole")
+    assert find_policy("CartPole").is_relative_to("CartPole/checkpoints")
+
+
+def test_an_unknown_name_is_told_what_there_is(run, shelf, tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match="or a shipped policy: there are none"):
+        find_policy("Biped")
+    ship(run, episodes=2)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"no policy at cartpol: did you mean CartPole\?"):
+        find_policy("cartpol")
+    with pytest.raises(UsageError, match="or a shipped policy: CartPole"):
+        find_policy("Ant-v5")
+
+
+def test_the_card_is_reproduced_or_the_reason_given(run, shelf):
+    ship(run, episodes=3)
+    scores = evaluate_folder("CartPole")  # of as many episodes as on the card
+    card = read_card(shelf / "CartPole")
+    assert on_the_card(scores) == card.evaluation
+    assert "to the last digit" in against_card(scores, card)
+    assert against_card(evaluate_folder("CartPole", episodes=2), card) is None
+    other = dataclasses.replace(scores, return_mean=scores.return_mean + 1e-9)
+    assert "it is the machine, or the robot has changed" in against_card(other, card)
+    old = dataclasses.replace(card, versions=card.versions | {"mujoco": "3.9.0"})
+    assert f"mujoco {installed_versions()['mujoco']} instead of 3.9.0" in against_card(other, old)
+
+
+def test_what_is_not_fit_to_be_shipped_is_refused_and_nothing_is_left(small, shelf, tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match="is not a run"):
+        ship(tmp_path)
+    outcome = train(small(steps=128))
+    settings = json.loads(outcome.run.config.read_text())
+    outcome.run.config.write_text(json.dumps(settings | {"steps": 1280}))
+    with pytest.raises(UsageError, match=r"is not finished \(128 of 1,280 steps\); finish it by: .*--resume"):
+        ship(outcome.run.folder)
+    outcome.run.config.write_text(json.dumps(settings))
+    with monkeypatch.context() as patch:
+        patch.setattr(shipping, "LARGEST", 1000)
+        with pytest.raises(UsageError, match="bytes; a shipped policy may take 1,000"):
+            ship(outcome.run.folder)
+    final = outcome.run.latest()
+    save_card(dataclasses.replace(read_card(final), versions={"torch": "1.0"}), final)
+    with pytest.raises(UsageError, match="train it anew"):
+        ship(outcome.run.folder)
+    assert not shelf.exists()
+
+
+def test_the_command_trains_with_the_same_settings():
+    for arguments in ("CartPole", "Ant-v5 --seed 3 --steps 2000 --actor 32 16 --critic adam", "CartPole --mirror"):
+        settings = parse(arguments.split())
+        command = training_command(settings)
+        assert parse(shlex.split(command)[2:]) == settings
+    assert training_command(Settings(env="Pusher-v5", out="there", seed=2)) == (
+        "python scripts/train.py Pusher-v5 --seed 2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [("Locomotion/Biped-v0", "Biped"), ("Hopper-v5", "Hopper"), ("Hopper-v4", "Hopper-v4"), ("Biped", "Biped")],
+)
+def test_short_names(env, name):
+    assert short_name(env) == name
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_shipped_policy_is_whole_and_acts_alike_from_the_same_seeds(name):
+    folder = find_shipped(name)
+    card = read_card(folder)
+    assert folder.name == short_name(card.env) == name
+    assert all(path.stat().st_size <= LARGEST for path in folder.iterdir())
+    assert sum(1 for _ in folder.iterdir()) == 2
+    assert card.versions.keys() == installed_versions().keys()
+    assert {"episodes", "seed", "return_mean", "return_ci95", "metrics"} <= card.evaluation.keys()
+    assert re.match(rf"python scripts/train\.py {name}.* --seed {card.seed}", card.command)
+    again = json.loads(json.dumps(trained_with(parse(shlex.split(card.command)[2:]))))
+    assert {name: again.get(name) for name in card.recipe} == card.recipe  # settings may have come since
+    env = make_env(card.env, 1)
+    policy = load_policy(folder, env)
+    runs = [evaluate(policy, card.env, 2, card.evaluation["seed"]) for _ in range(2)]
+    np.testing.assert_array_equal(runs[0].returns, runs[1].returns)
+
+
+def test_a_quick_robot_reproduces_its_card_in_full():
+    card = read_card(FOLDER / "CartPole")
+    line = against_card(evaluate_folder("CartPole"), card)
+    if card.versions != installed_versions():
+        pytest.skip(line)
+    assert on_the_card(evaluate_folder("CartPole"))["return_mean"] == pytest.approx(card.evaluation["return_mean"])

@@ -1,0 +1,299 @@
+import csv
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from locomotion.environments import make_env
+from locomotion.errors import UsageError
+from locomotion.files import steps_in
+from locomotion.policies.files import find_policy, load_policy, read_card
+from locomotion.runs.folder import Run
+from locomotion.runs.settings import Settings, read_config
+from locomotion.training.checkpoints import load_checkpoint
+from locomotion.training.learners import build_learner, narrowing, quietening
+from locomotion.training.train import train
+
+
+def rows(run):
+    """The metrics, less what depends on the clock."""
+    with (run.folder / "metrics.csv").open() as file:
+        return [{k: v for k, v in row.items() if not k.startswith("time/")} for row in csv.DictReader(file)]
+
+
+def policy_bytes(run):
+    return (find_policy(run.folder) / "policy.safetensors").read_bytes()
+
+
+def test_what_a_task_tracks_is_in_the_metrics(small):
+    run = train(small(env="Locomotion/Biped-v0")).run
+    distances = [float(row["episode/distance"]) for row in rows(run) if row["episode/distance"]]
+    assert distances  # a biped that has learned nothing has fallen by now
+    assert 0.0 < max(np.abs(distances)) < 5.0  # m
+
+
+def test_a_run_leaves_what_it_should(small):
+    outcome = train(small())
+    run = outcome.run
+    assert not outcome.interrupted
+    assert outcome.steps == 6 * 128
+    assert run.steps() == [5 * 128, 6 * 128]  # the last two
+    assert [int(row["global_step"]) for row in rows(run)] == [128 * i for i in range(1, 7)]
+    assert rows(run)[-1]["reward/alive"] != ""
+    assert json.loads((run.folder / "evaluation.json").read_text())["episodes"] == 3
+    assert (run.best / "policy.safetensors").is_file()
+    assert steps_in(run.snapshots) == [0, 3 * 128, 6 * 128]  # untrained, half-way, at the end
+    assert load_policy(run.snapshot(3 * 128), make_env("CartPole", 1))
+    assert list(run.folder.glob("tensorboard/events*"))
+    assert not [path for path in run.folder.rglob("*.pkl")] + [path for path in run.folder.rglob("*.zip")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"env": "Ant-v5"},
+        {"algo": "npg", "baseline": "linear", "n_steps": 128, "steps": 6 * 512, "advantage": "reward-to-go"},
+        {"algo": "ppo", "baseline": "time", "min_std": 0.5},
+        {"algo": "vpg", "reuse": 2, "baseline": "optimal-constant"},
+        {"algo": "a2c", "advantage": "k-step", "critic": "fitted-v"},
+    ],
+)
+def test_resuming_from_the_middle_equals_never_having_stopped(small, tmp_path, changes):
+    straight = train(small(**changes, out=tmp_path / "straight", keep_checkpoints=9)).run
+    # As a kill leaves it: the checkpoint of iteration 3 the last, with a row after it and one cut short.
+    broken = Run(shutil.copytree(straight.folder, tmp_path / "broken"))
+    for step in broken.steps():
+        if step > straight.steps()[-1] // 2:
+            shutil.rmtree(broken.checkpoint(step))
+    lines = broken.metrics.read_text().splitlines(keepends=True)
+    broken.metrics.write_text("".join(lines[:5]) + lines[5][:9])
+
+    resumed = train(small(**changes, out=broken.folder, resume=broken.folder)).run
+    assert policy_bytes(resumed) == policy_bytes(straight)
+    assert rows(resumed) == rows(straight)
+    for name in ("state.safetensors", "policy.json"):
+        step = straight.steps()[-1]
+        assert (resumed.checkpoint(step) / name).read_bytes() == (straight.checkpoint(step) / name).read_bytes(), name
+
+
+def test_a_finished_run_can_be_made_longer(small):
+    constant = {"evaluations": 0, "final_kl": 0.02}  # a bound that narrows knows how long the run will be
+    short = train(small(steps=2 * 128, **constant)).run
+    longer = train(small(steps=4 * 128, **constant, resume=short.folder)).run
+    fresh = train(small(steps=4 * 128, **constant, out=short.folder.parent / "fresh")).run
+    assert policy_bytes(longer) == policy_bytes(fresh)
+
+
+def test_runs_of_the_same_seed_are_equal_and_of_another_are_not(small, tmp_path):
+    runs = [train(small(seed=seed, out=tmp_path / name)).run for name, seed in (("a", 1), ("b", 1), ("c", 2))]
+    assert policy_bytes(runs[0]) == policy_bytes(runs[1])
+    assert policy_bytes(runs[0]) != policy_bytes(runs[2])
+
+
+def test_a_loaded_policy_acts_as_the_learner_did(small):
+    settings = small()
+    run = train(settings).run
+    env = make_env(settings.env, settings.num_envs)
+    learner = build_learner(settings, env)
+    load_checkpoint(run.latest(), learner)
+    policy = load_policy(run.latest(), env)
+    observations = np.random.default_rng(0).normal(size=(50, 4))
+    np.testing.assert_array_equal(policy.deterministic(observations), learner.policy.deterministic(observations))
+    assert policy.features_extractor.moments.count == 6 * 128
+
+
+def test_a_folder_in_use_is_refused_and_left_alone(small, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"in use; name a folder that does not exist yet$"):
+        train(small())
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_a_run_that_is_being_trained_cannot_be_resumed(small):
+    run = train(small()).run
+    with run.locked(), pytest.raises(UsageError, match="another process is training"):
+        train(small(steps=10_000, resume=run.folder))
+
+
+def test_nothing_is_written_for_an_environment_that_cannot_be_made(small, tmp_path):
+    with pytest.raises(UsageError, match=r"cannot make|unknown environment"):
+        train(small(env="gymnasium.envs.nothing:Nothing-v0"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["policy.safetensors", "policy.json", "state.safetensors", "state.json"])
+@pytest.mark.parametrize("damage", ["truncated", "garbage", "missing"])
+def test_a_damaged_checkpoint_is_named(small, name, damage):
+    settings = small(steps=128, evaluations=0)
+    run = train(settings).run
+    path = run.latest() / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"\x93garbage" * 20)
+    learner = build_learner(settings, make_env(settings.env, settings.num_envs))
+    with pytest.raises(UsageError, match="missing" if damage == "missing" and name != "state.json" else "damaged"):
+        load_checkpoint(run.latest(), learner)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"format": 9}', b'{"format": 1}', b"\xff\xfe"])
+def test_a_damaged_policy_card_is_named(small, content):
+    run = train(small(steps=128, evaluations=0)).run
+    (run.latest() / "policy.json").write_bytes(content)
+    with pytest.raises(UsageError, match=r"policy.json is (damaged|of format)"):
+        read_card(run.latest())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("env", 5),
+        ("actor", ["a"]),
+        ("actor", [-3]),
+        ("min_std", "x"),
+        ("min_std", -0.1),
+        ("obs_epsilon", "x"),
+        ("obs_epsilon", 0.0),
+        ("obs_epsilon", float("nan")),
+        ("mean_bound", 0.0),
+        ("mean_bound", "x"),
+        ("mirror", None),
+        ("evaluation", 7),
+        ("evaluation", {"return_mean": 1.0}),
+        ("activation", "sigmoid"),
+    ],
+)
+def test_a_policy_card_with_a_wrong_kind_of_value_is_named(tmp_path, name, value):
+    card = json.loads((find_policy("CartPole") / "policy.json").read_text()) | {name: value}
+    (tmp_path / "policy.json").write_text(json.dumps(card))
+    with pytest.raises(UsageError, match=rf"policy.json is damaged: .*{name if name != 'actor' else ''}"):
+        read_card(tmp_path)
+
+
+def test_a_policy_file_says_by_what_observations_are_scaled(small):
+    settings = small(env="Ant-v5", steps=512, evaluations=0, obs_epsilon=0.5)
+    run = train(settings).run
+    env = make_env("Ant-v5", 4)
+    policy = load_policy(run.latest(), env)
+    observations = torch.as_tensor(env.reset(), dtype=torch.float32)
+    moments = policy.features_extractor.moments
+    expected = (observations - moments.mean.float()) / (moments.var.float() + 0.5).sqrt()
+    torch.testing.assert_close(policy.features_extractor(observations), expected)
+
+
+def test_a_policy_file_says_how_far_means_go(small):
+    env = make_env("Hopper-v5", 4)
+    policy = load_policy(train(small(env="Hopper-v5", steps=512, evaluations=0, mean_bound=0.01)).run.latest(), env)
+    with torch.no_grad():
+        means, _ = policy.distribution_parameters(policy.features(env.reset())[0])
+    assert 0.005 < means.abs().max() <= 0.01 + 1e-6
+
+
+def test_a_policy_for_other_spaces_is_refused(small):
+    run = train(small(steps=128, evaluations=0)).run
+    with pytest.raises(UsageError, match="trained on observations"):
+        load_policy(run.latest(), make_env("Hopper-v5", 1))
+
+
+def test_learns_in_an_environment_that_is_not_ours(small):
+    run = train(small(env="MountainCarContinuous-v0", steps=2 * 128, evaluations=1)).run
+    assert run.steps()[-1] == 256
+    assert json.loads((run.folder / "evaluation.json").read_text())["seconds_mean"] is None
+
+
+def test_the_run_is_read_back_from_weights_and_biases_on_disk(small, tmp_path):
+    run = train(small(track="offline")).run
+    (file,) = run.folder.glob("wandb/offline-run-*/*.wandb")
+    inspect = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
+    printed = subprocess.run(inspect, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    records = [json.loads(line) for line in printed.splitlines()]
+    (begun,) = [record["run"] for record in records if record["type"] == "run"]
+    assert begun["config"]["update"]["gamma"] == Settings(env="CartPole").gamma
+    text = json.dumps(records)
+    assert '"train/kl"' in text
+    assert '"global_step"' in text
+    state = json.loads((run.latest() / "state.json").read_text())
+    assert state["extra"]["wandb_id"] == begun["run_id"]
+
+
+def test_the_trust_region_narrows_at_the_end_and_never_below_its_end():
+    assert narrowing(1.0, 0.02, 0.002) == narrowing(0.2, 0.02, 0.002) == pytest.approx(0.02)
+    assert narrowing(0.1, 0.02, 0.002) == pytest.approx(0.011)
+    assert narrowing(0.0, 0.02, 0.002) == narrowing(-0.3, 0.02, 0.002) == 0.002
+
+
+def test_the_bound_on_the_noise_falls_until_the_last_fifth():
+    assert quietening(1.0, 0.5, 0.1) == pytest.approx(0.5)
+    assert quietening(0.6, 0.5, 0.1) == pytest.approx(0.3)
+    assert quietening(0.2, 0.5, 0.1) == quietening(0.0, 0.5, 0.1) == pytest.approx(0.1)
+
+
+def test_noise_ends_within_the_bound_asked_for(small):
+    outcome = train(small(env="InvertedPendulum-v5", log_std_init=-0.7, final_std=0.125))
+    policy = load_policy(find_policy(outcome.run.folder), make_env("InvertedPendulum-v5", 1))
+    assert policy.log_std.detach().exp().numpy() == pytest.approx(0.125)
+
+
+def test_an_iteration_that_overshoots_the_last_step_still_learns(small):
+    run = train(small(steps=100)).run
+    assert float(rows(run)[-1]["train/step_fraction"]) > 0
+
+
+@pytest.mark.parametrize("env", ["FrozenLake-v1", "Blackjack-v1"])
+def test_observations_that_are_no_vectors_are_refused_and_nothing_is_left(small, tmp_path, env):
+    with pytest.raises(UsageError, match="TRPO cannot learn in"):
+        train(small(env=env))
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_steps_are_kept_for_the_next_resume_and_a_finished_run_says_so(small):
+    run = train(small(steps=128, evaluations=0)).run
+    with pytest.raises(UsageError, match="is finished, at step 128"):
+        train(small(steps=128, evaluations=0, resume=run.folder))
+    train(small(steps=256, evaluations=0, resume=run.folder))
+    assert read_config(run.folder).steps == 256
+
+
+def test_a_run_that_is_made_longer_is_evaluated_on_and_scored_anew(small, monkeypatch):
+    run = train(small(steps=256, evaluations=2)).run
+    assert steps_in(run.snapshots) == [0, 128, 256]
+    monkeypatch.setattr("locomotion.training.train.finish", lambda outcome, settings, tracker: outcome)
+    train(small(steps=512, evaluations=2, resume=run.folder))
+    assert steps_in(run.snapshots) == [0, 128, 256, 512]
+    assert not (run.folder / "evaluation.json").exists()  # that of the shorter run, as if killed before its own
+
+
+def test_a_robot_without_symmetry_is_not_mirrored(small):
+    with pytest.raises(UsageError, match="--mirror: Locomotion/CartPole-v0 is not known to be mirror symmetric"):
+        train(small(mirror=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"workers": 9999}, r"--workers must lie in \[1, \d+\], a core for each, got 9999"),
+        ({"workers": 1, "baseline": "time"}, "A3C cannot learn in .*: .* ValueNetwork fitted by AdamFit, got TimeDep"),
+        ({"workers": 1, "critic": "trust-region"}, "A3C cannot learn in .*fitted by AdamFit, got TrustRegionFit"),
+    ],
+)
+def test_workers_that_could_not_work_are_refused_and_nothing_is_left(small, tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
+        train(small(algo="a3c", **changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_asynchronous_run_goes_on_from_its_checkpoint(small):
+    run = train(small(algo="a3c", workers=1)).run
+    assert [row["train/n_updates"] for row in rows(run)] == ["6.0"]  # the last, and only, row is a short one
+    assert json.loads((run.folder / "evaluation.json").read_text())["episodes"] == 3
+    resumed = train(small(algo="a3c", workers=1, steps=8 * 128, resume=run.folder)).run
+    assert resumed.steps()[-1] == 8 * 128
+    assert [row["train/n_updates"] for row in rows(run)] == ["6.0", "8.0"]
+    env = make_env("CartPole", 4)
+    assert load_policy(resumed.latest(), env).features_extractor.moments.count == 8 * 128
