@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,9 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent
 
+from agents.activations import ACTIVATIONS
 from agents.distributions import BoundedMean, ClippedNormal
+from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 
@@ -34,50 +37,62 @@ class ActorCritic(ActorCriticPolicy):
         observation_space: a Box (or any space SB3 can flatten into one vector).
         action_space: a Box, or Discrete.
         lr_schedule: learning rate of the critic's optimiser, where the critic is fitted by one.
-        log_std_init: first log standard deviation of every action dimension, `min_std` not counted.
-        net_arch: hidden layers of both networks, or {"pi": [...], "vf": [...]}.
-        min_std: what is added to exp(log_std), so that exploration never dies out.
-        mean_bound: how far from the middle of their range the actions' means may be, in half that range; inf: no bound.
-        mirror: how a mirror image changes an observation and an action, which makes the actions' means symmetric.
+        network: layers and exploration noise; `Network()` by default.
+        mirror: how mirroring changes an observation and an action; sets `network.mirror`, which makes the actor
+            symmetric. For a policy whose tensors are loaded later, `symmetry.identity_mirror` will do.
+        **kwargs: SB3's own arguments. `net_arch`, `activation_fn`, `log_std_init` and the `epsilon` of
+            `features_extractor_kwargs` take precedence over the fields of `network`, which they become.
+
+    Raises:
+        ValueError: for a `mean_bound` that is not positive and finite, `network.mirror` without `mirror`, or spaces
+            that do not go with them.
     """
 
     optimizer: torch.optim.Optimizer  # of the critic alone: the actor moves by natural gradient
     value_net: ScaledValue
     low: Tensor  # bounds of the actions (actions,), where they are vectors
     high: Tensor
-    net_arch: dict[str, list[int]]
 
     def __init__(
         self,
         observation_space: spaces.Space,
         action_space: spaces.Space,
         lr_schedule: Schedule,
-        net_arch: list[int] | dict[str, list[int]] | None = None,
-        activation_fn: type[nn.Module] = nn.Tanh,
-        log_std_init: float = 0.0,
-        min_std: float = 0.0,
-        mean_bound: float = math.inf,
+        network: Network | None = None,
         mirror: tuple[SignedPermutation, SignedPermutation] | None = None,
         features_extractor_class: type[BaseFeaturesExtractor] = ObservationNormalizer,
-        share_features_extractor: bool = True,
+        features_extractor_kwargs: dict[str, Any] | None = None,
+        activation_fn: type[nn.Module] | None = None,
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ):
-        if not mean_bound > 0.0:
-            raise ValueError(f"mean_bound must be positive, got {mean_bound}")
-        layers = [64, 64] if net_arch is None else net_arch
-        self.min_std = min_std
-        self.mean_bound = mean_bound
+        extractor_kwargs = dict(features_extractor_kwargs or {})
+        network = described(
+            network or Network(),
+            net_arch=kwargs.pop("net_arch", None),
+            activation_fn=activation_fn,
+            log_std_init=kwargs.pop("log_std_init", None),
+            obs_epsilon=extractor_kwargs.get("epsilon"),
+        )
+        if mirror is not None:
+            network = replace(network, mirror=True)
+        elif network.mirror:
+            raise ValueError("network.mirror is set: mirror must say how mirroring changes observations and actions")
+        if network.mean_bound is not None and not 0.0 < network.mean_bound < math.inf:
+            raise ValueError(f"mean_bound must be positive and finite, got {network.mean_bound}")
+        if issubclass(features_extractor_class, ObservationNormalizer):
+            extractor_kwargs["epsilon"] = network.obs_epsilon
+        self.network = network
         self.mirror = mirror
         super().__init__(
             observation_space,
             action_space,
             lr_schedule,
-            net_arch={"pi": layers, "vf": layers} if isinstance(layers, list) else layers,
-            activation_fn=activation_fn,
-            log_std_init=log_std_init,
+            net_arch={"pi": list(network.actor), "vf": list(network.value)},
+            activation_fn=activation_fn or ACTIVATIONS[network.activation].module,
+            log_std_init=network.log_std_init,
             features_extractor_class=features_extractor_class,
-            share_features_extractor=share_features_extractor,
+            features_extractor_kwargs=extractor_kwargs,
             optimizer_kwargs={"eps": 1e-5, "fused": True} if optimizer_kwargs is None else optimizer_kwargs,
             **kwargs,
         )
@@ -104,12 +119,12 @@ class ActorCritic(ActorCriticPolicy):
             observation, action = self.mirror
             self.mlp_extractor.policy_net.insert(0, WithMirrorImages(*observation))
             on_means.append(MirrorAverage(*action))
-        if self.mean_bound < math.inf:
+        if self.network.mean_bound is not None:
             if not (self.continuous and np.isfinite([*self.low, *self.high]).all()):
                 raise ValueError(
                     f"means can be bounded only where actions are vectors with bounds, not {self.action_space}"
                 )
-            on_means.append(BoundedMean(self.low, self.high, self.mean_bound))
+            on_means.append(BoundedMean(self.low, self.high, self.network.mean_bound))
         if on_means:
             self.action_net = nn.Sequential(self.action_net, *on_means)
         self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
@@ -117,8 +132,12 @@ class ActorCritic(ActorCriticPolicy):
         self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        ours = {"min_std": self.min_std, "mean_bound": self.mean_bound, "mirror": self.mirror}
-        return super()._get_constructor_parameters() | ours
+        arguments = super()._get_constructor_parameters() | {"network": self.network, "mirror": self.mirror}
+        for name in ("net_arch", "log_std_init"):  # which the network holds, as it does an activation that has a name
+            del arguments[name]
+        if self.network.activation in ACTIVATIONS:
+            del arguments["activation_fn"]
+        return arguments
 
     def actor_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the action distribution, log_std included."""
@@ -150,7 +169,8 @@ class ActorCritic(ActorCriticPolicy):
     @property
     def floored_log_std(self) -> Tensor:
         """Log standard deviation of the actions (actions,), `min_std` included."""
-        return (self.min_std + self.log_std.exp()).log() if self.min_std else self.log_std
+        min_std = self.network.min_std
+        return (min_std + self.log_std.exp()).log() if min_std else self.log_std
 
     def _get_action_dist_from_latent(self, latent_pi: Tensor) -> SB3Distribution:
         if not self.continuous:
@@ -233,3 +253,28 @@ class ActorCritic(ActorCriticPolicy):
         for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
             if isinstance(extractor, ObservationNormalizer):
                 extractor.update(tensor)
+
+
+def described(
+    network: Network,
+    net_arch: list[int] | dict[str, list[int]] | None = None,
+    activation_fn: type[nn.Module] | None = None,
+    log_std_init: float | None = None,
+    obs_epsilon: float | None = None,
+) -> Network:
+    """Return a network with what SB3's arguments say of it in place of its own fields.
+
+    An activation that `Network` has no name for goes by the name of its class.
+    """
+    fields: dict[str, Any] = {}
+    if net_arch is not None:
+        layers = net_arch if isinstance(net_arch, dict) else {"pi": net_arch, "vf": net_arch}
+        fields |= {"actor": tuple(layers.get("pi", ())), "value": tuple(layers.get("vf", ()))}
+    if activation_fn is not None:
+        names = [name for name, activation in ACTIVATIONS.items() if activation.module is activation_fn]
+        fields["activation"] = names[0] if names else activation_fn.__name__
+    if log_std_init is not None:
+        fields["log_std_init"] = log_std_init
+    if obs_epsilon is not None:
+        fields["obs_epsilon"] = obs_epsilon
+    return replace(network, **fields)

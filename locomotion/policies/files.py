@@ -11,17 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from stable_baselines3.common.preprocessing import get_action_dim, get_flattened_obs_dim
 from stable_baselines3.common.vec_env import VecEnv
-from torch import nn
 
-from agents import ActorCritic
+from agents import ActorCritic, Network
+from agents.activations import ACTIVATIONS
 from agents.normalization import ObservationNormalizer
+from agents.symmetry import identity_mirror
 from envs.arguments import require_types
 from locomotion.errors import UsageError
 from locomotion.files import write_json
@@ -29,7 +28,6 @@ from locomotion.policies.shipped import find_shipped, nearest
 from locomotion.runs.folder import Run
 
 FORMAT = 2
-ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "elu": nn.ELU}
 PACKAGES = ("gymnasium", "mujoco", "numpy", "stable-baselines3", "torch")
 
 
@@ -59,8 +57,15 @@ class PolicyCard:
 
 
 def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) -> PolicyCard:
-    """Return the card of a policy."""
+    """Return the card of a policy.
+
+    Raises:
+        UsageError: where its activation has no name that a card could hold.
+    """
     assert isinstance(policy.features_extractor, ObservationNormalizer)
+    network = policy.network
+    if network.activation not in ACTIVATIONS:
+        raise UsageError(f"no card can name the activation {network.activation}: cards know {', '.join(ACTIVATIONS)}")
     return PolicyCard(
         env=env,
         algo=algo,
@@ -68,13 +73,13 @@ def describe(policy: ActorCritic, env: str, algo: str, seed: int, steps: int) ->
         steps=steps,
         observation_space=str(policy.observation_space),
         action_space=str(policy.action_space),
-        actor=tuple(policy.net_arch["pi"]),
-        value=tuple(policy.net_arch["vf"]),
-        activation=next(name for name, module in ACTIVATIONS.items() if module is policy.activation_fn),
-        min_std=policy.min_std,
-        mirror=policy.mirror is not None,
-        mean_bound=policy.mean_bound if policy.mean_bound < math.inf else None,
-        obs_epsilon=policy.features_extractor.epsilon,
+        actor=network.actor,
+        value=network.value,
+        activation=network.activation,
+        min_std=network.min_std,
+        mirror=network.mirror,
+        mean_bound=network.mean_bound,
+        obs_epsilon=network.obs_epsilon,
         versions=installed_versions(),
     )
 
@@ -173,21 +178,17 @@ def load_policy(folder: Path, env: VecEnv) -> ActorCritic:
 
 def build_policy(observation_space: spaces.Space, action_space: spaces.Space, card: PolicyCard) -> ActorCritic:
     """Return an untrained policy such as the card describes."""
-    mirror = None
-    if card.mirror:  # the tensors tell which numbers change places; what stays in place will do until they are loaded
-        sizes = [get_flattened_obs_dim(observation_space), get_action_dim(action_space)]
-        mirror = tuple((np.arange(size), np.ones(size)) for size in sizes)
-    return ActorCritic(
-        observation_space,
-        action_space,
-        lambda _: 1e-3,
-        net_arch={"pi": list(card.actor), "vf": list(card.value)},
-        activation_fn=ACTIVATIONS[card.activation],
+    network = Network(
+        actor=card.actor,
+        value=card.value,
+        activation=card.activation,  # type: ignore[arg-type]  # which `read_card` has checked
         min_std=card.min_std,
-        mean_bound=math.inf if card.mean_bound is None else card.mean_bound,
-        features_extractor_kwargs={"epsilon": card.obs_epsilon},
-        mirror=mirror,  # type: ignore[arg-type]
+        mean_bound=card.mean_bound,
+        obs_epsilon=card.obs_epsilon,
+        mirror=card.mirror,
     )
+    mirror = identity_mirror(observation_space, action_space) if card.mirror else None
+    return ActorCritic(observation_space, action_space, lambda _: 1e-3, network, mirror)
 
 
 def load_tensors(policy: ActorCritic, path: Path) -> None:

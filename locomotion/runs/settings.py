@@ -103,7 +103,7 @@ class Settings:
     """Hidden layers of the actor."""
     value: tuple[int, ...] = (64, 64)
     """Hidden layers of the critic."""
-    activation: Literal["tanh", "elu"] = "tanh"
+    activation: Literal["tanh", "elu", "relu"] = "tanh"
     """Of the hidden layers."""
     mirror: bool = False
     """Whether the actor is made mirror symmetric, as the robot is (ours; Gymnasium's Ant, Humanoids, Swimmer)."""

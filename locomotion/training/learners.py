@@ -11,7 +11,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.common.vec_env import VecEnv
 
 import envs
-from agents import A2C, A3C, NPG, PPO, TRPO, VPG, ActorCritic
+from agents import A2C, A3C, NPG, PPO, TRPO, VPG, ActorCritic, Network
 from agents.advantages import GAE, AdvantageEstimator, KStep, PathReturn, RewardToGo
 from agents.baselines import (
     Baseline,
@@ -27,7 +27,6 @@ from agents.policy_gradient import PolicyGradient
 from envs.world import available_cores
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
-from locomotion.policies.files import ACTIVATIONS
 from locomotion.runs.settings import Settings
 
 LEARNERS: dict[str, type[PolicyGradient]] = {
@@ -70,12 +69,16 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             learning_rate=settings.learning_rate,
             seed=settings.seed,
             policy_kwargs={
-                "net_arch": {"pi": list(settings.actor), "vf": list(settings.value)},
-                "activation_fn": ACTIVATIONS[settings.activation],
-                "log_std_init": settings.log_std_init,
-                "min_std": settings.min_std,
-                "mean_bound": math.inf if settings.mean_bound is None else settings.mean_bound,
-                "features_extractor_kwargs": {"epsilon": settings.obs_epsilon},
+                "network": Network(
+                    actor=settings.actor,
+                    value=settings.value,
+                    activation=settings.activation,
+                    log_std_init=settings.log_std_init,
+                    min_std=settings.min_std,
+                    mean_bound=settings.mean_bound,
+                    obs_epsilon=settings.obs_epsilon,
+                    mirror=settings.mirror,
+                ),
                 "mirror": mirror_of(env, settings.env) if settings.mirror else None,
             },
             **update_rule(settings),

@@ -4,7 +4,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import NatureCNN
 
-from agents import ActorCritic
+from agents import ActorCritic, Network
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (5,), np.float64)
 CONTINUOUS = spaces.Box(-1.0, 1.0, (3,), np.float32)
@@ -19,7 +19,7 @@ def make(action_space, **kwargs):
 
 
 @pytest.fixture(
-    params=[(CONTINUOUS, {}), (DISCRETE, {}), (CONTINUOUS, {"mirror": MIRROR, "min_std": 0.3})],
+    params=[(CONTINUOUS, {}), (DISCRETE, {}), (CONTINUOUS, {"mirror": MIRROR, "network": Network(min_std=0.3)})],
     ids=["continuous", "discrete", "mirrored and floored"],
 )
 def policy(request):
@@ -49,14 +49,14 @@ def test_a_symmetric_actor_does_in_the_mirror_what_the_mirror_shows():
 
 
 def test_exploration_does_not_fall_below_its_floor():
-    policy = make(CONTINUOUS, min_std=0.3, log_std_init=-20.0)
+    policy = make(CONTINUOUS, network=Network(min_std=0.3, log_std_init=-20.0))
     _, log_std = policy.distribution_parameters(policy.features(ROWS)[0])
     torch.testing.assert_close(log_std.exp(), torch.full((len(ROWS), 3), 0.3))
 
 
 def test_means_stay_within_their_bound():
     box = spaces.Box(np.array([-2.0, 0.0, 1.0], np.float32), np.array([2.0, 1.0, 4.0], np.float32))
-    free, bounded = make(box, ortho_init=False), make(box, ortho_init=False, mean_bound=1.2)
+    free, bounded = make(box, ortho_init=False), make(box, ortho_init=False, network=Network(mean_bound=1.2))
     middle, half = np.array([0.0, 0.5, 2.5]), np.array([2.0, 0.5, 1.5])
     with torch.no_grad():
         for policy in (free, bounded):
@@ -74,13 +74,13 @@ def test_means_stay_within_their_bound():
 @pytest.mark.parametrize("space", [DISCRETE, spaces.Box(-np.inf, np.inf, (3,), np.float32)])
 def test_only_vectors_with_bounds_have_bounded_means(space):
     with pytest.raises(ValueError, match=r"means can be bounded only where actions are vectors with bounds, not "):
-        make(space, mean_bound=1.0)
+        make(space, network=Network(mean_bound=1.0))
 
 
-@pytest.mark.parametrize("bound", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("bound", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_bound_that_leaves_no_means_is_refused(bound):
-    with pytest.raises(ValueError, match="mean_bound must be positive, got"):
-        make(CONTINUOUS, mean_bound=bound)
+    with pytest.raises(ValueError, match="mean_bound must be positive and finite, got"):
+        make(CONTINUOUS, network=Network(mean_bound=bound))
 
 
 def test_only_vectors_are_mirrored():
