@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import gymnasium
 
-from envs.arguments import require_sense, require_types
+from envs.arguments import check_fields
 
 if TYPE_CHECKING:  # the tasks, and MuJoCo with them, are imported when the first is asked for
     from envs.task import Task
@@ -90,14 +90,13 @@ def make_task(env_id: str, **task_kwargs: Any) -> Task | None:
     cls = task_class(env_id)
     if cls is None:
         return None
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls, include_extras=True)
     fields = {field.name for field in dataclasses.fields(cls)}
     for name in task_kwargs:
         if name not in fields:
             raise TypeError(f"{env_id} has no argument {name!r}; it takes {', '.join(sorted(fields))}")
     task_kwargs = {name: tuple(value) if isinstance(value, list) else value for name, value in task_kwargs.items()}
-    require_types(task_kwargs, hints)
-    require_sense(task_kwargs, hints, cls.positive)
+    check_fields(hints, task_kwargs)
     return cls(**task_kwargs)
 
 

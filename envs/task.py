@@ -11,6 +11,7 @@ import mujoco
 import numpy as np
 from gymnasium import spaces
 
+from envs.arguments import Count
 from envs.simulation import Fields
 
 ASSETS = Path(__file__).parent / "robots"
@@ -72,11 +73,10 @@ class Task:
     in `userdata`, as many numbers as the model's ``<size nuserdata>`` says, or in the place of a mocap body.
     """
 
-    episode_steps: int = field(default=1000, kw_only=True)  # actions after which an episode is cut off (truncated)
+    episode_steps: Count = field(default=1000, kw_only=True)  # actions after which an episode is cut off (truncated)
 
     model: ClassVar[str]  # MJCF file in envs/robots
     control_dt: ClassVar[float]  # s between two actions
-    positive: ClassVar[tuple[str, ...]] = ()  # fields that mean nothing at 0 or below
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
     remembered: ClassVar[tuple[str, ...]] = ()  # what of `measure` the next step is given as `before`
     camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do

@@ -7,6 +7,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative
 from envs.reflection import Reflection
 from envs.simulation import Fields
 from envs.task import Measured, Mirror, SignedPermutation, Task, fall_rate, walking_metrics
@@ -23,8 +24,8 @@ class Legged(Task):
     joint torques in N m; its sensors are the net contact forces (3) on each foot in N.
     """
 
-    reset_noise: float = 0.05  # rad, m/s, rad/s: the first orientation, angles and velocities are drawn within it
-    episode_steps: int = 2000  # of 0.01 s
+    reset_noise: NotNegative = 0.05  # rad, m/s, rad/s: the first orientation, angles and velocities are drawn within it
+    episode_steps: Count = 2000  # of 0.01 s
 
     start_angles: ClassVar[tuple[float, ...]]  # rad, of the joints
     mirrored_contacts: ClassVar[tuple[int, ...]]  # which of what `contacts` returns is of the foot on the other side
