@@ -154,7 +154,7 @@ class Task:
         """Return which robots (N,) have failed or finished for good; by default none ever does."""
         return np.zeros(len(sim.qpos), bool)
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         """Write the state in which each of the E robots of `sim` begins an episode, drawn from its own generator.
 
         All state fields are at rest, but for `userdata`, which is as the robot's last episode left it: zero in the
