@@ -152,7 +152,7 @@ class Arm(Task):
             "jerk": -self.jerk_weight * np.square(now.action - before.action).sum(axis=1),
         }
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         draws = np.array([rng.uniform(-1.0, 1.0, 11) for rng in rngs])
         joints, cube, turn, goal = np.split(draws, [5, 7, 8], axis=1)
         sim.userdata[:] = 0.0

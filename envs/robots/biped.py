@@ -53,9 +53,9 @@ class Biped(Runner):
         super().apply(sim, action)
         sim.userdata[:, LASTED] = sim.time + sim.dt
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         whole = sim.userdata[:, LASTED] > (self.episode_steps - 0.5) * sim.dt
-        super().place(sim, rngs)
+        super().place(sim, rngs, seeds)
         speed = self.start_speed * np.array([rng.random() for rng in rngs])
         sim.qvel[:, 0] += np.where(whole, 0.0, speed)
         sim.userdata[:, LASTED] = 0.0

@@ -190,7 +190,7 @@ class Go1(Task):
     def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
         return (now.height < self.min_height) | (now.up[:, 2] < self.min_upright)
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         joints = sim.model.nu
         draws = np.array([rng.random(5 + 2 * joints + 8 * SEGMENTS + 3 * PUSHES) for rng in rngs])
         bounds = np.cumsum([5, 2 * joints, 8 * SEGMENTS])
@@ -208,8 +208,7 @@ class Go1(Task):
         switches, commands = self._orders(orders.reshape(-1, SEGMENTS, 8))
         if self.grid:  # the whole episode long
             switches[:, 1:] = np.inf
-            turns = [rng.bit_generator.seed_seq.entropy for rng in rngs]  # type: ignore[attr-defined]
-            commands[:] = self.grid_commands[[turn % len(self.grid_commands) for turn in turns]][:, None]
+            commands[:] = self.grid_commands[[seed % len(self.grid_commands) for seed in seeds]][:, None]
         drawn[:, SWITCHES] = switches
         drawn[:, COMMANDS] = commands.reshape(len(rngs), -1)
         when, direction, size = np.moveaxis(pushes.reshape(-1, PUSHES, 3), 2, 0)

@@ -58,7 +58,7 @@ class Legged(Task):
         """
         return np.tile([*UPRIGHT, *self.start_angles], (len(rngs), 1))
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         postures = self.postures(sim, rngs)
         noise = np.array([rng.uniform(-1.0, 1.0, postures.shape[1] + sim.model.nv) for rng in rngs]) * self.reset_noise
         sim.qpos[:, 3:] = postures + noise[:, : postures.shape[1]]

@@ -127,9 +127,9 @@ class RoughTerrain(Go1):
     def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         return np.concatenate([super().observe(sim, now), now.height[:, None], now.scan], axis=1)
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         level = self._next_level(sim.userdata, rngs)
-        super().place(sim, rngs)
+        super().place(sim, rngs, seeds)
         sim.userdata[:, LEVEL] = level
         sim.userdata[:, COVERED] = 0.0
         sim.userdata[:, COMMANDED] = self._distance(sim)

@@ -86,7 +86,7 @@ class StandUp(Legged):
         weights = sim.model.body_mass * -sim.model.opt.gravity[2]  # N, of its bodies
         sim.xfrc_applied[:, :, 2] = lacking[:, None] * weights
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         self._weigh(sim.userdata)
         standing, trying, more, longer, lasting = np.array([rng.random(5) for rng in rngs]).T
         level = sim.userdata[:, LEVEL]
@@ -96,7 +96,7 @@ class StandUp(Legged):
         long = self.least_steps + np.round(spread * lasting)
         steps = np.where((level == LONG) & (longer < self.long_share), long, self.early_steps)
         sim.userdata[:, STEPS] = np.minimum(steps, self.episode_steps)
-        super().place(sim, rngs)
+        super().place(sim, rngs, seeds)
 
     def _weigh(self, memory: np.ndarray) -> None:
         """Move the robots (E, columns) up or down by their last episode, if it began on the back; forget it."""
