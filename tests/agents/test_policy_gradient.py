@@ -92,6 +92,21 @@ def test_after_a_rollout_that_was_broken_off_steps_are_counted_on():
     assert ages.max() == 5
 
 
+@pytest.mark.parametrize("learner", [TRPO, PPO])
+def test_actor_and_critic_may_have_normalisers_of_their_own(learner, tmp_path):
+    shared, apart = (
+        balance(learner, policy_kwargs={"share_features_extractor": share}).learn(8 * 100 * 3)
+        for share in (True, False)
+    )
+    assert apart.policy.pi_features_extractor is not apart.policy.vf_features_extractor
+    assert torch.equal(actor(apart), actor(shared))
+    assert apart.policy.vf_features_extractor.moments.count == 8 * 100 * 3
+    apart.policy.save(str(tmp_path / "policy"))
+    loaded = ActorCritic.load(str(tmp_path / "policy"))
+    for name, tensor in apart.policy.state_dict().items():
+        assert torch.equal(tensor, loaded.state_dict()[name]), name
+
+
 def learner_of_everything():
     return balance(
         PPO,
