@@ -10,28 +10,28 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.distributions import DiagGaussianDistribution
 from stable_baselines3.common.distributions import Distribution as SB3Distribution
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, Independent
+from torch.distributions import Distribution
 
 from agents.activations import ACTIVATIONS
-from agents.distributions import BoundedMean, ClippedNormal
+from agents.distributions import BoundedMean, ClippedGaussian, Softmax
 from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 
 
 class ActorCritic(ActorCriticPolicy):
-    """SB3's actor-critic policy with nothing shared between the two networks.
+    """SB3's actor-critic policy with separate networks for actor and critic.
 
-    Gaussian actions have a log standard deviation that does not depend on the state; the actor's last layer starts
-    small, so that the first actions are the exploration noise alone. The observation normaliser is the features
-    extractor, the critic's last layer knows the scale of the returns: both keep their statistics in the state_dict.
+    Gaussian actions have a log standard deviation that does not depend on the state, and are clipped to the bounds of
+    the action space: see `ClippedGaussian`. The actor's last layer starts small, so that the first actions are mostly
+    exploration noise. The observation normaliser is the features extractor, the critic's last layer knows the scale
+    of the returns: both keep their statistics in the state_dict.
 
     Args:
         observation_space: a Box (or any space SB3 can flatten into one vector).
@@ -45,13 +45,12 @@ class ActorCritic(ActorCriticPolicy):
 
     Raises:
         ValueError: for a `mean_bound` that is not positive and finite, `network.mirror` without `mirror`, or spaces
-            that do not go with them.
+            that do not go with them; for a features extractor with trainable parameters; for `use_sde`.
     """
 
     optimizer: torch.optim.Optimizer  # of the critic alone: the actor moves by natural gradient
     value_net: ScaledValue
-    low: Tensor  # bounds of the actions (actions,), where they are vectors
-    high: Tensor
+    action_dist: ClippedGaussian | Softmax
 
     def __init__(
         self,
@@ -98,20 +97,24 @@ class ActorCritic(ActorCriticPolicy):
         )
 
     def _build(self, lr_schedule: Schedule) -> None:
+        if self.use_sde:
+            raise ValueError("use_sde is not supported: the noise of the actions does not depend on the state")
+        if isinstance(self.action_space, spaces.Box):
+            if len(self.action_space.shape) != 1:
+                raise ValueError(f"actions must be vectors, got {self.action_space}")
+            self.action_dist = ClippedGaussian(self.action_space)
+        elif isinstance(self.action_space, spaces.Discrete):
+            self.action_dist = Softmax(self.action_space)
         super()._build(lr_schedule)
-        if self.share_features_extractor and any(p.requires_grad for p in self.features_extractor.parameters()):
+        extractors = nn.ModuleList([self.pi_features_extractor, self.vf_features_extractor])
+        if any(parameter.requires_grad for parameter in extractors.parameters()):
             raise ValueError(
-                f"{type(self.features_extractor).__name__} has trainable parameters, which actor and critic would"
-                " share; pass share_features_extractor=False"
+                f"{type(self.features_extractor).__name__} has trainable parameters, which would never be trained:"
+                " features are computed once per rollout"
             )
         self.plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and (
             isinstance(self.observation_space, spaces.Box) and not is_image_space(self.observation_space)
         )
-        if isinstance(self.action_space, spaces.Box):
-            if len(self.action_space.shape) != 1:
-                raise ValueError(f"actions must be vectors, got {self.action_space}")
-            self.register_buffer("low", torch.as_tensor(self.action_space.low), persistent=False)
-            self.register_buffer("high", torch.as_tensor(self.action_space.high), persistent=False)
         on_means: list[nn.Module] = []
         if self.mirror is not None:
             if not (self.plain_vectors and self.continuous):
@@ -120,11 +123,14 @@ class ActorCritic(ActorCriticPolicy):
             self.mlp_extractor.policy_net.insert(0, WithMirrorImages(*observation))
             on_means.append(MirrorAverage(*action))
         if self.network.mean_bound is not None:
-            if not (self.continuous and np.isfinite([*self.low, *self.high]).all()):
+            space = self.action_space
+            if not (isinstance(space, spaces.Box) and space.is_bounded()):
                 raise ValueError(
                     f"means can be bounded only where actions are vectors with bounds, not {self.action_space}"
                 )
-            on_means.append(BoundedMean(self.low, self.high, self.network.mean_bound))
+            on_means.append(
+                BoundedMean(torch.as_tensor(space.low), torch.as_tensor(space.high), self.network.mean_bound)
+            )
         if on_means:
             self.action_net = nn.Sequential(self.action_net, *on_means)
         self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
@@ -132,7 +138,11 @@ class ActorCritic(ActorCriticPolicy):
         self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        arguments = super()._get_constructor_parameters() | {"network": self.network, "mirror": self.mirror}
+        arguments = super()._get_constructor_parameters() | {
+            "network": self.network,
+            "mirror": self.mirror,
+            "share_features_extractor": self.share_features_extractor,  # which SB3 leaves out
+        }
         for name in ("net_arch", "log_std_init"):  # which the network holds, as it does an activation that has a name
             del arguments[name]
         if self.network.activation in ACTIVATIONS:
@@ -155,10 +165,24 @@ class ActorCritic(ActorCriticPolicy):
         """Whether actions are real vectors."""
         return isinstance(self.action_space, spaces.Box)
 
+    def pi(self, features: Tensor) -> Distribution:
+        """Return the action distribution at the actor's features (B, F); its KL, entropy and log_prob are (B,)."""
+        return self.distribution(self.distribution_parameters(features))
+
     def distribution_parameters(self, features: Tensor) -> tuple[Tensor, ...]:
         """Return mean and log standard deviation, or the logits, each (B, actions), for features (B, F)."""
-        output = self.action_net(self.mlp_extractor.forward_actor(features))
+        return self._parameters_from_latent(self.mlp_extractor.forward_actor(features))
+
+    def distribution(self, parameters: tuple[Tensor, ...]) -> Distribution:
+        """Return the action distribution with the given parameters; its KL, entropy and log_prob are (B,)."""
+        return self.action_dist.at(*parameters)
+
+    def _parameters_from_latent(self, latent: Tensor) -> tuple[Tensor, ...]:
+        output = self.action_net(latent)
         return (output, self.floored_log_std.expand_as(output)) if self.continuous else (output,)
+
+    def _get_action_dist_from_latent(self, latent_pi: Tensor) -> SB3Distribution:
+        return self.action_dist.proba_distribution(*self._parameters_from_latent(latent_pi))
 
     @torch.no_grad()
     def limit_std(self, bound: float) -> None:
@@ -172,26 +196,9 @@ class ActorCritic(ActorCriticPolicy):
         min_std = self.network.min_std
         return (min_std + self.log_std.exp()).log() if min_std else self.log_std
 
-    def _get_action_dist_from_latent(self, latent_pi: Tensor) -> SB3Distribution:
-        if not self.continuous:
-            return super()._get_action_dist_from_latent(latent_pi)
-        assert isinstance(self.action_dist, DiagGaussianDistribution)
-        return self.action_dist.proba_distribution(self.action_net(latent_pi), self.floored_log_std)
-
-    def distribution(self, parameters: tuple[Tensor, ...]) -> Distribution:
-        """Return the action distribution with the given parameters; its KL, entropy and log_prob are (B,)."""
-        if self.continuous:
-            return Independent(self.clipped_normal(parameters), 1, validate_args=False)
-        return Categorical(logits=parameters[0], validate_args=False)
-
     def log_prob(self, features: Tensor, actions: Tensor) -> Tensor:
         """Return the log-probabilities (B,) of actions (B, ...), for the actor's features (B, F)."""
-        return self.distribution(self.distribution_parameters(features)).log_prob(actions)
-
-    def clipped_normal(self, parameters: tuple[Tensor, ...]) -> ClippedNormal:
-        """Return the distributions of the single action dimensions, given mean and log standard deviation."""
-        mean, log_std = parameters
-        return ClippedNormal(mean, log_std.exp(), self.low, self.high)
+        return self.pi(features).log_prob(actions)
 
     def features(self, observations: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
         """Return the actor's and the critic's features (B, F) of observations (B, ...)."""
@@ -221,23 +228,18 @@ class ActorCritic(ActorCriticPolicy):
             return mean + np.exp(log_std) * noise
         return (parameters[0].cpu().numpy() + noise).argmax(1)
 
-    @torch.no_grad()
-    def deterministic(self, observations: np.ndarray | Tensor) -> np.ndarray:
-        """Return the actions without exploration for observations (N, ...): their mean, or the most likely ones.
+    def mode(self, observations: Tensor) -> Tensor:
+        """Return the actions without exploration for observations (N, ...): clipped actions' means, or likeliest ones.
 
-        The mean is that of the actions after clipping. Clipping the mean instead acts harder than the policy ever did
-        in training, which makes a robot fall that would not.
+        Tensor operations alone: it can be traced and exported.
         """
         parameters = self.distribution_parameters(self.features(observations)[0])
-        if not self.continuous:
-            return parameters[0].argmax(1).cpu().numpy()
-        return self.clipped_normal(parameters).clipped_mean.cpu().numpy()
+        return self.action_dist.proba_distribution(*parameters).mode()
 
-    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
-        if not deterministic:
-            return super()._predict(observation)
-        assert isinstance(observation, Tensor)
-        return torch.as_tensor(self.deterministic(observation), device=self.device)
+    @torch.no_grad()
+    def deterministic(self, observations: np.ndarray | Tensor) -> np.ndarray:
+        """Return what `mode` does, for numpy."""
+        return self.mode(torch.as_tensor(observations)).cpu().numpy()
 
     def clip(self, actions: np.ndarray) -> np.ndarray:
         """Return what the environment may be given of actions (N, ...)."""

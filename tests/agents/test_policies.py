@@ -110,13 +110,32 @@ def test_agrees_with_the_methods_it_inherits_from_sb3(policy):
     actor, critic = policy.features(ROWS)
     torch.testing.assert_close(policy.values(critic), policy.predict_values(observations).squeeze(1))
     np.testing.assert_array_equal(policy.clip(policy.deterministic(ROWS)), policy.predict(ROWS, deterministic=True)[0])
-    distribution = policy.distribution(policy.distribution_parameters(actor))
+    distribution = policy.pi(actor)
     actions = distribution.sample()
     if policy.continuous:
-        actions = actions.clamp(-0.9, 0.9)  # beyond the bounds, ours is the probability of being clipped
+        assert (actions.abs() > 1.0).any()  # beyond the bounds, where the log-probability is that of being clipped
     _, log_prob, entropy = policy.evaluate_actions(observations, actions)
     torch.testing.assert_close(distribution.log_prob(actions), log_prob)
+    torch.testing.assert_close(policy.log_prob(actor, actions), log_prob)
     torch.testing.assert_close(distribution.entropy(), entropy)
+    torch.testing.assert_close(policy.get_distribution(observations).log_prob(actions), log_prob)
+    acted, values, log_prob = policy(observations)
+    torch.testing.assert_close(policy.log_prob(actor, acted), log_prob)
+    torch.testing.assert_close(values.squeeze(1), policy.values(critic))
+    expected = policy.deterministic(ROWS)
+    np.testing.assert_array_equal(policy(observations, deterministic=True)[0], expected)
+    np.testing.assert_array_equal(policy.get_distribution(observations).mode(), expected)
+    np.testing.assert_array_equal(policy.mode(observations), expected)
+
+
+@torch.no_grad()
+def test_without_exploration_it_acts_as_its_clipped_actions_do_on_average():
+    policy = make(CONTINUOUS)
+    policy.action_net.bias.copy_(torch.tensor([3.0, 0.8, 0.0]))
+    row = ROWS[:1].repeat(200_000, axis=0)
+    mean = policy.clip(policy.act(row, policy.sample_noise(len(row)))).mean(0)
+    for actions in (policy.deterministic(ROWS[:1]), policy(torch.as_tensor(ROWS[:1]), deterministic=True)[0].numpy()):
+        np.testing.assert_allclose(actions[0], mean, atol=0.01)
 
 
 @torch.no_grad()
@@ -142,7 +161,19 @@ def test_noise_from_a_generator_leaves_the_global_one_alone(policy):
     np.testing.assert_array_equal(first, policy.sample_noise(2, generator=torch.Generator().manual_seed(5)))
 
 
-def test_refuses_to_share_a_trainable_features_extractor():
+@pytest.mark.parametrize("shared", [True, False])
+def test_refuses_a_trainable_features_extractor_shared_or_not(shared):
     image = spaces.Box(0, 255, (3, 36, 36), np.uint8)
-    with pytest.raises(ValueError, match="share_features_extractor=False"):
-        ActorCritic(image, CONTINUOUS, lambda _: 1e-3, features_extractor_class=NatureCNN)
+    with pytest.raises(ValueError, match=r"NatureCNN has trainable parameters, .* features are computed once per roll"):
+        ActorCritic(
+            image,
+            CONTINUOUS,
+            lambda _: 1e-3,
+            features_extractor_class=NatureCNN,
+            share_features_extractor=shared,
+        )
+
+
+def test_refuses_noise_that_depends_on_the_state():
+    with pytest.raises(ValueError, match="use_sde is not supported"):
+        make(CONTINUOUS, use_sde=True)
