@@ -18,7 +18,9 @@ print(*{name.partition(".")[0] for name in sys.modules})
 BENCHMARKS = ("throughput", "training", "workers", "scores", "estimators", "gamma-lambda")
 
 
-@pytest.mark.parametrize("command", ["benchmark", *(f"benchmark {name}" for name in BENCHMARKS)], ids=str)
+@pytest.mark.parametrize(
+    "command", ["benchmark", *(f"benchmark {name}" for name in BENCHMARKS), "record", "watch"], ids=str
+)
 def test_help_imports_nothing_heavy(command):
     done = subprocess.run(
         [sys.executable, "-c", HELP, *command.split()], cwd=ROOT, capture_output=True, text=True, check=True
