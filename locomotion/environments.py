@@ -1,11 +1,14 @@
 """Making environments for a user, whose mistakes become one sentence."""
 
-from typing import Any
+from __future__ import annotations
 
-from stable_baselines3.common.vec_env import VecEnv
+from typing import TYPE_CHECKING, Any
 
 import envs
 from locomotion.errors import UsageError
+
+if TYPE_CHECKING:  # a command line's `--help` must not wait for Stable-Baselines3
+    from stable_baselines3.common.vec_env import VecEnv
 
 
 def known_environment(env: str) -> str:

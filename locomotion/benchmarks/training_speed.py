@@ -20,7 +20,6 @@ from locomotion.tables import lines_of
 from locomotion.training.learners import build_learner
 
 PHYSICS_STEPS = 200
-ROBOTS = ("Hopper-v5", "HalfCheetah-v5", "Ant-v5")
 PEER = "sb3-contrib"
 
 
@@ -34,7 +33,7 @@ class Row:
     physics: float  # the bare Batch.step of as many robots, doing what ours do
 
 
-def measure(robots: Sequence[str] = ROBOTS, threads: int = 1, rounds: int = 5) -> Iterator[Row]:
+def measure(robots: Sequence[str], threads: int = 1, rounds: int = 5) -> Iterator[Row]:
     """Yield the figures of one robot after the other; the learners take turns, a few iterations each.
 
     Raises:

@@ -14,7 +14,6 @@ from locomotion.runs.settings import Settings
 from locomotion.tables import lines_of
 from locomotion.training.learners import build_learner
 
-ROBOTS = ("CartPole", "Hopper-v5")
 ROWS = 6  # of the log, in one turn
 
 
@@ -47,7 +46,7 @@ class Speed(BaseCallback):
         return (last - first) / (end - start)
 
 
-def measure(robots: Sequence[str] = ROBOTS, rounds: int = 5) -> Iterator[Row]:
+def measure(robots: Sequence[str], rounds: int = 5) -> Iterator[Row]:
     """Yield the figures of one robot after the other: one worker and two take turns, 16 robots x 16 steps each.
 
     Raises:

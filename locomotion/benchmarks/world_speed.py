@@ -116,7 +116,7 @@ class Row:
 
 
 def measure(
-    robots: Sequence[str] = tuple(GYMNASIUM_TASKS),
+    robots: Sequence[str],
     copies: int = 64,
     threads: int = 1,
     rounds: int = 9,

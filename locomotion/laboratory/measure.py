@@ -16,16 +16,14 @@ from statistics import NormalDist
 
 import numpy as np
 
-from locomotion.errors import UsageError
-from locomotion.files import RUNS, atomic_file
+from locomotion.files import atomic_file
+from locomotion.laboratory.commands import check_sizes
 from locomotion.laboratory.estimators import Estimator, laboratory
 from locomotion.laboratory.worlds import LaboratoryWorld, QuadraticWorld
 from locomotion.tables import lines_of
 
-FOLDER = RUNS / "estimators"
 CONFIDENCE = 0.99
 FITTING_PATHS = 4096  # for all that is learned
-FEWEST_PATHS = 100  # below this an interval that rests on the central limit theorem says nothing
 CHUNK = 8192  # paths in memory at a time
 
 # Where the gradient is not known exactly, one of the unbiased estimators tells it, from so many times as many paths.
@@ -131,20 +129,6 @@ def measure(world: LaboratoryWorld, trajectories: int = 256, repetitions: int = 
             )
         )
     return Report(world.name, world.parameters, gradient, gradient_error, total, sampling, rows)
-
-
-def check_sizes(trajectories: int, repetitions: int) -> None:
-    """Make sure that there are paths enough for what `measure` says of them.
-
-    Raises:
-        UsageError: where there are too few.
-    """
-    for option, value, least in (("trajectories", trajectories, 1), ("repetitions", repetitions, 2)):
-        if value < least:
-            raise UsageError(f"--{option} must be at least {least}, got {value}")
-    total = trajectories * repetitions
-    if total < FEWEST_PATHS:
-        raise UsageError(f"--trajectories times --repetitions must be at least {FEWEST_PATHS}, got {total}")
 
 
 def sampled_estimates(

@@ -1,1 +1,1 @@
-"""A policy on film."""
+"""Videos of policies: players, pictures, files."""

@@ -1,4 +1,4 @@
-"""A policy on film: its robot in motion, with the episode's figures below, as MP4, GIF or WebP."""
+"""Videos of a policy: its robot in motion, with the episode's figures below, as MP4, GIF or WebP."""
 
 from __future__ import annotations
 
@@ -22,106 +22,85 @@ from locomotion.files import folder_name
 from locomotion.policies.files import PolicyCard, find_policy, load_policy, read_card
 from locomotion.policies.shipped import FOLDER
 from locomotion.recording.encoding import write
+from locomotion.recording.film import SMOOTH, Film
 from locomotion.recording.overlay import Overlay
 from locomotion.recording.player import Player
 from locomotion.runs.folder import Run
 
-ENDINGS = (".mp4", ".gif", ".webp")
-SMALLEST, LARGEST = 16, 4096  # pixels
-LONGEST = 3600.0  # s
-SMOOTH = 30.0  # frames per second
-MEMORY = 2**30  # bytes: Pillow holds all frames of a GIF or WebP before it writes the first
-ENDLESS = 10_000  # steps after the video's end at which an episode that still goes on is given up
+MAX_BYTES = 2**30  # Pillow holds all frames of a GIF or WebP before it writes the first
+MAX_EXTRA_STEPS = 10_000  # steps played after the video's end to finish the first episode
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A video that was made."""
+class Video:
+    """A finished video."""
 
-    env: str  # canonical id; several are parted by commas
+    env: str  # canonical id; several are separated by commas
     path: Path
     frames: int
     seconds: float  # as played
-    episode_return: float | None = None  # of the first episode of a robot that is alone in the picture
-    finished: bool = False  # whether that episode came to an end, so that this is all of its return
+    episode_return: float | None = None  # of the first episode; None: several robots share the picture
+    finished: bool = False  # whether that episode ended, so that its return is complete
+
+    def summary(self) -> str:
+        """Return two lines for the terminal: frames and length, then the file and the return."""
+        lines = f"{self.env}: {self.frames} frames, {self.seconds:.2f} s\n{self.path}"
+        if self.episode_return is None:
+            return lines
+        so_far = "" if self.finished else " so far"
+        return f"{lines}, return of the first episode {self.episode_return:.2f}{so_far}"
 
 
-def record(
-    folder: str | Path,
-    out: Path | None = None,
-    seconds: float = 10.0,
-    width: int = 640,
-    height: int = 480,
-    seed: int = 0,
-    fps: float = SMOOTH,
-) -> Recording:
+def record(folder: str | Path, film: Film | None = None) -> Video:
     """Film a policy in real time, without its exploration, one episode after the other.
 
     The state of Python's, numpy's and torch's global generators is left as it was.
 
     Args:
         folder: of a run (its last checkpoint is filmed), a checkpoint or a policy, or a shipped policy's name.
-        out: the file, whose ending says the format; by default an MP4 in the run's `videos`, beside a policy's folder
-            that is in no run, or, of a shipped policy, in the working folder. A file of that name is replaced, and
-            only by a whole one.
-        seconds: the video's length.
-        width: of the picture, in pixels.
-        height: of the picture, in pixels.
-        seed: of the first episode: it starts as the environment reset with it.
-        fps: frames per second: from this to twice as many, or one for each action where there are fewer.
+        film: the video's options. By default it is an MP4 of 640 x 480 pixels in the run's `videos`, beside the folder
+            of a policy outside any run, or in the working folder for a shipped policy. An existing file is replaced
+            once the new one is complete.
 
     Raises:
-        UsageError: where there is no such policy, nothing can be drawn or written, or a number is out of bounds.
+        UsageError: where there is no such policy, nothing can be drawn or written, or the film is too large.
     """
     folder = find_policy(folder)
     card = read_card(folder)
-    path = default_path(folder, card) if out is None else out
-    check(path, seconds, width, height, seed, fps)
-    overlay = Overlay(width, height)
+    film = (film or Film()).with_defaults(default_path(folder, card), 640, 480)
+    overlay = Overlay(*film.size)
     with global_generators_kept(), contextlib.ExitStack() as stack:
-        player = enter(stack, folder, seed, width, height)
+        player = enter(stack, folder, film.seed, film.size)
 
         def picture() -> Image.Image:
-            image = player.picture(width, height)
+            image = player.picture(*film.size)
             overlay.draw(image, folder_name(card.env), f"episode {player.episode}", player.figures())
             return image
 
-        frames, rate = shoot(path, [player], picture, seconds, width, height, fps)
+        frames, rate = shoot(film, [player], picture)
         episode_return, finished = first_return(player)
-    return Recording(card.env, path, frames, float(frames / rate), episode_return, finished)
+    return Video(card.env, film.path, frames, float(frames / rate), episode_return, finished)
 
 
-def enter(stack: contextlib.ExitStack, folder: Path, seed: int, width: int, height: int) -> Player:
-    """Return a policy at play, whose pictures have this size; its environment is closed with the stack."""
-    env = read_card(folder).env
+def enter(stack: contextlib.ExitStack, folder: Path, seed: int, size: tuple[int, int]) -> Player:
+    """Return a policy's player, whose pictures have this width and height; the stack closes its environment."""
+    env, (width, height) = read_card(folder).env, size
     vec_env = make_env(env, 1, seed=seed, render_mode="rgb_array", width=width, height=height, **shown_fields(env))
     stack.callback(vec_env.close)
     return Player(load_policy(folder, vec_env), vec_env, env)
 
 
-def shoot(
-    path: Path,
-    players: Sequence[Player],
-    picture: Callable[[], Image.Image],
-    seconds: float,
-    width: int,
-    height: int,
-    fps: float,
-) -> tuple[int, Fraction]:
-    """Film players, each in its own real time; return how many frames that made, and the frames per second.
+def shoot(film: Film, players: Sequence[Player], picture: Callable[[], Image.Image]) -> tuple[int, Fraction]:
+    """Film players, each in its own real time; return the number of frames and the frames per second.
 
     Args:
-        path: the file.
+        film: with its file and size.
         players: at the start of their first episodes.
-        picture: draws them as they stand.
-        seconds: the video's length.
-        width: of the picture, in pixels.
-        height: of the picture, in pixels.
-        fps: frames per second: from this to twice as many, or one for each action where there are fewer.
+        picture: draws them in their present states, in the film's size.
     """
-    rate = frame_rate(max(player.control_rate for player in players), path.suffix.lower(), fps)
-    count = max(1, round(seconds * rate))
-    check_memory(path, count, width, height)
+    rate = frame_rate(max(player.control_rate for player in players), film.ending, film.fps)
+    count = max(1, round(film.seconds * rate))
+    check_memory(film, count)
 
     def draw() -> Iterator[np.ndarray]:
         for i in range(count):
@@ -130,14 +109,14 @@ def shoot(
             yield np.asarray(picture())
 
     frames = draw()
-    frames = chain([next(frames)], frames)  # where nothing can be drawn it shows here, before a file is made
-    write(path, frames, count, width, height, rate)
+    frames = chain([next(frames)], frames)  # a failure to draw shows here, before a file is made
+    write(film.path, frames, count, *film.size, rate)
     return count, rate
 
 
 def first_return(player: Player) -> tuple[float, bool]:
-    """Return the first episode's return, played to its end off camera, and whether it has one within reach."""
-    for _ in range(ENDLESS):
+    """Finish the first episode off camera; return its return, and whether it ended within MAX_EXTRA_STEPS."""
+    for _ in range(MAX_EXTRA_STEPS):
         if player.finished:
             return player.finished[0], True
         player.act()
@@ -145,7 +124,7 @@ def first_return(player: Player) -> tuple[float, bool]:
 
 
 def default_path(folder: Path, card: PolicyCard) -> Path:
-    """Return where the video of a policy goes: into its run, beside a folder that is in none, or here if shipped."""
+    """Return a video's default file: in the policy's run, beside a folder outside any run, here for a shipped one."""
     place = folder.resolve()
     if place.parent == FOLDER.resolve():
         return Path(f"{place.name}.mp4")
@@ -156,50 +135,27 @@ def default_path(folder: Path, card: PolicyCard) -> Path:
     return path if folder.is_absolute() else Path(os.path.relpath(path))
 
 
-def check(path: Path, seconds: float, width: int, height: int, seed: int, fps: float) -> None:
-    """Refuse what cannot be recorded.
+def check_memory(film: Film, count: int) -> None:
+    """Refuse a film of `count` frames that Pillow could not hold in memory.
 
     Raises:
-        UsageError: naming the value and what is accepted.
+        UsageError: with the remedy.
     """
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise UsageError(f"--out {path} must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
-    if path.is_dir():
-        raise UsageError(f"--out {path} is a folder; name a file")
-    if not 0 < seconds <= LONGEST:
-        raise UsageError(f"--seconds must be more than 0 and at most {LONGEST:g}, got {seconds:g}")
-    for name, pixels in (("width", width), ("height", height)):
-        if not SMALLEST <= pixels <= LARGEST:
-            raise UsageError(f"--{name} must be {SMALLEST} to {LARGEST} pixels, got {pixels}")
-        if ending == ".mp4" and pixels % 2:
-            raise UsageError(f"--{name} must be even for an .mp4, got {pixels}")
-    if seed < 0:
-        raise UsageError(f"--seed must not be negative, got {seed}")
-    if not 1 <= fps <= 100:
-        raise UsageError(f"--fps must lie in [1, 100], got {fps:g}")
-
-
-def check_memory(path: Path, count: int, width: int, height: int) -> None:
-    """Refuse a file of `count` frames that Pillow could not hold.
-
-    Raises:
-        UsageError: saying what to change.
-    """
-    channels = {".gif": 1, ".webp": 3}.get(path.suffix.lower(), 0)  # bytes per pixel; an MP4 is written as it comes
+    width, height = film.size
+    channels = {".gif": 1, ".webp": 3}.get(film.ending, 0)  # bytes per pixel; an MP4 is written frame by frame
     needed = count * width * height * channels
-    if needed > MEMORY:
+    if needed > MAX_BYTES:
         raise UsageError(
-            f"{path} of {count} frames of {width} x {height} pixels would take {needed / 2**30:.1f} GiB of memory to"
-            " make; make it shorter or smaller, or an .mp4"
+            f"{film.path} of {count} frames of {width} x {height} pixels would take {needed / 2**30:.1f} GiB of memory"
+            " to make; make it shorter or smaller, or an .mp4"
         )
 
 
 def frame_rate(control_rate: Fraction, ending: str, least: float = SMOOTH) -> Fraction:
-    """Return the frames per second of a film that shows every so many control steps one.
+    """Return the frames per second of a film that shows every k-th control step.
 
-    From `least` to twice as many, or all there are where control is slower: of 30, 125 Hz gives 31.25, 20 Hz gives
-    20. A GIF gets at most 50, because browsers slow down what is shown for less than 20 ms.
+    The rate lies between `least` and twice that, or is the control rate where that is lower: for 30, 125 Hz gives
+    31.25 and 20 Hz gives 20. A GIF gets at most 50, because browsers slow down frames shorter than 20 ms.
     """
     step = max(1, math.floor(control_rate / Fraction(least)))
     if ending == ".gif":
@@ -209,9 +165,9 @@ def frame_rate(control_rate: Fraction, ending: str, least: float = SMOOTH) -> Fr
 
 @contextlib.contextmanager
 def global_generators_kept() -> Iterator[None]:
-    """Put the global generators back as they were: a video made in the middle of a training must not change it."""
+    """Restore the global generators at the end: a video made during a training must not change the training."""
     python, torch_state = random.getstate(), torch.get_rng_state()
-    numpy_state = np.random.get_state()  # noqa: NPY002 - a stranger's environment may use it
+    numpy_state = np.random.get_state()  # noqa: NPY002 - a foreign environment may use it
     try:
         yield
     finally:

@@ -9,14 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from envs.robots.stand_up import StandUp
+from locomotion.command_line import optional
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
 from locomotion.runs.recipes import recipe
 from locomotion.runs.settings import Settings
 
+PresetName = Literal["cartpole", "biped", "quadruped", "standup"]
 BaselineName = Literal["value", "time", "none"]
 Learner = Literal["trpo", "npg", "ppo", "vpg", "a2c"]  # those that keep to one core
 LAMBDAS = (0.0, 0.36, 0.68, 0.84, 0.92, 0.96, 0.98, 0.99, 1.0)
@@ -70,7 +72,7 @@ def without_value_function(gamma: float, iterations: int) -> Point:
     return Point(gamma, 1.0, "time", iterations)
 
 
-PRESETS: dict[str, Preset] = {
+PRESETS: dict[PresetName, Preset] = {
     # Figure 2: left at gamma .99, right the map after 20 iterations, whose gammas the paper shows without numbers.
     # An iteration is 20 trajectories of up to 1000 steps, not a number of steps: 20 robots, an episode of each.
     "cartpole": Preset(
@@ -158,17 +160,26 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is asked for: a preset, or a robot with gammas and lambdas of one's own. None stands for a default."""
+    """A preset, or a robot with gammas and lambdas of one's own; None stands for a default."""
 
-    preset: str | None = None
+    preset: Annotated[PresetName | None, optional("none", "{cartpole,biped,quadruped,standup}")] = None
+    """An experiment of the paper, with its own env, gammas, lambdas, baseline, iterations, networks and batches."""
     scale: float = 1.0
-    env: str | None = None
+    """Share of a preset's batches (fewer robots) and seeds."""
+    env: Annotated[str | None, optional("the preset's", "ENV")] = None
+    """Robot of a sweep of your own; it learns by its recipe."""
     algo: Learner = "trpo"
-    gammas: tuple[float, ...] | None = None
-    lambdas: tuple[float, ...] | None = None
-    baseline: BaselineName | None = None
-    seeds: int | None = None
-    iterations: int | None = None
+    """Learner."""
+    gammas: Annotated[tuple[float, ...] | None, optional(" ".join(map(str, GAMMAS)), "FLOAT ...")] = None
+    """Discounts."""
+    lambdas: Annotated[tuple[float, ...] | None, optional(" ".join(map(str, LAMBDAS)), "FLOAT ...")] = None
+    """Lambdas; each is tried with each discount."""
+    baseline: Annotated[BaselineName | None, optional("value", "{value,time,none}")] = None
+    """Subtracted from returns: the critic's value, the mean at each time, or nothing."""
+    seeds: Annotated[int | None, optional("the preset's, or 5")] = None
+    """Number of trainings of each pair, one seed each from 0 on."""
+    iterations: Annotated[int | None, optional("as many as the recipe's steps")] = None
+    """Policy updates of each training."""
 
     def cells(self) -> list[Cell]:
         """Return all cells, one seed of everything after the other, so that half a sweep is a whole one of fewer seeds.

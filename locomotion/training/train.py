@@ -21,6 +21,7 @@ from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
 from locomotion.files import atomic_folder, write_json
 from locomotion.policies.files import PolicyCard, describe, save_policy
+from locomotion.recording.film import Film
 from locomotion.recording.video import record
 from locomotion.runs.folder import Run
 from locomotion.runs.settings import Settings
@@ -173,7 +174,7 @@ def finish(outcome: Outcome, settings: Settings, tracker: WandbRows | None) -> O
     if settings.video_seconds > 0:
         print(f"filming it for {settings.video_seconds:g} s", file=sys.stderr)
         try:
-            video = record(run.folder, seconds=settings.video_seconds).path
+            video = record(run.folder, Film(seconds=settings.video_seconds)).path
         except UsageError as error:  # no OpenGL, most likely: the training is worth as much without a video
             print(f"no video: {error}", file=sys.stderr)
     if tracker is not None:

@@ -12,6 +12,7 @@ from locomotion.errors import UsageError
 from locomotion.policies.files import describe, save_policy
 from locomotion.recording import collage
 from locomotion.recording.collage import Grid, grid_for, parse_grid, record_progress, record_several
+from locomotion.recording.film import Film
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,7 +76,7 @@ def cells(frames, grid):
 
 
 def test_one_policy_fills_the_grid_with_further_seeds(tmp_path, cartpole, captions):
-    made = record_several([cartpole], Grid(3, 2), tmp_path / "film.mp4", seconds=0.4, width=192, height=96)
+    made = record_several([cartpole], Grid(3, 2), Film(tmp_path / "film.mp4", seconds=0.4, width=192, height=96))
     frames = decode(made.path)
     assert frames.shape == (20, 96, 192, 3)
     assert (made.env, made.frames, made.seconds, made.episode_return) == ("Locomotion/CartPole-v0", 20, 0.4, None)
@@ -88,14 +89,14 @@ def test_one_policy_fills_the_grid_with_further_seeds(tmp_path, cartpole, captio
 
 
 def test_of_a_robot_that_obeys_it_says_how_fast_it_was_told_to_go_and_goes(tmp_path, captions):
-    record_several(["Go1"], Grid(1, 1), tmp_path / "film.mp4", seconds=0.02, width=32, height=32)
+    record_several(["Go1"], Grid(1, 1), Film(tmp_path / "film.mp4", seconds=0.02, width=32, height=32))
     assert re.fullmatch(r"told (-?\d\.\d), does -?\d\.\d m/s", captions[0][1])
 
 
 def test_several_policies_each_in_its_own_real_time(tmp_path, cartpole, hopper, captions, monkeypatch):
     ages = []
     monkeypatch.setattr(collage.Player, "speed", lambda self: ages.append((self.name, self.seconds)))
-    made = record_several([cartpole, hopper], None, tmp_path / "film.mp4", seconds=0.16, width=64, height=32)
+    made = record_several([cartpole, hopper], None, Film(tmp_path / "film.mp4", seconds=0.16, width=64, height=32))
     assert made.env == "Locomotion/CartPole-v0, Hopper-v5"
     assert [left for left, _ in captions[:2]] == ["CartPole", "Hopper"]
     assert [name for name, _ in ages[:2]] == ["Locomotion/CartPole-v0", "Hopper-v5"]
@@ -103,29 +104,31 @@ def test_several_policies_each_in_its_own_real_time(tmp_path, cartpole, hopper, 
 
 
 def test_the_stages_of_a_training_carry_their_steps_and_returns(run, captions):
-    made = record_progress(run, Grid(3, 1), seconds=0.04, width=96, height=32)
+    made = record_progress(run, Grid(3, 1), Film(seconds=0.04, width=96, height=32))
     assert made.path == run / "videos" / "progress.mp4"
     assert captions[:3] == [("0 steps", "return 0"), ("2,000 steps", "return 20"), ("4,000 steps", "return 40")]
     assert decode(made.path).shape == (2, 32, 96, 3)
     captions.clear()
-    assert record_progress(run, seconds=0.02).path.is_file()
+    assert record_progress(run, film=Film(seconds=0.02)).path.is_file()
     assert len(captions) == 4
 
 
 @pytest.mark.parametrize("ending", [".gif", ".webp"])
 def test_a_collage_can_be_an_animated_picture(tmp_path, cartpole, ending):
-    assert record_several([cartpole], Grid(2, 2), tmp_path / f"film{ending}", 0.1, 64, 64).path.stat().st_size > 500
+    assert (
+        record_several([cartpole], Grid(2, 2), Film(tmp_path / f"film{ending}", 0.1, 64, 64)).path.stat().st_size > 500
+    )
 
 
 def test_the_captions_are_written_below_each_robot(tmp_path, cartpole):
-    plain = decode(record_several([cartpole], Grid(2, 1), tmp_path / "small.mp4", 0.02, 64, 48).path)
-    written = decode(record_several([cartpole], Grid(2, 1), tmp_path / "large.mp4", 0.02, 640, 240).path)
+    plain = decode(record_several([cartpole], Grid(2, 1), Film(tmp_path / "small.mp4", 0.02, 64, 48)).path)
+    written = decode(record_several([cartpole], Grid(2, 1), Film(tmp_path / "large.mp4", 0.02, 640, 240)).path)
     assert plain[:, 40:].max() < 250 < written[:, 220:].max()
 
 
 def test_default_path(cartpole, hopper):
     assert (
-        record_several([cartpole, hopper], seconds=0.02, width=64, height=32).path
+        record_several([cartpole, hopper], film=Film(seconds=0.02, width=64, height=32)).path
         == cartpole.parent / "cartpole-2x1.mp4"
     )
 
@@ -145,13 +148,13 @@ def test_what_is_no_grid_is_refused(text):
 def test_mistakes_become_one_sentence_and_leave_nothing(tmp_path, cartpole, hopper, run):
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UsageError, match="2 policies do not fit into 1x1 places"):
-        record_several([cartpole, hopper], Grid(1, 1), tmp_path / "film.mp4")
+        record_several([cartpole, hopper], Grid(1, 1), Film(tmp_path / "film.mp4"))
     with pytest.raises(UsageError, match="no policy at Bipeds"):
-        record_several([cartpole, "Bipeds"], Grid(2, 1), tmp_path / "film.mp4")
+        record_several([cartpole, "Bipeds"], Grid(2, 1), Film(tmp_path / "film.mp4"))
     with pytest.raises(UsageError, match="must end in"):
-        record_several([cartpole], Grid(2, 1), tmp_path / "film.avi")
+        record_several([cartpole], Grid(2, 1), Film(tmp_path / "film.avi"))
     with pytest.raises(UsageError, match=r"--width must be even for an \.mp4, got 33"):
-        record_several([cartpole], Grid(2, 1), tmp_path / "film.mp4", width=33)
+        record_several([cartpole], Grid(2, 1), Film(tmp_path / "film.mp4", width=33))
     with pytest.raises(UsageError, match="has kept 5 policies, too few for --grid 3x2"):
         record_progress(run, Grid(3, 2))
     with pytest.raises(UsageError, match="name a --grid of two places or more, not 1x1"):

@@ -15,6 +15,7 @@ from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import evaluate
 from locomotion.policies.files import describe, load_policy, save_policy
 from locomotion.recording import video
+from locomotion.recording.film import Film
 from locomotion.recording.player import Player
 from locomotion.recording.video import default_path, frame_rate, record
 
@@ -112,7 +113,7 @@ def drawn(monkeypatch):
 @pytest.mark.parametrize(("env", "rate"), [("Hopper-v5", Fraction(125, 4)), ("CartPole", Fraction(50))])
 def test_mp4_has_every_frame_at_its_time_and_moves(tmp_path, env, rate):
     out = tmp_path / "new" / "film.mp4"
-    made = record(untrained(tmp_path / "policy", env), out, seconds=0.6, width=256, height=144)
+    made = record(untrained(tmp_path / "policy", env), Film(out, seconds=0.6, width=256, height=144))
     stream, frames = decode(out)
     count = round(0.6 * rate)
     assert frames.shape == (count, 144, 256, 3)
@@ -131,7 +132,7 @@ def test_mp4_has_every_frame_at_its_time_and_moves(tmp_path, env, rate):
 @pytest.mark.parametrize("ending", [".gif", ".webp"])
 def test_gif_and_webp_have_every_frame_and_play_in_real_time(tmp_path, hopper, ending):
     out = tmp_path / f"film{ending}"
-    made = record(hopper, out, seconds=0.5, width=129, height=95)
+    made = record(hopper, Film(out, seconds=0.5, width=129, height=95))
     with Image.open(out) as image:
         assert (image.n_frames, image.size, image.info["loop"]) == (16, (129, 95), 0)
         frames, total = [], 0
@@ -147,7 +148,7 @@ def test_gif_and_webp_have_every_frame_and_play_in_real_time(tmp_path, hopper, e
 
 def test_pillow_formats_of_a_single_frame(tmp_path, hopper):
     for ending in (".gif", ".webp", ".mp4"):
-        assert record(hopper, tmp_path / f"film{ending}", seconds=0.001, width=32, height=32).frames == 1
+        assert record(hopper, Film(tmp_path / f"film{ending}", seconds=0.001, width=32, height=32)).frames == 1
 
 
 @pytest.mark.parametrize(
@@ -167,13 +168,13 @@ def test_a_frame_is_taken_every_so_many_actions(control_rate, ending, rate):
 
 def test_fewer_frames_on_request(tmp_path, hopper):
     assert frame_rate(Fraction(125), ".webp", 12) == Fraction(25, 2)
-    assert record(hopper, tmp_path / "film.webp", seconds=0.4, width=32, height=32, fps=12).frames == 5
+    assert record(hopper, Film(tmp_path / "film.webp", seconds=0.4, width=32, height=32, fps=12)).frames == 5
 
 
 def test_figures_are_of_the_episode_in_the_picture(tmp_path, monkeypatch):
     seen = drawn(monkeypatch)
     folder = untrained(tmp_path / "foreign", FOREIGN)
-    made = record(folder, tmp_path / "film.mp4", seconds=0.5, width=64, height=64)
+    made = record(folder, Film(tmp_path / "film.mp4", seconds=0.5, width=64, height=64))
     assert (made.frames, made.seconds, made.episode_return, made.finished) == (20, 0.5, 7.0, True)
     assert {name for _, name, _, _ in seen} == {FOREIGN}
     for i, (picture, _, episode, figures) in enumerate(seen):
@@ -184,7 +185,7 @@ def test_figures_are_of_the_episode_in_the_picture(tmp_path, monkeypatch):
 
 
 def test_a_foreign_picture_is_fitted_into_the_size_asked_for(tmp_path):
-    record(untrained(tmp_path / "foreign", FOREIGN), tmp_path / "film.mp4", seconds=0.2, width=64, height=128)
+    record(untrained(tmp_path / "foreign", FOREIGN), Film(tmp_path / "film.mp4", seconds=0.2, width=64, height=128))
     _, frames = decode(tmp_path / "film.mp4")
     assert frames.shape == (8, 128, 64, 3)
     assert abs(int(frames[5, 64, 32, 0]) - 150) < 12
@@ -205,7 +206,7 @@ def test_plays_the_policy_as_evaluation_does_normaliser_included(tmp_path):
     folder = untrained(tmp_path / "policy", "CartPole", gain=100.0)
     vec_env = envs.make_vec("CartPole", 1)
     policy = load_policy(folder, vec_env)
-    made = record(folder, tmp_path / "film.mp4", seconds=0.02, width=16, height=16, seed=5)
+    made = record(folder, Film(tmp_path / "film.mp4", seconds=0.02, width=16, height=16, seed=5))
     assert made.finished  # its end lies after the video's
     assert made.episode_return == pytest.approx(evaluate(policy, "CartPole", 1, 5).return_mean)
     policy.features_extractor.load_state_dict(type(policy.features_extractor)(vec_env.observation_space).state_dict())
@@ -213,9 +214,9 @@ def test_plays_the_policy_as_evaluation_does_normaliser_included(tmp_path):
 
 
 def test_an_episode_without_an_end_is_reported_as_far_as_it_got(tmp_path, monkeypatch):
-    monkeypatch.setattr(video, "ENDLESS", 50)
+    monkeypatch.setattr(video, "MAX_EXTRA_STEPS", 50)
     folder = untrained(tmp_path / "foreign", FOREIGN.replace("-v0", "Endless-v0"))
-    made = record(folder, tmp_path / "film.mp4", seconds=0.1, width=16, height=16)
+    made = record(folder, Film(tmp_path / "film.mp4", seconds=0.1, width=16, height=16))
     assert (made.frames, made.episode_return, made.finished) == (4, 3 + 50, False)
 
 
@@ -226,7 +227,7 @@ def test_global_generators_are_left_as_they_were(tmp_path):
         return random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()  # noqa: NPY002
 
     before = states()
-    record(folder, tmp_path / "film.mp4", seconds=0.1, width=16, height=16)
+    record(folder, Film(tmp_path / "film.mp4", seconds=0.1, width=16, height=16))
     assert states() == before
 
 
@@ -235,12 +236,12 @@ def test_default_path(tmp_path, monkeypatch):
     checkpoint = untrained(run / "checkpoints" / "0000002048", FOREIGN, steps=2048)
     best = untrained(run / "best", FOREIGN, steps=1024)
     (run / "config.json").write_text("{}")
-    made = record(run, seconds=0.05, width=16, height=16)
+    made = record(run, Film(seconds=0.05, width=16, height=16))
     assert made.path == run / "videos" / "0000002048.mp4"
     assert made.path.is_file()
     assert default_path(best, video.read_card(best)) == run / "videos" / "0000001024.mp4"
     monkeypatch.chdir(checkpoint)
-    assert record(".", seconds=0.05, width=16, height=16).path == Path("../../videos/0000002048.mp4")
+    assert record(".", Film(seconds=0.05, width=16, height=16)).path == Path("../../videos/0000002048.mp4")
     alone = untrained(tmp_path / "Hopper-v1.2", FOREIGN)
     assert default_path(alone, video.read_card(alone)) == tmp_path / "Hopper-v1.2.mp4"
 
@@ -269,7 +270,7 @@ def test_what_cannot_be_recorded_is_refused_and_leaves_nothing(tmp_path, out, op
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UsageError, match=message):
-        record(folder, tmp_path / out, **{"width": 320, "height": 240} | options)
+        record(folder, Film(tmp_path / out, **{"width": 320, "height": 240} | options))
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -280,7 +281,7 @@ def test_what_cannot_be_recorded_is_refused_and_leaves_nothing(tmp_path, out, op
 def test_an_environment_that_cannot_be_drawn(tmp_path, suffix, message):
     folder = untrained(tmp_path / "policy", FOREIGN.replace("-v0", f"{suffix}-v0"))
     with pytest.raises(UsageError, match=message):
-        record(folder, tmp_path / "new" / "film.mp4", width=32, height=32)
+        record(folder, Film(tmp_path / "new" / "film.mp4", width=32, height=32))
     assert not (tmp_path / "new").exists()
 
 
@@ -290,7 +291,7 @@ def test_without_opengl_one_sentence_says_what_to_install(tmp_path, hopper, monk
 
     monkeypatch.setattr(envs.BatchedVecEnv, "get_images", unavailable)
     with pytest.raises(UsageError, match="cannot film Hopper-v5: no OpenGL; apt-get install libegl1"):
-        record(hopper, tmp_path / "new" / "film.mp4", width=32, height=32)
+        record(hopper, Film(tmp_path / "new" / "film.mp4", width=32, height=32))
     assert not (tmp_path / "new").exists()
 
 
@@ -309,7 +310,7 @@ def test_a_failure_half_way_leaves_the_old_file(tmp_path, monkeypatch, ending):
     monkeypatch.setattr(Player, "act", fail)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UsageError, match=r"cannot write .*: No space left on device"):
-        record(folder, out, seconds=1, width=32, height=32)
+        record(folder, Film(out, seconds=1, width=32, height=32))
     assert out.read_text() == "the old one"
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -317,5 +318,5 @@ def test_a_failure_half_way_leaves_the_old_file(tmp_path, monkeypatch, ending):
 def test_an_old_file_is_replaced(tmp_path):
     out = tmp_path / "film.mp4"
     out.write_text("the old one")
-    record(untrained(tmp_path / "policy", FOREIGN), out, seconds=0.1, width=32, height=32)
+    record(untrained(tmp_path / "policy", FOREIGN), Film(out, seconds=0.1, width=32, height=32))
     assert len(decode(out)[1]) == 4

@@ -1,0 +1,130 @@
+"""The benchmarks' command lines: each dataclass holds one benchmark's options, checks them and runs it.
+
+`--help` imports this module, so everything heavy is imported by `run`.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from envs.registry import GYMNASIUM_TASKS
+from locomotion.command_line import Robots, optional, require_at_least_one, require_robots
+from locomotion.errors import UsageError
+from locomotion.runs.settings import Algo
+
+MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Steps/s of the worlds: bare physics, ours, EnvPool, Gymnasium's and SB3's vectorisation, interleaved."""
+
+    robots: Robots = tuple(GYMNASIUM_TASKS)
+    """Which of the eleven Gymnasium robots."""
+    copies: int = 64
+    """Copies of each robot."""
+    rounds: int = 9
+    """Turns of each contender; medians are reported."""
+    threads: Annotated[int | None, optional("all cores")] = None
+    """Threads of the physics."""
+
+    def __post_init__(self) -> None:
+        require_robots("robots", self.robots)
+        require_at_least_one(copies=self.copies, rounds=self.rounds)
+
+    def run(self) -> int:
+        """Print the table of the worlds' speed."""
+        from locomotion.benchmarks import world_speed
+        from locomotion.threads import set_threads
+
+        threads = set_threads(self.threads)
+        print(world_speed.table(list(world_speed.measure(self.robots, self.copies, threads, self.rounds))))
+        return 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """Steps/s of training: our TRPO, sb3-contrib's with the zoo's settings, and the bare physics, interleaved."""
+
+    robots: Robots = ("Hopper-v5", "HalfCheetah-v5", "Ant-v5")
+    """Which Gymnasium robots."""
+    rounds: int = 5
+    """Turns of each learner; medians are reported."""
+    threads: Annotated[int | None, optional("all cores")] = None
+    """Threads of the physics."""
+
+    def __post_init__(self) -> None:
+        require_robots("robots", self.robots)
+        require_at_least_one(rounds=self.rounds)
+
+    def run(self) -> int:
+        """Print the table of the learners' speed."""
+        from locomotion.benchmarks import training_speed
+        from locomotion.threads import set_threads
+
+        threads = set_threads(self.threads)
+        print(training_speed.table(list(training_speed.measure(self.robots, threads, self.rounds))))
+        return 0
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Steps/s of A3C with one worker and with two, interleaved."""
+
+    robots: Robots = ("CartPole", "Hopper-v5")
+    """Which robots."""
+    rounds: int = 5
+    """Turns of each number of workers; medians are reported."""
+
+    def __post_init__(self) -> None:
+        require_robots("robots", self.robots)
+        require_at_least_one(rounds=self.rounds)
+
+    def run(self) -> int:
+        """Print the table of A3C's speed."""
+        from locomotion.benchmarks import worker_speed
+
+        print(worker_speed.table(list(worker_speed.measure(self.robots, self.rounds))))
+        return 0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of policies trained from scratch with the recipes, each seed's final policy; and published scores."""
+
+    envs: Robots = ("Hopper-v5", "Walker2d-v5")
+    """Which robots."""
+    algo: Algo = "trpo"
+    """Learner."""
+    seeds: int = 5
+    """Number of trainings, one seed each; finished ones are not repeated."""
+    first_seed: int = 0
+    """The first of these seeds."""
+    steps: Annotated[int | None, optional("the recipe's")] = None
+    """Environment steps of each training; published scores are shown for the same number of steps."""
+    peers: Annotated[str, optional("none", "PACKAGE,...")] = ""
+    """Packages whose learners are trained too and compared: sb3-contrib (TRPO), sb3 (PPO), or both with a comma."""
+    threads: Annotated[int | None, optional("all cores")] = None
+    """Threads of the physics."""
+
+    def __post_init__(self) -> None:
+        require_robots("envs", self.envs)
+        if self.seeds < 1 or self.first_seed < 0:
+            raise UsageError(f"--seeds must be at least 1 and --first-seed 0, got {self.seeds} and {self.first_seed}")
+        if self.first_seed + self.seeds - 1 > MAX_SEED:
+            raise UsageError(f"--first-seed and the --seeds from it on must lie below 2^32, got {self.first_seed}")
+
+    def run(self) -> int:
+        """Print the scores of our recipes, the published ones, and the comparison with the peers that were named."""
+        from locomotion.benchmarks import peer_scores, published, scores
+        from locomotion.threads import set_threads
+
+        threads = set_threads(self.threads)
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        peers = peer_scores.peers_of(self.envs, [name for name in self.peers.split(",") if name], self.algo)
+        rows = list(scores.measure(self.envs, self.algo, seeds, self.steps, threads))
+        print(scores.table(rows), published.table(rows), sep="\n\n", flush=True)
+        if self.peers:
+            comparisons = list(peer_scores.measure(rows, peers, threads))
+            theirs = scores.table([comparison.theirs for comparison in comparisons])
+            print("", theirs, peer_scores.table(comparisons), sep="\n\n")
+        return 0

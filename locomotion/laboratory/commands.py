@@ -1,0 +1,68 @@
+"""The laboratory's command lines: each dataclass holds one experiment's options, checks them and runs it.
+
+`--help` imports this module, so everything heavy is imported by `run`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from locomotion.command_line import optional
+from locomotion.errors import UsageError
+from locomotion.files import RUNS, make_folder
+
+FEWEST_PATHS = 100  # an interval that rests on the central limit theorem means nothing below this
+
+
+@dataclass(frozen=True)
+class Estimators:
+    """Bias, variance and direction of every policy-gradient estimator of the lecture, against the gradient itself."""
+
+    world: Literal["lq", "cartpole", "both"] = "lq"
+    """lq: linear-quadratic, exact gradient, seconds; cartpole: gradient by a large sample, minutes."""
+    trajectories: int = 256
+    """Paths averaged by the largest estimates."""
+    repetitions: int = 400
+    """Number of such estimates; bias and variance are measured on all their paths together."""
+    seed: int = 0
+    """Seed of all random numbers."""
+    out: Path = RUNS / "estimators"
+    """Folder for estimators-WORLD.csv, .png and .svg."""
+    threads: Annotated[int | None, optional("all cores")] = None
+    """Threads of the physics."""
+
+    def __post_init__(self) -> None:
+        check_sizes(self.trajectories, self.repetitions)
+        if self.seed < 0:
+            raise UsageError(f"--seed must not be negative, got {self.seed}")
+
+    def run(self) -> int:
+        """Print the table of the estimators, and write it as a CSV file and a figure."""
+        from locomotion.laboratory import measure
+        from locomotion.laboratory.figure import write_figure
+        from locomotion.laboratory.worlds import make_world
+        from locomotion.threads import set_threads
+
+        threads = set_threads(self.threads)
+        make_folder(self.out)
+        worlds: tuple[Literal["lq", "cartpole"], ...] = ("lq", "cartpole") if self.world == "both" else (self.world,)
+        for name in worlds:
+            report = measure.measure(make_world(name, threads), self.trajectories, self.repetitions, self.seed)
+            print(measure.remarks(report), measure.table(report), sep="\n\n", end="\n\n")
+            measure.write_csv(report, self.out / f"estimators-{name}.csv")
+            write_figure(report, self.out)
+        return 0
+
+
+def check_sizes(trajectories: int, repetitions: int) -> None:
+    """Check that there are enough paths for the laboratory's statistics.
+
+    Raises:
+        UsageError: where there are too few.
+    """
+    for option, value, least in (("trajectories", trajectories, 1), ("repetitions", repetitions, 2)):
+        if value < least:
+            raise UsageError(f"--{option} must be at least {least}, got {value}")
+    total = trajectories * repetitions
+    if total < FEWEST_PATHS:
+        raise UsageError(f"--trajectories times --repetitions must be at least {FEWEST_PATHS}, got {total}")
