@@ -23,13 +23,13 @@ class Network:
     """Units of the critic's hidden layers."""
     activation: Literal["tanh", "elu", "relu"] = "tanh"
     """Activation of the hidden layers."""
-    log_std_init: Annotated[float, Interval(gt=-10.0, lt=10.0)] = 0.0
+    log_std_init: Annotated[float, Interval(gt=-10, lt=10)] = 0.0
     """Initial log standard deviation of the actions, before min_std is added."""
-    min_std: Annotated[float, Interval(ge=0.0, lt=10.0)] = 0.0
+    min_std: Annotated[float, Interval(ge=0, lt=10)] = 0.0
     """Added to the learned standard deviation of the actions, so that exploration never dies out."""
-    mean_bound: Annotated[float | None, Interval(gt=0.0, lt=math.inf)] = None
+    mean_bound: Annotated[float | None, Interval(gt=0, lt=math.inf)] = None
     """Bound on the action means' distance from the range's centre, in half-ranges; None: unbounded."""
-    obs_epsilon: Annotated[float, Interval(gt=0.0, lt=math.inf)] = 1e-8
+    obs_epsilon: Annotated[float, Interval(gt=0, lt=math.inf)] = 1e-8
     """Added to the variance by which each observed number is scaled: keeps numbers small that hardly ever vary."""
     mirror: bool = False
     """Make the actor mirror symmetric, as the robot is (ours; Gymnasium's Ant, Humanoids, Swimmer)."""

@@ -1,22 +1,7 @@
 """Measure: benchmark.py throughput, training, workers, scores, estimators, or gamma-lambda, each with --help."""
 
-from typing import Union
-
-import tyro
-
-from locomotion.benchmarks.commands import Scores, Throughput, Training, Workers
 from locomotion.command_line import run
-from locomotion.laboratory.commands import Estimators
-from locomotion.sweeps.command import GammaLambda
-
-BENCHMARKS = (Throughput, Training, Workers, Scores, Estimators, GammaLambda)
-
-
-def main(arguments: list[str]) -> int:
-    """Run the benchmark that the command line names; return the exit code."""
-    benchmark = tyro.cli(Union[*BENCHMARKS], args=arguments, description=__doc__)  # type: ignore[call-overload]
-    return benchmark.run()
-
+from locomotion.commands import benchmark as main
 
 if __name__ == "__main__":
     run(main)

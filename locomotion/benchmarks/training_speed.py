@@ -14,8 +14,7 @@ from agents.policy_gradient import PolicyGradient
 from locomotion.benchmarks.peers import build, check_packages, zoo_peer
 from locomotion.benchmarks.world_speed import Bare
 from locomotion.environments import make_env
-from locomotion.runs.recipes import recipe
-from locomotion.runs.settings import Settings
+from locomotion.runs.recipes import usual_settings
 from locomotion.tables import lines_of
 from locomotion.training.learners import build_learner
 
@@ -74,8 +73,8 @@ def _physics_seconds(ours: PolicyGradient, vec_env: envs.BatchedVecEnv, bare: Ba
 
 
 def _ours(env: str, threads: int) -> tuple[PolicyGradient, envs.BatchedVecEnv]:
-    settings = Settings(env=env, **recipe(env, "trpo"))
-    vec_env = make_env(env, settings.num_envs, threads=threads)
+    settings = usual_settings(env, "trpo")
+    vec_env = make_env(env, settings.rollout.num_envs, threads=threads)
     assert isinstance(vec_env, envs.BatchedVecEnv)
     return build_learner(settings, vec_env), vec_env
 

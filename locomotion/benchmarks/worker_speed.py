@@ -59,11 +59,11 @@ def measure(robots: Sequence[str], rounds: int = 5) -> Iterator[Row]:
 
 
 def _speed(env: str, workers: int) -> float:
-    settings = Settings(env=env, algo="a3c", workers=workers, num_envs=16, n_steps=16)
-    robots = make_env(env, settings.num_envs, threads=1)
+    settings = Settings.of(env, "a3c", workers=workers, num_envs=16, n_steps=16)
+    robots = make_env(env, settings.rollout.num_envs, threads=1)
     learner = build_learner(settings, robots)
     speed = Speed()
-    learner.learn(ROWS * 64 * settings.num_envs * settings.n_steps, callback=speed, log_interval=64)
+    learner.learn(ROWS * 64 * settings.rollout.num_envs * settings.rollout.n_steps, callback=speed, log_interval=64)
     robots.close()
     return speed.steps_per_second
 
