@@ -16,7 +16,7 @@ from locomotion.files import atomic_file
 from locomotion.sweeps.figures import figures, marked, number, title
 from locomotion.sweeps.plan import DIALS
 from locomotion.sweeps.results import FEW, Results, results
-from locomotion.tables import lines_of
+from locomotion.tables import markdown_table
 
 CAPTIONS = {
     "curves": "Learning curves. A point is the interquartile mean over seeds of the mean return of the episodes that"
@@ -92,9 +92,8 @@ def worded(interval: Interval, seeds: int) -> str:
 def markdown(told: Results) -> str:
     """Return the final scores as a Markdown table."""
     head, *lines = table(told)
-    rule = ["---"] * len(head)
     note = f"\n\nOf fewer than {FEW} seeds these intervals are too narrow." if told.fewest_seeds < FEW else ""
-    return lines_of([head, rule, *lines]) + note
+    return markdown_table(head, lines) + note
 
 
 def page(told: Results, svgs: dict[str, str]) -> str:
