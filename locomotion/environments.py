@@ -46,3 +46,8 @@ def shown_fields(env: str) -> dict[str, Any]:
     """Return what differs from the task's own fields, by `make_env`'s keywords, where a policy is filmed or watched."""
     task = envs.task_class(known_environment(env))
     return {} if task is None else dict(task.shown)
+
+
+def batched(vec_env: VecEnv) -> envs.BatchedVecEnv | None:
+    """Return an environment that is one of our batched ones, or None for a foreign one."""
+    return vec_env if isinstance(vec_env, envs.BatchedVecEnv) else None
