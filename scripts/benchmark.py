@@ -1,4 +1,4 @@
-"""Measure: benchmark.py throughput, training, workers, scores, estimators, or gamma-lambda, each with --help."""
+"""Measure: throughput, training, workers, scores, estimators, derivatives, or gamma-lambda, each with --help."""
 
 from typing import Union
 
@@ -6,10 +6,10 @@ import tyro
 
 from locomotion.benchmarks.commands import Scores, Throughput, Training, Workers
 from locomotion.command_line import run
-from locomotion.laboratory.commands import Estimators
+from locomotion.laboratory.commands import Derivatives, Estimators
 from locomotion.sweeps.command import GammaLambda
 
-BENCHMARKS = (Throughput, Training, Workers, Scores, Estimators, GammaLambda)
+BENCHMARKS = (Throughput, Training, Workers, Scores, Estimators, Derivatives, GammaLambda)
 
 
 def main(arguments: list[str]) -> int:
