@@ -96,3 +96,8 @@ def task_numbers(
     if cls is not None and purpose != "training":
         changes = cls.evaluation if purpose == "evaluation" else cls.shown
     return {**(trained or {}), **changes, **(asked or {})}
+
+
+def batched(vec_env: VecEnv) -> envs.BatchedVecEnv | None:
+    """Return an environment that is one of our batched ones, or None for a foreign one."""
+    return vec_env if isinstance(vec_env, envs.BatchedVecEnv) else None

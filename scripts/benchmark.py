@@ -1,4 +1,4 @@
-"""Measure: benchmark.py throughput, training, workers, scores, estimators, or gamma-lambda, each with --help."""
+"""Measure: benchmark.py throughput, training, workers, scores, estimators, derivatives, or gamma-lambda."""
 
 from locomotion.command_line import run
 from locomotion.commands import benchmark as main

@@ -1,1 +1,1 @@
-"""How fast the worlds and the learners are, how well robots learn, and compared with whom."""
+"""Benchmarks: speed of worlds and learners, scores of learning, and comparisons with others."""

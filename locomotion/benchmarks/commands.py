@@ -41,7 +41,9 @@ class Throughput:
         from locomotion.threads import set_threads
 
         threads = set_threads(self.threads)
-        print(world_speed.table(list(world_speed.measure(self.robots, self.copies, threads, self.rounds))))
+        print(
+            world_speed.worlds_table(list(world_speed.measure_worlds(self.robots, self.copies, threads, self.rounds)))
+        )
         return 0
 
 
@@ -66,7 +68,7 @@ class Training:
         from locomotion.threads import set_threads
 
         threads = set_threads(self.threads)
-        print(training_speed.table(list(training_speed.measure(self.robots, threads, self.rounds))))
+        print(training_speed.training_table(list(training_speed.measure_training(self.robots, threads, self.rounds))))
         return 0
 
 
@@ -85,9 +87,9 @@ class Workers:
 
     def run(self) -> int:
         """Print the table of A3C's speed."""
-        from locomotion.benchmarks import worker_speed
+        from locomotion.benchmarks import training_speed
 
-        print(worker_speed.table(list(worker_speed.measure(self.robots, self.rounds))))
+        print(training_speed.workers_table(list(training_speed.measure_workers(self.robots, self.rounds))))
         return 0
 
 
@@ -133,10 +135,10 @@ class Scores:
         tasks = {env: task_values(known_environment(env), self.task_words) for env in self.envs}
         peers = peer_scores.peers_of(self.envs, [name for name in self.peers.split(",") if name], self.algo)
         files = tuple(file.resolve() for file in self.load)
-        rows = list(scores.measure(self.envs, self.algo, seeds, self.steps, threads, tasks=tasks, load=files))
-        print(scores.table(rows), published.table(rows), sep="\n\n", flush=True)
+        rows = list(scores.measure_scores(self.envs, self.algo, seeds, self.steps, threads, tasks=tasks, load=files))
+        print(scores.scores_table(rows), published.published_table(rows), sep="\n\n", flush=True)
         if self.peers:
-            comparisons = list(peer_scores.measure(rows, peers, threads))
-            theirs = scores.table([comparison.theirs for comparison in comparisons])
-            print("", theirs, peer_scores.table(comparisons), sep="\n\n")
+            comparisons = list(peer_scores.compare(rows, peers, threads))
+            theirs = scores.scores_table([comparison.theirs for comparison in comparisons])
+            print("", theirs, peer_scores.comparison_table(comparisons), sep="\n\n")
         return 0

@@ -1,4 +1,4 @@
-"""Peers against us: their learners on the same robots, seeds and steps, their final policies scored as ours are."""
+"""Scores of peers: other packages' learners on the same robots, seeds and steps, final policies scored as ours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from stable_baselines3.common.logger import Logger
 
 from locomotion.benchmarks.peers import EqualKL, Peer, build, check_packages, with_equal_kl, zoo_peer
-from locomotion.benchmarks.scores import EVALUATION, FOLDER, Row
+from locomotion.benchmarks.scores import EVALUATION, FOLDER, SeedScores
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EPISODES, EVALUATION_SEED, Evaluation, evaluate_actor
@@ -23,36 +23,36 @@ from locomotion.policies.card import installed_versions
 from locomotion.runs.folder import Run
 from locomotion.runs.recipes import usual_settings
 from locomotion.runs.rules import TrustRegion
-from locomotion.tables import lines_of
+from locomotion.tables import markdown_table
 from locomotion.training.metrics import Terminal
 
-SIGNIFICANCE = 0.05  # up to which probability of mere chance a comparison counts as won or lost
-LINE_STEPS = 20_000  # between two lines of the terminal
+SIGNIFICANCE = 0.05  # a comparison is won or lost up to this probability of chance
+LINE_STEPS = 20_000  # between two lines on the terminal
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Our scores and a peer's of one robot, both measured by us."""
+    """Our scores and a peer's for one robot, both measured by us."""
 
-    ours: Row
-    theirs: Row
+    ours: SeedScores
+    theirs: SeedScores
 
     def _returns(self) -> tuple[np.ndarray, np.ndarray]:
         return np.array([*self.ours.returns.values()]), np.array([*self.theirs.returns.values()])
 
     @property
     def better(self) -> float:
-        """Probability that ours is the better of two policies, one of each."""
+        """Probability that a policy of ours returns more than one of theirs."""
         return float(probability_of_improvement(*self._returns()))
 
     @property
     def by_chance(self) -> float:
-        """Probability of such a difference, or a larger one, where there is none."""
+        """Probability of a difference as large or larger where the learners do not differ."""
         return by_chance(*self._returns())
 
     @property
     def verdict(self) -> str:
-        """`win`, `loss`, or `open` where chance alone might have made the difference."""
+        """`win`, `loss`, or `open` where chance may explain the difference."""
         if self.by_chance > SIGNIFICANCE:
             return "open"
         return "win" if self.better > 0.5 else "loss"
@@ -77,16 +77,16 @@ def peers_of(robots: Sequence[str], packages: Sequence[str], algo: str) -> dict[
     return found
 
 
-def measure(
-    rows: Sequence[Row],
+def compare(
+    rows: Sequence[SeedScores],
     peers: dict[str, list[Peer]],
     threads: int | None = None,
     folder: Path = FOLDER,
 ) -> Iterator[Comparison]:
-    """Yield each of our rows beside each of its robot's peers, after as many steps, from the same seeds.
+    """Yield each of our robots' scores beside each peer's, for the same number of steps and the same seeds.
 
-    Every run stays in `folder`, and one that is finished is not run again. One that was broken off begins anew: the
-    peers' learners cannot be resumed exactly.
+    Every run stays in `folder`, and finished runs are not repeated. Interrupted ones begin anew: the peers' learners
+    cannot be resumed exactly.
     """
     for row in rows:
         for peer in peers[row.env]:
@@ -94,16 +94,16 @@ def measure(
             for seed in row.evaluations:
                 out = folder / folder_name(row.env) / f"{peer.folder_name}-{row.steps}-steps-seed{seed}"
                 evaluations[seed] = finished(out, peer, row.env, row.steps, seed, threads)
-            yield Comparison(row, Row(row.env, peer.name, row.steps, evaluations))
+            yield Comparison(row, SeedScores(row.env, peer.name, row.steps, evaluations))
 
 
 def finished(out: Path, peer: Peer, env: str, steps: int, seed: int, threads: int | None = None) -> dict[str, Any]:
-    """Return a peer's evaluation.json, after training and scoring it where that is still to do.
+    """Return a peer's evaluation.json; an unfinished peer is trained and scored first.
 
     Raises:
         UsageError: where the folder holds a run with other settings, or another process is training into it.
     """
-    # As JSON has it, so that it can be compared with what a file says.
+    # Through JSON, to be comparable with the file (tuples become lists).
     settings = json.loads(json.dumps({"env": env, "steps": steps, "seed": seed, **asdict(peer)}))
     config, evaluation = out / "config.json", out / "evaluation.json"
     if not (config.exists() and evaluation.exists()):
@@ -117,7 +117,7 @@ def finished(out: Path, peer: Peer, env: str, steps: int, seed: int, threads: in
 
 
 def trained(peer: Peer, env: str, steps: int, seed: int, threads: int | None = None) -> Evaluation:
-    """Train a peer from nothing and return its final policy's scores, over the episodes that ours are scored by."""
+    """Train a peer from scratch and return its final policy's scores, over the same episodes as ours."""
     print(f"training {peer.name}, in {env} from seed {seed}", file=sys.stderr)
     model, robots = build(peer, env, seed)
     terminal = Terminal(steps)
@@ -129,28 +129,16 @@ def trained(peer: Peer, env: str, steps: int, seed: int, threads: int | None = N
         terminal.close()
         robots.close()
 
-    def actor(observations: np.ndarray) -> np.ndarray:  # the statistics stay as training has left them
+    def actor(observations: np.ndarray) -> np.ndarray:  # the statistics stay as they were after training
         return model.predict(robots.normalize_obs(observations), deterministic=True)[0]  # type: ignore[arg-type]
 
     return evaluate_actor(actor, env, EPISODES, EVALUATION_SEED, name=peer.name, threads=threads)
 
 
-def table(comparisons: Sequence[Comparison]) -> str:
+def comparison_table(comparisons: Sequence[Comparison]) -> str:
     """Return the comparisons as a Markdown table."""
-    lines = [
-        [
-            "robot",
-            "ours",
-            "95 % interval",
-            "peer",
-            "its return",
-            "95 % interval",
-            "ours better",
-            "by chance",
-            "verdict",
-        ],
-        ["---", "---:", "---", "---", "---:", "---", "---:", "---:", "---"],
-    ]
+    head = ["robot", "ours", "95 % interval", "peer", "its return", "95 % interval"]
+    lines = []
     for one in comparisons:
         ours, theirs = one.ours, one.theirs
         left, right = [f"{ours.learner} {ours.spread}", ours.interval], [theirs.learner, theirs.spread, theirs.interval]
@@ -158,9 +146,9 @@ def table(comparisons: Sequence[Comparison]) -> str:
         lines.append([ours.env, *left, *right, *chance])
     notes = [
         "Same robots, seeds, steps and test episodes, run here; +- is the standard error over the seeds, the interval",
-        "Student's t. Ours better: probability that of two policies, one of each learner, ours returns more (Mann and",
-        "Whitney). By chance: probability of such a difference where there is none (exact, two-sided, each line for",
-        f"itself); above {SIGNIFICANCE} the verdict is open. zoo: the settings of rl-baselines3-zoo; equal KL: these",
-        "in a trust region of our size, by the KL summed over actions.",
+        "Student's t. Ours better: probability that a policy of ours returns more than one of the peer's (Mann and",
+        "Whitney). By chance: probability of such a difference between equal learners (exact, two-sided, each line",
+        f"alone); above {SIGNIFICANCE} the verdict is open. zoo: the settings of rl-baselines3-zoo; equal KL: the same",
+        "settings with a trust region of our size, by the KL summed over actions.",
     ]
-    return "\n".join([lines_of(lines), "", *notes])
+    return "\n".join([markdown_table([*head, "ours better", "by chance", "verdict"], lines), "", *notes])

@@ -1,4 +1,4 @@
-"""The learners of Stable-Baselines3 and sb3-contrib, with the settings that rl-baselines3-zoo has for them."""
+"""Peers: the learners of Stable-Baselines3 and sb3-contrib, with rl-baselines3-zoo's settings."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from locomotion.benchmarks.zoo import ALL_ROBOTS, TUNED
 from locomotion.errors import UsageError
 from locomotion.runs.schedules import constant_then_linear
 
-# Package, as it is named on the command line -> the module and the learner in it. SB3's A2C is left out: the zoo has
-# tuned it for none of these robots.
+# Package, by its name on the command line -> its module and learner. SB3's A2C is left out: the zoo has not tuned it
+# for any of these robots.
 PACKAGES = {"sb3-contrib": ("sb3_contrib", "TRPO"), "sb3": ("stable_baselines3", "PPO")}
 ACTIVATIONS = {"relu": nn.ReLU}
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Another package's learner with its settings for a robot."""
+    """Another package's learner, with settings for a robot."""
 
     package: str  # a key of PACKAGES
     settings: dict[str, Any] = field(hash=False)  # n_envs, and the learner's arguments; JSON values
     tuned: bool  # whether the zoo tuned them for this robot
-    summed_kl: tuple[float, float] | None = None  # bound at first and at the end, over actions summed; None: its own
+    summed_kl: tuple[float, float] | None = None  # first and final bound, summed over actions; None: its own
 
     @property
     def learner(self) -> str:
-        """Its class's name."""
+        """The class's name."""
         return PACKAGES[self.package][1]
 
     @property
     def name(self) -> str:
-        """Who it is and with which settings, for a reader."""
+        """Package, learner and settings, for a reader."""
         if self.summed_kl:
             return f"{self.package} {self.learner}, equal KL"
         return f"{self.package} {self.learner}, zoo" + ("" if self.tuned else " (not tuned for this robot)")
 
     @property
     def folder_name(self) -> str:
-        """The same as the beginning of a folder's name."""
+        """Package, learner and settings, as the beginning of a folder's name."""
         settings = "equal-kl-{:g}-{:g}".format(*self.summed_kl) if self.summed_kl else "zoo"
         return f"{self.package}-{self.learner.lower()}-{settings}"
 
@@ -64,7 +64,7 @@ class Peer:
 
 
 def check_packages(packages: Sequence[str]) -> None:
-    """Make sure that these packages are known and installed.
+    """Check that these packages are known and installed.
 
     Raises:
         UsageError: for the first that is not.
@@ -80,7 +80,7 @@ def zoo_peer(package: str, env: str) -> Peer:
     """Return a package's learner with the zoo's settings for one of Gymnasium's robots.
 
     Raises:
-        UsageError: for any other robot, for which the zoo has none.
+        UsageError: for any other robot, since the zoo has no settings for it.
     """
     if env not in GYMNASIUM_TASKS:
         raise UsageError(f"there are peers for Gymnasium's robots only, not for {env}: {', '.join(GYMNASIUM_TASKS)}")
@@ -89,13 +89,13 @@ def zoo_peer(package: str, env: str) -> Peer:
 
 
 def with_equal_kl(peer: Peer, first: float, final: float) -> Peer:
-    """Return sb3-contrib's TRPO in a trust region such as ours: of the summed KL, and narrowing at the end."""
+    """Return sb3-contrib's TRPO with a trust region like ours: bounded in the summed KL, and narrowing at the end."""
     own = {name: value for name, value in peer.settings.items() if name != "target_kl"}
     return replace(peer, settings=own, summed_kl=(first, final))
 
 
 def build(peer: Peer, env: str, seed: int) -> tuple[OnPolicyAlgorithm, VecNormalize]:
-    """Return an untrained learner, and its robots on SB3's own vectorisation, normalised as the zoo does."""
+    """Return an untrained learner, and its robots on SB3's own vectorisation, normalised as in the zoo."""
     module = import_module(PACKAGES[peer.package][0])
     arguments = dict(peer.settings)
     vec_env = VecNormalize(make_vec_env(env, arguments.pop("n_envs"), seed=seed), gamma=arguments["gamma"])
@@ -107,10 +107,10 @@ def build(peer: Peer, env: str, seed: int) -> tuple[OnPolicyAlgorithm, VecNormal
 
 
 class EqualKL(BaseCallback):
-    """Sets sb3-contrib's `target_kl` before each update so that the true KL is bounded as ours is.
+    """Sets sb3-contrib's `target_kl` before each update so that the true KL has our bound.
 
-    Its KL is the mean over action dimensions, where the KL of the policies is the sum: its 0.01 allows a robot of six
-    joints 0.06. (It also takes KL(new || old), where ours is KL(old || new); for steps so small they are alike.)
+    Its KL is the mean over action dimensions, while the KL of the policies is the sum: its 0.01 allows a robot of six
+    joints 0.06. (It also takes KL(new || old), ours is KL(old || new); for such small steps they are alike.)
 
     Args:
         first: bound of the summed KL for most of the training.

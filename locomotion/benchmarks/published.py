@@ -1,20 +1,21 @@
-"""What others have published of the same robots, beside what we measured, and what is different about it."""
+"""Published scores of the same robots beside ours, and how their conditions differ."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from locomotion.benchmarks.scores import Row
-from locomotion.tables import lines_of
+from locomotion.benchmarks.scores import SeedScores
+from locomotion.tables import markdown_table
 
 DATA = Path(__file__).with_name("published_scores.toml")
 VERSION = 5  # of Gymnasium's robots, as we train them
 SAME_TASK = "same task"
+HEAD = ["robot", "version", "learner", "whose", "return", "seeds", "scored", "ours less theirs"]
 
-# What was scored, as a reader of the table is told.
+# A study's metric -> its words in the table.
 METRICS = {
     "final": "final policy",
     "best": "training's best",
@@ -25,14 +26,14 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Study:
-    """Where figures come from, and how they were made."""
+    """A source of figures, and its protocol."""
 
     name: str
     source: str
     metric: str  # a key of METRICS
     protocol: str
     seeds: int | None = None  # None: not stated
-    spread: str | None = None  # what the spread of its figures is; None: there is none
+    spread: str | None = None  # meaning of the spread of its figures; None: there is none
     physics: str | None = None  # version of MuJoCo
 
 
@@ -49,7 +50,7 @@ class Figure:
     spread: tuple[float, ...]  # plus or minus, or the two ends of an interval, or nothing
 
     def task(self, changes: Collection[str]) -> str:
-        """Return the robot's version, and whether its task is ours, given the robots whose task has changed."""
+        """Return the robot's version, and whether its task equals ours, given the robots whose task has changed."""
         if self.version is None:
             return "not stated"
         if self.version == VERSION:
@@ -58,19 +59,29 @@ class Figure:
         return f"{self.version}, {SAME_TASK if same else 'another task'}"
 
     def like(self, learner: str, steps: int, changes: Collection[str]) -> bool:
-        """Return whether it is of the same learner, task, measure and number of steps as ours."""
+        """Return whether the figure has the learner, task, measure and number of steps of ours."""
         same_task = self.task(changes).endswith((str(VERSION), SAME_TASK))
         same_learner = self.learner.lower() == learner.lower()
         return same_learner and same_task and self.steps == steps and self.study.metric == "final"
 
     def written(self, digits: int) -> str:
-        """Return the score and its spread as text, with so many decimals."""
+        """Return the score and its spread as text, with this number of decimals."""
         score, *spread = (f"{number:.{digits}f}" for number in (self.score, *self.spread))
         return score + (f" [{', '.join(spread)}]" if len(spread) == 2 else "".join(f" +- {one}" for one in spread))
 
 
+@dataclass(frozen=True)
+class Choice:
+    """One robot's scores, the published figures shown beside them, and the number of those left out."""
+
+    row: SeedScores
+    robot: str  # without its version
+    shown: list[Figure]
+    left_out: int
+
+
 def read_figures() -> tuple[list[Figure], dict[str, str]]:
-    """Return all figures, and by robot what has changed in its task until version 5."""
+    """Return all figures, and for each robot the changes of its task up to version 5."""
     data = tomllib.loads(DATA.read_text())
     figures = []
     for entry in data["study"]:
@@ -85,9 +96,9 @@ def _figure(study: Study, env: str, learner: str, steps: int, score: float, *spr
 
 
 def chosen(figures: Sequence[Figure], learner: str, steps: int) -> list[Figure]:
-    """Return what stands beside ours of a robot's figures, the highest first.
+    """Return the figures of a robot to stand beside ours, the highest first.
 
-    All of our learner, and of each other one the highest, after as many steps or where the source states none.
+    Chosen are all of our learner and the highest of each other one, for this number of steps or an unstated one.
     """
     found: list[Figure] = []
     for figure in sorted(figures, key=lambda figure: figure.score, reverse=True):
@@ -97,55 +108,59 @@ def chosen(figures: Sequence[Figure], learner: str, steps: int) -> list[Figure]:
     return found
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Return as a Markdown table what was published of our rows' robots; empty where nothing was.
-
-    A difference is told only to a figure of the same learner, task, measure and number of steps.
-    """
+def published_table(rows: Sequence[SeedScores]) -> str:
+    """Return a Markdown table of published returns beside ours; empty where nothing was published of these robots."""
     figures, changes = read_figures()
-    lines: list[tuple[object, ...]] = []
-    studies: dict[str, Study] = {}
-    robots: dict[str, int] = {}  # -> how many figures are not shown
-    for row in rows:
-        known = [figure for figure in figures if row.env == f"{figure.robot}-v{VERSION}"]
-        if not known:
-            continue
-        these = chosen(known, row.learner, row.steps)
-        robots[known[0].robot] = len(known) - len(these)
-        lines.append((row.env, VERSION, row.learner, "ours", row.spread, len(row.returns), METRICS["final"], ""))
-        for figure in these:
-            study = studies.setdefault(figure.study.name, figure.study)
-            measure = METRICS[study.metric] + ("" if figure.steps else ", steps not stated")
-            about = (
-                figure.task(changes),
-                figure.learner,
-                study.name,
-                figure.written(row.digits),
-                study.seeds or "?",
-                measure,
-            )
-            difference = row.mean - figure.score
-            alike = figure.like(row.learner, row.steps, changes)
-            lines.append((row.env, *about, f"{difference:+.{row.digits}f}" if alike else ""))
-    if not lines:
+    choices = [choice for row in rows if (choice := choose(figures, row)) is not None]
+    if not choices:
         return ""
-    head = ("robot", "version", "learner", "whose", "return", "seeds", "scored", "ours less theirs")
-    rule = ("---", "---", "---", "---", "---", "---:", "---", "---:")
-    about_them = [
-        "A difference is told only to the same learner's score, in the same task, by the same measure, after as many"
-        " steps.",
-        "It is no contest: all of these ran on other versions of MuJoCo. For one, run the peers here: --peers.",
+    lines = [line for choice in choices for line in written(choice, changes)]
+    return "\n".join([markdown_table(HEAD, lines), "", *notes(choices, changes)])
+
+
+def choose(figures: Sequence[Figure], row: SeedScores) -> Choice | None:
+    """Return the figures to stand beside ours, or None where none is known of this robot."""
+    known = [figure for figure in figures if row.env == f"{figure.robot}-v{VERSION}"]
+    if not known:
+        return None
+    shown = chosen(known, row.learner, row.steps)
+    return Choice(row, known[0].robot, shown, len(known) - len(shown))
+
+
+def written(choice: Choice, changes: Collection[str]) -> Iterator[tuple[object, ...]]:
+    """Yield the table's lines of one robot: ours, then the published figures.
+
+    A difference is given only to a figure of the same learner, task, measure and number of steps.
+    """
+    row = choice.row
+    yield row.env, VERSION, row.learner, "ours", row.spread, len(row.returns), METRICS["final"], ""
+    for figure in choice.shown:
+        study = figure.study
+        measure = METRICS[study.metric] + ("" if figure.steps else ", steps not stated")
+        alike = figure.like(row.learner, row.steps, changes)
+        difference = f"{row.mean - figure.score:+.{row.digits}f}" if alike else ""
+        source = figure.task(changes), figure.learner, study.name, figure.written(row.digits), study.seeds or "?"
+        yield row.env, *source, measure, difference
+
+
+def notes(choices: Sequence[Choice], changes: Mapping[str, str]) -> list[str]:
+    """Return the lines below the table: how to read it, changes of tasks, sources, and figures left out."""
+    studies = {figure.study.name: figure.study for choice in choices for figure in choice.shown}
+    robots = {choice.robot: choice.left_out for choice in choices}
+    reading = [
+        "A difference is given only to the same learner's score, in the same task, by the same measure, after the same"
+        " number of steps.",
+        "This is no contest: all of these ran on other versions of MuJoCo. For one, run the peers here: --peers.",
     ]
-    notes = [
-        *(about_them if studies else ["Nothing published of these robots after as many steps is known to us."]),
+    return [
+        *(reading if studies else ["Nothing published of these robots after as many steps is known to us."]),
         "",
         *(f"- New in {robot}-v{VERSION}: {changes[robot]}." for robot in robots if robot in changes),
         *(f"- {study.name}: {study.source}; {study.protocol}{_spread(study)}." for study in studies.values()),
         "",
-        f"{sum(robots.values())} more figures of these robots, of other learners or after other numbers of steps:"
-        f" locomotion/{DATA.name}.",
+        f"{sum(robots.values())} more figures of these robots, for other learners or numbers of steps:"
+        f" locomotion/benchmarks/{DATA.name}.",
     ]
-    return "\n".join([lines_of([head, rule, *lines]), "", *notes])
 
 
 def _spread(study: Study) -> str:

@@ -1,4 +1,4 @@
-"""How well robots learn: trained from nothing with their recipes, several seeds each, the final policies scored."""
+"""Scores of learning: robots trained from scratch with their recipes, several seeds each, final policies scored."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from locomotion.files import RUNS, folder_name, read_json
 from locomotion.runs.folder import Run
 from locomotion.runs.recipes import usual_settings
 from locomotion.runs.settings import Settings, differences, read_config
-from locomotion.tables import lines_of
+from locomotion.tables import markdown_table
 from locomotion.training.train import train
 
 FOLDER = RUNS / "scores"
-EVALUATION = ("return_mean", "metrics")  # what is read of an evaluation.json
+EVALUATION = ("return_mean", "metrics")  # keys of an evaluation.json that are read here
 
 
 @dataclass(frozen=True)
-class Row:
-    """One robot's scores: of each seed the final policy's evaluation (its evaluation.json)."""
+class SeedScores:
+    """One robot's scores: each seed's evaluation of its final policy (evaluation.json)."""
 
     env: str
     learner: str
@@ -53,7 +53,7 @@ class Row:
 
     @property
     def spread(self) -> str:
-        """The mean with its standard error, as text; of a single seed, which tells of no error, the return alone."""
+        """The mean with its standard error, as text; for a single seed, which has no error, the return alone."""
         mean = self.written(self.mean)
         return mean if len(self.returns) == 1 else f"{mean} +- {self.written(self.std_error)}"
 
@@ -65,15 +65,15 @@ class Row:
 
     @property
     def digits(self) -> int:
-        """Decimals that suit this robot's returns."""
+        """Decimals for this robot's returns."""
         return 1 if abs(self.mean) < 100 else 0
 
     def written(self, value: float) -> str:
-        """Return a number of this robot's returns as text."""
+        """Return a return, mean or error as text."""
         return f"{value:.{self.digits}f}"
 
 
-def measure(
+def measure_scores(
     robots: Sequence[str],
     algo: str,
     seeds: Sequence[int],
@@ -82,7 +82,7 @@ def measure(
     folder: Path = FOLDER,
     tasks: Mapping[str, Mapping[str, Any]] | None = None,
     load: tuple[Path, ...] = (),
-) -> Iterator[Row]:
+) -> Iterator[SeedScores]:
     """Yield a learner's scores with one robot after the other, each after `steps` steps, or its recipe's.
 
     `tasks` holds by robot the numbers of its task that differ from the defaults; `load`, files to load.
@@ -100,21 +100,21 @@ def measure(
         for seed in seeds:
             out = folder / folder_name(env) / f"{algo}-{wanted.steps}-steps{numbers}-seed{seed}"
             evaluations[seed] = finished(Run(out), wanted.changed(seed=seed, out=out))
-        yield Row(env, algo, wanted.steps, evaluations)
+        yield SeedScores(env, algo, wanted.steps, evaluations)
 
 
 def finished(run: Run, settings: Settings) -> dict[str, Any]:
-    """Return a run's evaluation.json, after training it to its end where that is still to do.
+    """Return a run's evaluation.json; an unfinished run is trained to its end first.
 
     Raises:
         UsageError: where the folder holds a run with other settings, or another process is training into it.
-        KeyboardInterrupt: where the training was told to stop.
+        KeyboardInterrupt: where the training was interrupted.
     """
     path = run.folder / "evaluation.json"
     if run.config.exists():
         for name in differences(settings, read_config(run.folder)):
             raise UsageError(f"{run.folder} was run with another {flag(name)}: move it away to run it anew")
-        if not run.latest():  # broken off before there was anything to go on from
+        if not run.latest():  # interrupted before its first checkpoint
             with run.locked():
                 shutil.rmtree(run.folder)
     if not path.exists():
@@ -124,20 +124,23 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
     return read_json(path, *EVALUATION)
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Return the returns as a Markdown table, and below it another one of what else the robots' tasks measure."""
-    returns = [
-        ["robot", "learner", "steps", "mean over seeds", "95 % interval", "each seed"],
-        ["---", "---", "---:", "---:", "---", "---"],
-    ]
+def scores_table(rows: Sequence[SeedScores]) -> str:
+    """Return a Markdown table of the returns, and below it one of the tasks' own metrics."""
+    returns = []
     for row in rows:
         each = ", ".join(row.written(value) for value in row.returns.values())
         returns.append([row.env, row.learner, f"{row.steps:,}", row.spread, row.interval, each])
-    figures = [["robot", "learner", "figure", "each seed"], ["---", "---", "---", "---"]]
+    figures = []
     for row in rows:
         metrics = [evaluation["metrics"] for evaluation in row.evaluations.values()]
         for name in dict.fromkeys(name for found in metrics for name in found):
             each = ", ".join(f"{found[name]:.3g}" if name in found else "none" for found in metrics)
             figures.append([row.env, row.learner, name, each])
     note = "+- is the standard error over the seeds; the interval is Student's t over them."
-    return "\n\n".join([lines_of(returns), note, *([lines_of(figures)] if figures[2:] else [])])
+    tables = [
+        markdown_table(["robot", "learner", "steps", "mean over seeds", "95 % interval", "each seed"], returns),
+        note,
+    ]
+    if figures:
+        tables.append(markdown_table(["robot", "learner", "figure", "each seed"], figures))
+    return "\n\n".join(tables)

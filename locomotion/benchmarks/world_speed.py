@@ -1,4 +1,4 @@
-"""How fast the worlds are: the same robots stepped by us, by others, and by the bare physics, in one run."""
+"""Speed of the worlds: the same robots stepped by us, by others, and by the bare physics, in one run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 import envs
 from envs.registry import GYMNASIUM_TASKS
 from locomotion.errors import UsageError
-from locomotion.tables import lines_of
+from locomotion.tables import markdown_table
 
 BARE, OURS, SYNC, DUMMY, ENVPOOL = "Batch.step", "ours", "SyncVectorEnv", "DummyVecEnv", "EnvPool"
-WARM_UP_STEPS = 100  # the robots fall, or find their feet, before anything is timed
+WARM_UP_STEPS = 100  # untimed: the robots fall or find their feet
 
 
 class Contender(Protocol):
@@ -30,7 +30,7 @@ class Contender(Protocol):
 
 
 class Loop:
-    """A contender that is a step function over the actions (N, actions) of all robots."""
+    """A contender that steps all robots by a function of their actions (N, actions)."""
 
     def __init__(self, step: Callable[[np.ndarray], object]):
         self._step = step
@@ -43,7 +43,7 @@ class Loop:
 
 
 class NextStepLoop:
-    """A contender that spends a robot's step after an episode's end on its reset, which is no step of the robot's."""
+    """A contender whose call after an episode's end only resets that robot; such calls are not counted as steps."""
 
     def __init__(self, step: Callable[[np.ndarray], tuple[Any, ...]]):
         self._step = step
@@ -58,11 +58,11 @@ class NextStepLoop:
         return (actions.shape[0] * actions.shape[1] - np.sum(ends)) / seconds
 
 
-class Bare:
-    """The physics alone, doing over again what our robots did: the floor under every figure.
+class BarePhysics:
+    """The physics alone, repeating what our robots did: the upper bound of every figure.
 
-    A copy of our robots first lives through the actions untimed and notes every control and every new episode's
-    start; what is timed is `Batch.step` and the copying of those numbers into it.
+    A copy of our robots first takes the actions untimed and records every control and every new episode's start.
+    Timed are `Batch.step` and the copying of those numbers into it.
     """
 
     def __init__(self, ours: envs.BatchedVecEnv):
@@ -77,7 +77,7 @@ class Bare:
         return actions.shape[0] * actions.shape[1] / seconds
 
     def replay(self, start: dict[str, Any], steps: int, act: Callable[[int, np.ndarray], np.ndarray]) -> float:
-        """Return the seconds the physics alone takes for `steps` steps from a state of our robots.
+        """Return the seconds that the physics alone takes for `steps` steps from a state of our robots.
 
         Args:
             start: from their `get_state`.
@@ -86,15 +86,15 @@ class Bare:
         """
         shadow, batch = self._shadow, self.batch
         shadow.set_state(start)
-        observations, noted = start["observations"], []
+        observations, recorded = start["observations"], []
         for t in range(steps):
             observations, _, dones, _ = shadow.step(act(t, observations))
             begun = dones.nonzero()[0]
-            noted.append((shadow.world.sim.ctrl.copy(), begun, shadow.world.batch.state[begun]))
+            recorded.append((shadow.world.sim.ctrl.copy(), begun, shadow.world.batch.state[begun]))
         batch.state[:] = start["simulation"]
         controls = batch.bind("ctrl")
         begin = time.perf_counter()
-        for control, begun, states in noted:
+        for control, begun, states in recorded:
             controls[:] = control
             batch.step(nstep=self._substeps)
             if len(begun):
@@ -103,29 +103,32 @@ class Bare:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One robot's figures: env steps per second, by contender; medians over the rounds."""
+class WorldSpeed:
+    """One robot's env steps per second by contender, medians over the rounds."""
 
     env: str
     steps_per_second: dict[str, float]
 
     def ratio(self, a: str, b: str) -> float:
-        """Return how many times as fast a is as b, or NaN where one did not run."""
+        """Return the speed of a over that of b, or NaN where one of them did not run."""
         speed = self.steps_per_second
         return speed[a] / speed[b] if a in speed and b in speed else float("nan")
 
 
-def measure(
+def measure_worlds(
     robots: Sequence[str],
     copies: int = 64,
     threads: int = 1,
     rounds: int = 9,
     seconds: float = 0.2,
-) -> Iterator[Row]:
+) -> Iterator[WorldSpeed]:
     """Yield the figures of one robot after the other.
 
-    The contenders take turns, `rounds` times, for about `seconds` each, with the same random actions, so that what
-    else the machine does falls on all of them.
+    The contenders take turns, `rounds` times, for about `seconds` each, with random actions of one distribution, so
+    that other load on the machine slows all of them alike.
+
+    Raises:
+        UsageError: where a robot is not one of Gymnasium's that we step in batches.
     """
     for env in robots:
         contenders, close = _contenders(env, copies, threads)
@@ -145,7 +148,7 @@ def measure(
                 actions = same if name in (BARE, OURS) else draw(lengths[name])
                 speeds[name].append(contender.run(actions))
         close()
-        yield Row(env, {name: float(np.median(values)) for name, values in speeds.items()})
+        yield WorldSpeed(env, {name: float(np.median(values)) for name, values in speeds.items()})
 
 
 def _steps_for(seconds: float, contender: Contender, warm_up: np.ndarray) -> int:
@@ -161,8 +164,8 @@ def _contenders(env: str, copies: int, threads: int) -> tuple[dict[str, Contende
     dummy = DummyVecEnv([lambda: gymnasium.make(env)] * copies)
     for world in (ours, sync, dummy):
         world.reset()
-    # The physics goes first: it starts where ours stands, and so does ours after it.
-    contenders: dict[str, Contender] = {BARE: Bare(ours), OURS: Loop(ours.step)}
+    # The physics goes first: both then start from the same state of ours.
+    contenders: dict[str, Contender] = {BARE: BarePhysics(ours), OURS: Loop(ours.step)}
     contenders |= {SYNC: NextStepLoop(sync.step), DUMMY: Loop(dummy.step)}
     if importlib.util.find_spec("envpool"):
         import envpool
@@ -178,14 +181,14 @@ def _contenders(env: str, copies: int, threads: int) -> tuple[dict[str, Contende
     return contenders, close
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Return the rows as a Markdown table."""
+def worlds_table(rows: Sequence[WorldSpeed]) -> str:
+    """Return the figures as a Markdown table."""
     names = [BARE, OURS, ENVPOOL, SYNC, DUMMY]
     names = [name for name in names if all(name in row.steps_per_second for row in rows)]
     ratios = [(OURS, other) for other in names if other != OURS]
     head = ["robot", *names, *(f"{a} / {b}" for a, b in ratios)]
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
+    lines = []
     for row in rows:
         speeds = [f"{row.steps_per_second[name]:,.0f}" for name in names]
         lines.append([row.env, *speeds, *(f"{row.ratio(a, b):.2f}" for a, b in ratios)])
-    return lines_of(lines)
+    return markdown_table(head, lines)

@@ -1,12 +1,12 @@
-"""The settings that rl-baselines3-zoo has for Gymnasium's robots: arguments of the learners, and `n_envs`.
+"""Settings of rl-baselines3-zoo for Gymnasium's robots: arguments of the learners, and `n_envs`.
 
-hyperparams/trpo.yml (commit 22e3ff24) and hyperparams/ppo.yml (commit 208b6fdf), where these robots are of version 4
-or 2. Activations by name; `policy_kwargs` are the policy's arguments.
+Source: hyperparams/trpo.yml (commit 22e3ff24) and hyperparams/ppo.yml (commit 208b6fdf), for versions 4 and 2 of these
+robots. Activations are given by name; `policy_kwargs` are the policy's arguments.
 """
 
 from typing import Any
 
-# For all robots of MuJoCo; what is not named is the learner's default.
+# For all MuJoCo robots; unnamed arguments are the learner's defaults.
 ALL_ROBOTS: dict[str, dict[str, Any]] = {
     "sb3-contrib": {
         "n_envs": 2,
@@ -29,7 +29,7 @@ WIDE = {
     "activation_fn": "relu",
     "net_arch": {"pi": [256, 256], "vf": [256, 256]},
 }
-# For the robots it was tuned for, on top of these.
+# For the robots that the zoo tuned, on top of these.
 TUNED: dict[str, dict[str, dict[str, Any]]] = {
     "sb3-contrib": {
         "Ant-v5": {},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from locomotion.command_line import optional
+from locomotion.command_line import Robots, optional, require_at_least_one, require_robots
 from locomotion.errors import UsageError
 from locomotion.files import RUNS, make_folder
 
@@ -51,6 +51,36 @@ class Estimators:
             print(measure.remarks(report), measure.table(report), sep="\n\n", end="\n\n")
             measure.write_csv(report, self.out / f"estimators-{name}.csv")
             write_figure(report, self.out)
+        return 0
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """Error and time of the pathwise derivative through MuJoCo's physics, against central differences, on one core."""
+
+    robots: Robots = ("CartPole", "Swimmer-v5", "Hopper-v5", "Quadruped", "Go1")
+    """Which robots (ours, or the eleven of Gymnasium)."""
+    steps: int = 20
+    """Actions of each path."""
+    copies: int = 4
+    """Paths of each robot."""
+    seed: int = 0
+    """Seed of start states, policy and noise."""
+
+    def __post_init__(self) -> None:
+        require_robots("robots", self.robots)
+        require_at_least_one(steps=self.steps, copies=self.copies)
+        if self.seed < 0:
+            raise UsageError(f"--seed must not be negative, got {self.seed}")
+
+    def run(self) -> int:
+        """Print the table of the robots."""
+        from locomotion.laboratory import derivatives
+        from locomotion.threads import set_threads
+
+        set_threads(1)
+        checks = derivatives.measure_derivatives(self.robots, self.steps, self.copies, self.seed)
+        print(derivatives.derivatives_table(list(checks)))
         return 0
 
 

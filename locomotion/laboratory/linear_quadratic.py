@@ -126,19 +126,6 @@ class LinearQuadratic:
         matrices, constants = self.costs_to_go(theta)
         return -costs(states, matrices, constants)
 
-    def action_values(self, theta: np.ndarray, states: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        """Return Q(x_t, u_t, t) of the policy (T, ...): it takes u_t at x_t and follows its own mind from then on.
-
-        Args:
-            theta: parameters (P,).
-            states: x_t (T, ..., n) at t = 0 ... T - 1, T at most H.
-            actions: u_t (T, ..., m).
-        """
-        matrices, constants = self.costs_to_go(theta)
-        ahead = constants[1:] + np.trace(matrices[1:] @ self.disturbance, axis1=1, axis2=2)
-        means = states @ self.dynamics.T + actions @ self.control.T
-        return self.rewards(states, actions) - costs(means, matrices[1:], ahead)
-
     def rewards(self, states: np.ndarray, actions: np.ndarray) -> np.ndarray:
         """Return -(x' Q x + u' R u) (...) of states (..., n) and actions (..., m)."""
         return -(np.vecdot(states @ self.state_cost, states) + np.vecdot(actions @ self.action_cost, actions))

@@ -20,7 +20,7 @@ from locomotion.files import atomic_file
 from locomotion.laboratory.commands import check_sizes
 from locomotion.laboratory.estimators import Estimator, laboratory
 from locomotion.laboratory.worlds import LaboratoryWorld, QuadraticWorld
-from locomotion.tables import lines_of
+from locomotion.tables import markdown_table
 
 CONFIDENCE = 0.99
 FITTING_PATHS = 4096  # for all that is learned
@@ -211,8 +211,8 @@ def table(report: Report) -> str:
         "variance",
         "path return's /",
     ]
-    lines = [[*head, *(f"cosine at {size}" for size in report.sizes), "s"], ["---"] * 2 + ["---:"] * (len(head) - 1)]
-    lines[1] += ["---:"] * len(report.sizes)
+    head += [*(f"cosine at {size}" for size in report.sizes), "s"]
+    lines = []
     for row in report.rows:
         bias, chance = report.relative_bias(row)
         trace = row.variance.sum()
@@ -221,15 +221,15 @@ def table(report: Report) -> str:
         found = [f"{bias:.1%}", f"{chance:.1%}", "yes" if report.consistent(row) else "no"]
         spread = [f"{trace:.4g}", f"{first / trace:.1f}"]
         lines.append([row.estimator.name, theory, *found, *spread, *cosine, f"{row.seconds:.2f}"])
-    lines += [[], ["the lecture's fix", "estimator", "variance falls by", "in all by", "bias / gradient", "by chance"]]
-    lines.append(["---"] * 2 + ["---:"] * 4)
+    story = []
     before = first
     for fix, name in STORY.items():
         trace, (bias, chance) = report[name].variance.sum(), report.relative_bias(report[name])
         found = [f"{bias:.1%}", f"{chance:.1%}"]
-        lines.append([fix, name, f"{before / trace:.1f}", f"{first / trace:.1f}", *found])
+        story.append([fix, name, f"{before / trace:.1f}", f"{first / trace:.1f}", *found])
         before = trace
-    return lines_of(lines)
+    story_head = ["the lecture's fix", "estimator", "variance falls by", "in all by", "bias / gradient", "by chance"]
+    return f"{markdown_table(head, lines)}\n\n{markdown_table(story_head, story)}"
 
 
 def remarks(report: Report) -> str:

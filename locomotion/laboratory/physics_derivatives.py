@@ -12,63 +12,64 @@ from envs.world import World
 from locomotion.laboratory.pathwise import Derivatives, pathwise_gradients
 
 PERTURBATION = 1e-6  # of states and actions, in their own units: central differences then err by about 1e-10
-EVERYTHING = mujoco.mjtState.mjSTATE_INTEGRATION.value  # what `Batch.state` holds, and all that a step depends on
+EVERYTHING = mujoco.mjtState.mjSTATE_INTEGRATION.value  # contents of `Batch.state`; a step depends on nothing else
 
 
-class Recording(NamedTuple):
-    """What M robots went through in H steps of their world."""
+class StatePaths(NamedTuple):
+    """Paths of M robots over H steps of their world."""
 
     simulations: np.ndarray  # MuJoCo's whole state before each action (H, M, numbers)
     positions: np.ndarray  # qpos before each action (H, M, nq)
     velocities: np.ndarray  # qvel before each action (H, M, nv)
-    observations: np.ndarray  # that each action answered (H, M, observations)
+    observations: np.ndarray  # before each action (H, M, observations)
     actions: np.ndarray  # (H, M, actions)
+    contacts: np.ndarray  # whether there was a contact during the step (H, M)
 
 
-SmoothReward = Callable[[Recording], tuple[np.ndarray, np.ndarray, np.ndarray]]
+SmoothReward = Callable[[StatePaths], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
-def record(world: World, act: Callable[[int, np.ndarray], np.ndarray], steps: int) -> Recording:
-    """Step the world and record it, from its present state on.
+def record_paths(world: World, act: Callable[[int, np.ndarray], np.ndarray], steps: int) -> StatePaths:
+    """Step the world from its present state and record the robots' paths.
 
     Args:
-        world: with `auto_reset=False`, so that a termination stops nothing.
-        act: step t, observations (M, observations) -> actions (M, actions); in float64, if derivatives are to be
-            compared with differences.
+        world: with `auto_reset=False`, so that paths go on after a termination.
+        act: step t, observations (M, observations) -> actions (M, actions); in float64 for comparisons of derivatives
+            with differences.
         steps: H.
     """
     if world.auto_reset:
-        raise ValueError("the world begins new episodes by itself: make it with auto_reset=False to differentiate it")
-    rows = []
+        raise ValueError("the world resets robots automatically: make it with auto_reset=False to differentiate it")
+    rows, contacts = [], world.sim.bind("ncon")
     for t in range(steps):
         state, positions, velocities = world.batch.state.copy(), world.sim.qpos.copy(), world.sim.qvel.copy()
         observations = world.observations
         actions = act(t, observations)
-        rows.append((state, positions, velocities, observations, actions))
         world.step(actions)
-    return Recording(*map(np.array, zip(*rows, strict=True)))
+        rows.append((state, positions, velocities, observations, actions, contacts.ravel() > 0))
+    return StatePaths(*map(np.array, zip(*rows, strict=True)))
 
 
-def dynamics_derivatives(world: World, recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+def dynamics_derivatives(world: World, paths: StatePaths) -> tuple[np.ndarray, np.ndarray]:
     """Return df/dx (H, M, n, n) and df/du (H, M, n, actions) of one step of the world, all its substeps chained.
 
-    x holds n = 2 nv + na numbers: positions as `mujoco.mj_differentiatePos` subtracts them (for joints that slide or
-    turn about one axis, qpos itself), velocities, actuators' activations. u is the action as the policy gives it. What
-    the task's `apply` does with it is differenced too: an action clipped at its bound moves nothing, one exactly there
-    half of what it would. `apply` must make controls out of the action alone (that of the arm's tasks does not).
+    x holds n = 2 nv + na numbers: positions as `mujoco.mj_differentiatePos` subtracts them (for slide and hinge joints,
+    qpos itself), velocities, actuators' activations. u is the policy's action. The task's `apply` is differenced too:
+    an action clipped at its bound has derivative 0, one exactly at the bound half of the unclipped one. `apply` must
+    compute controls from the action alone (that of the arm's tasks does not).
 
-    Contacts are differenced as they are at the recorded states: derivatives are large, and true only very near by. Each
-    substep is differenced from the constraint solver's recorded start; where the solver stops before it has converged
-    (Go1's does), its next start tells of the state as well, which is not chained: there the error is some per cent.
+    Contacts are differenced at the recorded states: the derivatives are large, and valid only very near by. Each
+    substep is differenced from the constraint solver's recorded start. Where the solver stops before it has converged
+    (Go1's does), its next start depends on the state as well, which is not chained: the error is then some per cent.
     """
-    (steps, count, actions), model = recording.actions.shape, world.model
+    (steps, count, actions), model = paths.actions.shape, world.model
     size = 2 * model.nv + model.na
     by_state, by_action = np.empty((steps, count, size, size)), np.empty((steps, count, size, actions))
     models = [world.batch.get_model(i) for i in range(count)]
     data = mujoco.MjData(model)
     before = world.batch.state.copy()
     for t in range(steps):
-        controls = control_derivatives(world, recording, t)
+        controls = control_derivatives(world, paths, t)
         for i in range(count):
             mujoco.mj_setState(models[i], data, world.batch.state[i], EVERYTHING)
             chained, driven = np.eye(size), np.zeros((size, model.nu))
@@ -81,15 +82,15 @@ def dynamics_derivatives(world: World, recording: Recording) -> tuple[np.ndarray
     return by_state, by_action
 
 
-def control_derivatives(world: World, recording: Recording, t: int) -> np.ndarray:
-    """Return how actions change controls (M, nu, actions); leave the world where it had applied the recorded ones."""
+def control_derivatives(world: World, paths: StatePaths, t: int) -> np.ndarray:
+    """Return the derivative of controls by actions (M, nu, actions); leave the world with the recorded ones applied."""
 
     def applied(actions: np.ndarray) -> np.ndarray:
-        world.batch.state[:] = recording.simulations[t]
+        world.batch.state[:] = paths.simulations[t]
         world.task.apply(world.sim, actions)
         return world.sim.ctrl.copy()
 
-    actions = recording.actions[t]
+    actions = paths.actions[t]
     moves = PERTURBATION * np.eye(actions.shape[1])
     slopes = [(applied(actions + move) - applied(actions - move)) / (2 * PERTURBATION) for move in moves]
     applied(actions)
@@ -99,7 +100,7 @@ def control_derivatives(world: World, recording: Recording, t: int) -> np.ndarra
 def substep_derivatives(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
     """Return the derivatives of one step of the physics by its state (n, n) and its controls (n, nu).
 
-    By `mujoco.mjd_transitionFD`, which refuses the Runge-Kutta integrator: its steps are differenced here.
+    By `mujoco.mjd_transitionFD`; it refuses the Runge-Kutta integrator, whose steps `step_differences` differences.
     """
     if model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4:
         return step_differences(model, data)
@@ -110,12 +111,12 @@ def substep_derivatives(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.
 
 
 def step_differences(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `mujoco.mjd_transitionFD` does, by central differences of `mj_step` with any integrator."""
+    """Return the derivatives of `mujoco.mjd_transitionFD`, by central differences of `mj_step` with any integrator."""
     nv, start = model.nv, np.empty(mujoco.mj_stateSize(model, EVERYTHING))
     mujoco.mj_getState(model, data, start, EVERYTHING)
 
     def moved(j: int, by: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return positions, and velocities with activations, one step after the j-th number was moved."""
+        """Return positions, and velocities with activations, one step after a move of the j-th number."""
         mujoco.mj_setState(model, data, start, EVERYTHING)
         move = np.zeros(2 * nv + model.na + model.nu)
         move[j] = by
@@ -137,27 +138,27 @@ def step_differences(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.nda
 
 def return_gradients(
     world: World,
-    recording: Recording,
+    paths: StatePaths,
     reward: SmoothReward,
     action_by_state: np.ndarray,
     action_by_parameters: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each trajectory's undiscounted return of a smooth reward (M,) and its pathwise derivative (M, P).
 
-    The tasks' own rewards and ends will often not do: that of the cart-pole, 1 for every step until the pole has
-    fallen, has the derivative 0 wherever it has one, and all that is to be learnt is in the jump at the fall, which no
-    derivative along a path sees. So the caller gives a reward that is smooth, and terminations count for nothing.
+    The tasks' own rewards and terminations often have no useful derivative. The cart-pole's reward, 1 for every step
+    until the pole falls, has the derivative 0 wherever it has one; everything to be learnt is in the jump at the fall,
+    which no derivative along a path sees. The caller therefore gives a smooth reward, and terminations are ignored.
 
     Args:
-        world: that was recorded; it is left as it was found.
-        recording: of H steps of M robots.
-        reward: recording -> r(x_t, u_t) (H, M), dr/dx (H, M, n) and dr/du (H, M, actions), with x and u as in
+        world: the recorded one; its state is restored.
+        paths: H steps of M robots.
+        reward: paths -> r(x_t, u_t) (H, M), dr/dx (H, M, n) and dr/du (H, M, actions), with x and u as in
             `dynamics_derivatives`.
         action_by_state: the policy's du/dx (H, M, actions, n), its noise held fixed.
         action_by_parameters: the policy's du/dtheta (H, M, actions, P).
     """
-    rewards, reward_by_state, reward_by_action = reward(recording)
-    by_state, by_action = dynamics_derivatives(world, recording)
+    rewards, reward_by_state, reward_by_action = reward(paths)
+    by_state, by_action = dynamics_derivatives(world, paths)
     gradients = pathwise_gradients(
         Derivatives(by_state, by_action, reward_by_state, reward_by_action, action_by_state, action_by_parameters)
     )

@@ -1,4 +1,4 @@
-"""Frames to a video file: H.264 in an MP4, GIF or WebP."""
+"""Encoding of frames: H.264 in an MP4, GIF or WebP."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,7 +14,7 @@ from locomotion.files import atomic_file
 
 
 def write(path: Path, frames: Iterator[np.ndarray], count: int, width: int, height: int, rate: Fraction) -> None:
-    """Write `count` frames (height, width, 3), uint8, as the file's ending says: the whole file, or nothing.
+    """Write `count` frames (height, width, 3), uint8, in the format of the file's ending: the whole file, or nothing.
 
     Raises:
         UsageError: where the file cannot be written.
@@ -31,8 +31,8 @@ def write(path: Path, frames: Iterator[np.ndarray], count: int, width: int, heig
 
 
 def write_mp4(path: Path, frames: Iterator[np.ndarray], width: int, height: int, rate: Fraction) -> None:
-    """Encode frames as they come as H.264, in the pixel format that every player and browser knows."""
-    # "faststart" puts the index first, so that a browser shows the beginning before it has loaded the end.
+    """Encode frames one by one as H.264, in the pixel format that every player and browser supports."""
+    # "faststart" puts the index first: a browser can then play the beginning before the end is loaded.
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "23"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -42,15 +42,15 @@ def write_mp4(path: Path, frames: Iterator[np.ndarray], width: int, height: int,
 
 
 def write_pillow(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, ending: str) -> None:
-    """Encode frames as a GIF or WebP that repeats for ever."""
-    # A GIF counts in hundredths of a second: rounding the moments rather than the durations keeps real time.
+    """Encode frames as a GIF or WebP that repeats forever."""
+    # A GIF counts in hundredths of a second: rounding moments instead of durations keeps real time.
     grid = 10 if ending == ".gif" else 1  # ms
     moments = [round(1000 * i / rate / grid) * grid for i in range(count + 1)]
     durations = [end - start for start, end in pairwise(moments)]
     images: Iterator[Image.Image] = map(Image.fromarray, frames)
     if ending == ".gif":
-        # A third of the size of Pillow's own choice: undithered, what stands still costs nothing.
+        # A third of the size of Pillow's default: without dithering, still parts cost nothing.
         images = (image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE) for image in images)
     first = next(images)
-    # Quality is WebP's alone: a quarter smaller than at Pillow's own 80, and as good to look at.
+    # Only WebP has a quality: a quarter smaller than at Pillow's default of 80, with no visible difference.
     first.save(path, ending[1:], save_all=True, append_images=images, duration=durations, loop=0, quality=60)

@@ -1,12 +1,12 @@
-"""The figures of an episode, written onto its pictures."""
+"""Text on pictures: an episode's figures, and captions."""
 
 from PIL import Image, ImageDraw, ImageFont
 
 
 class Overlay:
-    """Writes figures on a dark strip along a picture's lower edge, in letters that grow with the picture.
+    """Writes figures on a dark strip along a picture's lower edge, in letters that scale with the picture.
 
-    A picture too small for legible letters is left alone.
+    A picture too small for legible letters stays unchanged.
     """
 
     def __init__(self, width: int, height: int):
@@ -18,16 +18,18 @@ class Overlay:
         self.large = ImageFont.load_default(size=size)
         self.small = ImageFont.load_default(size=max(8.0, size * 0.65))
         self.top = self.strip[1] + size * 0.4  # of the labels, in pixels
-        self.base = height - size * 0.6  # on which the values stand
+        self.base = height - size * 0.6  # base line of the values
 
     def draw(self, image: Image.Image, name: str, episode: str, figures: dict[str, str]) -> None:
         """Write a robot's name, the episode and each figure under its label onto an RGB picture."""
         if not self.legible:
             return
-        canvas = ImageDraw.Draw(image, "RGBA")  # blends what is half transparent
+        canvas = ImageDraw.Draw(image, "RGBA")  # blends transparent colours
         canvas.rectangle(self.strip, fill=(16, 20, 28, 190))
         columns = [(self.margin, name, episode)]
-        left = self.strip[2] - self.column * len(figures)  # the figures keep to the right, whatever their number
+        left = self.strip[2] - self.column * len(
+            figures
+        )  # the figures are aligned to the right, for any number of them
         columns += [(left + i * self.column, label, value) for i, (label, value) in enumerate(figures.items())]
         for x, label, value in columns:
             canvas.text((x, self.top), label, font=self.small, fill=(190, 200, 212), anchor="lt")
@@ -35,9 +37,9 @@ class Overlay:
 
 
 class Caption:
-    """Writes one line on a dark strip along the lower edge of a picture that is one of several.
+    """Writes one line on a dark strip along the lower edge of a tile.
 
-    A picture too small for legible letters is left alone.
+    A tile too small for legible letters stays unchanged.
     """
 
     def __init__(self, width: int, height: int):
@@ -49,7 +51,7 @@ class Caption:
         self.base = height - size * 0.45
 
     def draw(self, image: Image.Image, left: str, right: str) -> None:
-        """Write two words or figures onto an RGB picture."""
+        """Write two texts onto an RGB picture, one at each end."""
         if not self.legible:
             return
         canvas = ImageDraw.Draw(image, "RGBA")

@@ -1,4 +1,4 @@
-"""A policy at play: one robot, episode after episode, and the figures of the present one."""
+"""A policy in action: one robot, episode after episode, and the figures of the present episode."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import envs
 from agents import ActorCritic
+from locomotion.environments import batched
 from locomotion.errors import UsageError
 
-SPEED_WINDOW = 0.5  # s: the speed shown is the mean over it, or the figure would flicker with every stride
+SPEED_WINDOW = 0.5  # s; the speed shown is a mean over it, so that it does not flicker with every stride
 
 
 class Player:
     """A policy acting in an environment of one robot, without its exploration.
 
-    VecEnvs begin the next episode within the step that ends one: a picture taken after it is of the new episode, and
-    so are `steps`, `total` and the distance travelled.
+    A VecEnv begins the next episode within the step that ends one: the picture after that step shows the new episode,
+    and `steps`, `total` and the distance travelled are those of the new episode.
     """
 
     def __init__(self, policy: ActorCritic, vec_env: VecEnv, name: str):
@@ -29,7 +30,7 @@ class Player:
         self.vec_env = vec_env
         self.name = name
         self.actions = 0  # over all episodes
-        self.finished: list[float] = []  # returns of the episodes that came to an end
+        self.finished: list[float] = []  # returns of the episodes that have ended
         self._travels = tracks_distance(vec_env)
         policy.set_training_mode(False)
         self.restart()
@@ -42,24 +43,24 @@ class Player:
     def _begin(self) -> None:
         self.steps = 0  # of this episode
         self.total = 0.0  # reward of this episode
-        self._travelled = deque([(0.0, 0.0)])  # (s, m) since this episode's start, when the speed was asked for
+        self._travelled = deque([(0.0, 0.0)])  # (s, m) since this episode's start, at each call of `speed`
 
     @property
     def episode(self) -> int:
-        """Which episode this is, counting those that came to an end, from 1."""
+        """Number of this episode, from 1; abandoned episodes are not counted."""
         return len(self.finished) + 1
 
     @property
     def control_rate(self) -> Fraction:
         """Actions per second."""
-        if isinstance(self.vec_env, envs.BatchedVecEnv):
-            return Fraction(1 / self.vec_env.world.dt).limit_denominator(1000)
-        rate: Any = self.vec_env.metadata.get("render_fps") or 30  # Gymnasium draws once for each action
+        if (ours := batched(self.vec_env)) is not None:
+            return Fraction(1 / ours.world.dt).limit_denominator(1000)
+        rate: Any = self.vec_env.metadata.get("render_fps") or 30  # Gymnasium draws one frame for each action
         return Fraction(rate).limit_denominator(1000)
 
     @property
     def seconds(self) -> float:
-        """How old the episode is, in s."""
+        """Age of the episode, in s."""
         return self.steps / float(self.control_rate)
 
     def act(self) -> None:
@@ -74,12 +75,12 @@ class Player:
             self._begin()
 
     def play_until(self, moment: Fraction) -> None:
-        """Take the actions due up to a moment, in s since the first episode's start."""
+        """Take the actions that are due up to a moment, in s since the first episode's start."""
         while self.actions < int(moment * self.control_rate):
             self.act()
 
     def figures(self) -> dict[str, str]:
-        """Return the episode's figures, by their labels."""
+        """Return the episode's figures by label."""
         time = {"time": f"{self.seconds:.1f} s"}
         obeyed = self.obedience()
         if obeyed is not None:
@@ -111,7 +112,7 @@ class Player:
         return (distance - origin) / (self.seconds - start) if self.seconds > start else 0.0
 
     def picture(self, width: int, height: int) -> Image.Image:
-        """Return the robot as it stands.
+        """Return a picture of the robot in its present state.
 
         Raises:
             UsageError: where nothing can be drawn.
@@ -121,14 +122,14 @@ class Player:
         except envs.RenderingUnavailable as error:
             raise UsageError(f"cannot film {self.name}: {error}") from error
         except Exception as error:
-            if isinstance(self.vec_env, envs.BatchedVecEnv):
+            if batched(self.vec_env) is not None:
                 raise
-            # A stranger's environment may raise anything: most often that pygame is not installed.
+            # A foreign environment may raise anything: most often that pygame is not installed.
             raise UsageError(f"cannot film {self.name}: {error}") from error
         if pixels is None:
             raise UsageError(f"cannot film {self.name}: it draws no pictures (render_mode rgb_array)")
         image = Image.fromarray(pixels)
-        if image.size != (width, height):  # a stranger's environment chooses its own
+        if image.size != (width, height):  # a foreign environment chooses its own size
             image = ImageOps.pad(image.convert("RGB"), (width, height), color=(40, 40, 40))
         return image
 

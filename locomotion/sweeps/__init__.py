@@ -1,1 +1,1 @@
-"""Sweeps over gamma and lambda: which cells, trained where, and what their rows show."""
+"""Sweeps over gamma and lambda: the plan, the trainings, and the report."""

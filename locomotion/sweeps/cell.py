@@ -1,4 +1,4 @@
-"""One cell of a sweep: a training on one core that leaves its rows and nothing else."""
+"""One cell of a sweep: a training on one core that returns its rows and writes no files."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from locomotion.sweeps.rows import SCHEMA
 from locomotion.threads import set_threads
 from locomotion.training.learners import build_learner
 
-# Torch's random numbers belong to the process: a worker that has been given several threads trains one cell at a time.
-ALONE = threading.Lock()
+# Torch's random numbers belong to the process: a worker with several threads must train one cell at a time.
+ONE_AT_A_TIME = threading.Lock()
 
 
-class Recorder(BaseCallback):
-    """Keeps a row of each iteration, about the episodes that ended in it, and ends training after the last one.
+class RowRecorder(BaseCallback):
+    """Records a row for each iteration, about the episodes that ended in it, and ends training after the last one.
 
     Args:
-        iterations: after how many training ends.
+        iterations: their number.
         gamma: discount of the discounted return.
-        episodic: whether the iterations are single episodes of each robot: what follows them does not count.
+        episodic: whether an iteration is one episode of each robot; later steps do not count.
     """
 
     def __init__(self, iterations: int, gamma: float, episodic: bool):
@@ -56,7 +56,7 @@ class Recorder(BaseCallback):
         self._discounted += self._discount * self.locals["rewards"]
         self._discount *= self.gamma
         for i in np.flatnonzero(dones & self._awaited):
-            if "episode" in infos[i]:  # not of one that `stagger` cut short
+            if "episode" in infos[i]:  # absent for an episode that `stagger` cut short
                 self._ended.append((infos[i]["episode"]["r"], self._discounted[i]))
         self._discount[dones] = 1.0
         self._discounted[dones] = 0.0
@@ -79,7 +79,7 @@ class Recorder(BaseCallback):
 
 
 def untrained(cell: Cell) -> PolicyGradient:
-    """Return the learner of a cell with its robots.
+    """Return the untrained learner of a cell, with its robots.
 
     Raises:
         UsageError: where it cannot be made.
@@ -100,11 +100,11 @@ def untrained(cell: Cell) -> PolicyGradient:
 
 
 def train_cell(cell: Cell) -> pa.Table:
-    """Train a cell and return its rows, which but for the seconds depend on nothing but the cell and the versions."""
-    with ALONE:
+    """Train a cell and return its rows; all but the seconds depend on the cell and the versions alone."""
+    with ONE_AT_A_TIME:
         set_threads(1)
         settings = cell.settings
-        recorder = Recorder(cell.iterations, settings.advantage.gamma, settings.rollout.episodic)
+        recorder = RowRecorder(cell.iterations, settings.advantage.gamma, settings.rollout.episodic)
         untrained(cell).learn(settings.steps, recorder)
     same = {
         "env": settings.env,

@@ -1,4 +1,4 @@
-"""What a sweep shows while it runs: how many cells are done at each gamma and lambda, and a bar with the time left."""
+"""Progress of a running sweep: cells done at each gamma and lambda, and a bar with the time left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Place = tuple[float, str, float]  # gamma, baseline, lambda
 
 
 def place(cell: Cell) -> Place:
-    """Return where in the table a cell is counted."""
+    """Return a cell's place in the table."""
     dials = cell.settings.advantage
     return dials.gamma, dials.baseline, dials.gae_lambda
 
@@ -27,9 +27,9 @@ class Display:
     """A live table and bar; where there is no terminal, a line for each cell that ends.
 
     Args:
-        done: the cells of the sweep that were done before.
-        todo: the others.
-        console: where to; stderr by default.
+        done: cells of the sweep that were done before.
+        todo: the other cells.
+        console: output; stderr by default.
     """
 
     def __init__(self, done: Sequence[Cell], todo: Sequence[Cell], console: Console | None = None):
@@ -37,7 +37,7 @@ class Display:
         self.total = Counter(map(place, [*done, *todo]))
         self.done = Counter(map(place, done))
         self.failed: Counter[Place] = Counter()
-        # Time is foretold by iterations, for some cells are longer than others.
+        # The time left is estimated by iterations, because cells differ in length.
         self._left = sum(cell.iterations for cell in todo)
         self._gone = 0
         self._started = time.monotonic()
@@ -52,7 +52,7 @@ class Display:
         self._live.stop()
 
     def note(self, cell: Cell, outcome: str, failed: bool) -> None:
-        """Count a cell that has ended, as `outcome` says in a few words."""
+        """Count a cell that has ended; `outcome` says how, in a few words."""
         (self.failed if failed else self.done)[place(cell)] += 1
         self._left -= cell.iterations
         self._gone += cell.iterations
@@ -61,7 +61,7 @@ class Display:
             self.console.print(f"{ended}  {cell.name}  {outcome}  {self.left()} left", highlight=False, soft_wrap=True)
 
     def left(self) -> str:
-        """Return the time left, if the other iterations take as long as those so far."""
+        """Return the estimated time left, at the present speed."""
         if not self._gone:
             return "?"
         seconds = (time.monotonic() - self._started) * self._left / self._gone

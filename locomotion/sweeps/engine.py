@@ -1,4 +1,4 @@
-"""Computing many cells on a Dask cluster, each on a core of its own: this machine's, or one that is running."""
+"""Computation of many cells on a Dask cluster, each on its own core: on this machine or on a running cluster."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from locomotion.errors import UsageError
 from locomotion.sweeps.plan import Cell
 
 RETRIES = 1  # of a cell that fails
-# Of a scheduler of our own. A worker is given a cell only when it is free, so that when it dies only the one it was at
-# is suspected; that one is tried once more, too.
+# For our own scheduler. A worker is given a cell only when it is free, so that only one cell is suspected when the
+# worker dies; that cell is tried once more, too.
 SCHEDULER = {"distributed.scheduler.worker-saturation": 1.0, "distributed.scheduler.allowed-failures": RETRIES}
-# Of its workers: Dask's own default without MALLOC_TRIM_THRESHOLD_, with which a training of the cart-pole preset
-# took a fifth longer.
+# For its workers: Dask's default without MALLOC_TRIM_THRESHOLD_, which made a training of the cart-pole preset a fifth
+# longer.
 ENVIRONMENT = {name: 1 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
@@ -31,9 +31,9 @@ def cluster_client(workers: int | None = None, cluster: str | None = None) -> It
     """Give the client of a cluster.
 
     Args:
-        workers: processes of a cluster of our own, which listens on the loopback device alone; by default one for each
-            core. Together they may fill this machine's memory: one that exceeds its share is killed and replaced.
-        cluster: address (tcp://HOST:PORT) or scheduler file of a cluster that is running already.
+        workers: processes of our own cluster, which listens on the loopback device only; by default one per core.
+            Together they may fill this machine's memory; a process that exceeds its share is killed and replaced.
+        cluster: address (tcp://HOST:PORT) or scheduler file of a running cluster.
 
     Raises:
         UsageError: where there is no such cluster, or both are named.
@@ -65,11 +65,11 @@ def cluster_client(workers: int | None = None, cluster: str | None = None) -> It
 
 @contextlib.contextmanager
 def interrupts_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back until the end; threads that begin here, and the processes they start, will never see one.
+    """Block Ctrl-C until the end; threads that begin here, and the processes they start, never receive it.
 
-    A terminal sends it to all processes at once, and each of Dask's would print where it was.
+    A terminal sends it to all processes at once, and each of Dask's would print a traceback.
     """
-    resource_tracker.ensure_running()  # which else begins with the first process, and lets interrupts through again
+    resource_tracker.ensure_running()  # else it starts with the first process and unblocks interrupts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -90,9 +90,9 @@ def _running(cluster: str) -> Client:
 
 
 def compute(client: Client, function: Callable[[Cell], Any], cells: Sequence[Cell]) -> Iterator[tuple[Cell, Any]]:
-    """Yield each cell with what `function` returned for it, or the exception it raised, as soon as that is known.
+    """Yield each cell with the result of `function`, or the exception it raised, as soon as it is known.
 
-    A cell that fails is tried once more. Of a worker that dies another one takes over the cell.
+    A cell that fails is tried once more. If a worker dies, another one takes over its cell.
 
     Raises:
         UsageError: where the scheduler is gone.
@@ -100,7 +100,7 @@ def compute(client: Client, function: Callable[[Cell], Any], cells: Sequence[Cel
     by_name = {cell.name: cell for cell in cells}
     futures = client.map(function, cells, key=list(by_name), retries=RETRIES, pure=False)
     for future in as_completed(futures):
-        if future.cancelled():  # by the client, which could not reach the scheduler again
-            raise UsageError("the cluster's scheduler is gone; what is done is kept, the same command goes on")
+        if future.cancelled():  # by the client, which has lost the scheduler
+            raise UsageError("the cluster's scheduler is gone; what is done is kept, and the same command continues")
         yield by_name[future.key], future.result() if future.status == "finished" else future.exception()
         future.release()

@@ -1,4 +1,4 @@
-"""The pictures of a sweep: learning curves, the map over gamma and lambda, and final scores, with their intervals."""
+"""Figures of a sweep: learning curves, the map over gamma and lambda, and final scores, with intervals."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from locomotion.evaluation.statistics import Interval, bootstrap, interquartile_
 from locomotion.files import folder_name
 from locomotion.sweeps.results import FEW, Curve, Results, Score
 
-COLUMNS = 3  # of panels side by side
+COLUMNS = 3  # of panels
 BEST = "tab:red"
 
 
 def figures(results: Results) -> dict[str, Figure]:
-    """Return the pictures by name; the map only where both gamma and lambda were varied.
+    """Return the figures by name; the map only where both gamma and lambda were varied.
 
     Raises:
-        UsageError: where no episode of one of the seeds has ended.
+        UsageError: where a seed has ended no episode.
     """
     drawn = {"scores": draw_scores(results)}  # first: a curve without a score has nothing to draw
     drawn["curves"] = draw_curves(results)
@@ -34,7 +34,7 @@ def figures(results: Results) -> dict[str, Figure]:
 
 
 def title(results: Results) -> str:
-    """Return what was trained; of a preset that was shrunk, in a line of its own, by how much."""
+    """Return robot, learner, iteration and seeds; a scaled preset adds a line with its scale."""
     s = results.settings
     rollout = f"one episode of at most {s['n_steps']:,} steps" if s["episodic"] else f"{s['n_steps']:,} steps"
     scale = f"\npreset {results.preset} at scale {results.scale:g}, not as published" if results.scale != 1.0 else ""
@@ -47,13 +47,13 @@ def title(results: Results) -> str:
 
 
 def palette(values: Sequence[float]) -> dict[float, Any]:
-    """Return a colour for each of some numbers, from dark to light in their order."""
+    """Return a colour for each value, from dark to light in their order."""
     ordered = sorted(set(values))
     return dict(zip(ordered, colormaps["plasma"](np.linspace(0.0, 0.84, len(ordered))), strict=True))
 
 
 class Panel:
-    """Curves that share gamma or lambda and differ in the other one; those of another baseline go with all."""
+    """Curves with a common gamma or lambda that differ in the other; curves of other baselines join every panel."""
 
     def __init__(self, shared: str, curves: Sequence[Curve]):
         self.curves = curves
@@ -69,14 +69,14 @@ class Panel:
         return {"color": self._colours[getattr(curve, self.varied)], "linestyle": "-"}
 
     def label(self, curve: Curve) -> str:
-        """Return what tells a curve from its neighbours."""
+        """Return the label that distinguishes a curve within the panel."""
         if curve not in self.curves:
             return curve.label.removeprefix(f"γ {self.gamma:g}, ") if self.gamma is not None else curve.label
         return f"{'λ' if self.varied == 'gae_lambda' else 'γ'} {getattr(curve, self.varied):g}"
 
 
 def panels(curves: Sequence[Curve]) -> list[Panel]:
-    """Share the curves out: a panel for each gamma with several lambdas; of the other gammas one for each lambda."""
+    """Divide the curves: a panel for each gamma with several lambdas; for the other gammas, one for each lambda."""
     by_gamma: dict[float, list[Curve]] = {}
     for curve in curves:
         by_gamma.setdefault(curve.gamma, []).append(curve)
@@ -102,7 +102,7 @@ def draw_curves(results: Results) -> Figure:
         draw_panel(axes, panel, [*panel.curves, *(others if main else [])])
         for axes, panel in zip(grid, shown, strict=False)
     ]
-    # Only now: the panels share their scale, which the curves of each have a say in.
+    # Last, because the panels share a scale that depends on the curves of all.
     for axes, panel, heights in zip(grid, shown, ends, strict=False):
         name_curves(axes, panel, heights)
     for axes in grid[len(shown) :]:
@@ -111,10 +111,10 @@ def draw_curves(results: Results) -> Figure:
 
 
 def draw_panel(axes: Axes, panel: Panel, curves: Sequence[Curve]) -> dict[Curve, float]:
-    """Draw curves; return where each of them ends."""
+    """Draw curves; return each curve's last value."""
     ends = {}
     for curve in curves:
-        start = int(np.isnan(curve.returns).any(axis=0).sum())  # before, not every seed has ended an episode
+        start = int(np.isnan(curve.returns).any(axis=0).sum())  # before it, not every seed has ended an episode
         interval = bootstrap(interquartile_mean, running_mean(curve.returns[:, start:], window(curve.iterations)))
         x = np.arange(start + 1, curve.iterations + 1)
         style = panel.style(curve)
@@ -151,23 +151,23 @@ def name_curves(axes: Axes, panel: Panel, ends: Mapping[Curve, float]) -> None:
 
 
 def window(iterations: int) -> int:
-    """Return over how many iterations a curve is smoothed: a fiftieth of them."""
+    """Return the width of a curve's running mean: a fiftieth of its iterations."""
     return max(1, iterations // 50)
 
 
 def running_mean(returns: np.ndarray, width: int) -> np.ndarray:
-    """Return for each iteration (seeds, iterations) the mean of it and those before it, `width` in all."""
+    """Return for each iteration (seeds, iterations) the mean over the last `width` iterations."""
     sums = np.cumsum(returns, axis=1)
     sums[:, width:] -= sums[:, :-width].copy()
     return sums / np.minimum(np.arange(1, returns.shape[1] + 1), width)
 
 
 def spread(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Return heights moved apart to at least `gap`, in their order and as near as they can be, within low to high."""
+    """Return heights moved apart to at least `gap`, in their order and as little as possible, within low to high."""
     order = np.argsort(heights, kind="stable")
     placed = np.asarray(heights, float)[order]
     steps = gap * np.arange(len(placed))
-    # The nearest non-decreasing sequence to what is left without the gaps: means of neighbours that are out of order.
+    # The nearest non-decreasing sequence, gaps removed: neighbours out of order are replaced by their mean.
     blocks: list[list[float]] = []
     for value in placed - steps:
         blocks.append([value])
@@ -181,7 +181,7 @@ def spread(heights: Sequence[float], gap: float, low: float, high: float) -> lis
 
 
 def draw_map(results: Results) -> Figure:
-    """Draw the scores over gamma and lambda; the best one framed, those that are tied with it in dashes."""
+    """Draw the scores over gamma and lambda; the best is framed, scores tied with it are dashed."""
     scores = results.grid
     gammas = sorted({score.curve.gamma for score in scores})
     lambdas = sorted({score.curve.gae_lambda for score in scores})
@@ -191,7 +191,7 @@ def draw_map(results: Results) -> Figure:
     for score in scores:
         values[gammas.index(score.curve.gamma), lambdas.index(score.curve.gae_lambda)] = score.score.value
     middle = 0.4 * np.nanmin(values) + 0.6 * np.nanmax(values)
-    axes.set_facecolor("0.93")  # of what was not tried
+    axes.set_facecolor("0.93")  # of untried pairs
     image = axes.imshow(values, cmap="viridis", origin="lower", aspect="auto")
     for score in scores:
         x, y = lambdas.index(score.curve.gae_lambda), gammas.index(score.curve.gamma)
@@ -216,12 +216,12 @@ def draw_map(results: Results) -> Figure:
 
 
 def number(value: float) -> str:
-    """Return a number in few digits."""
+    """Return a number as text of few digits."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def draw_scores(results: Results) -> Figure:
-    """Draw the final scores of the longest curves, and how likely the best one improves on each, with intervals."""
+    """Draw the final scores of the longest curves, and the best one's probability of improvement, with intervals."""
     scores = results.final
     figure = Figure(figsize=(11, 1.9 + 0.33 * len(scores)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.3, 1])
@@ -247,7 +247,7 @@ def draw_scores(results: Results) -> Figure:
 
 
 def marked(score: Score) -> str:
-    """Return a point's name, and whether it is the best or tied with it."""
+    """Return a point's label, marked where it is the best or tied with the best."""
     return score.curve.label + (" (best)" if score.best else " (tied)" if score.tied else "")
 
 

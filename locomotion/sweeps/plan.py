@@ -1,4 +1,4 @@
-"""Which trainings a sweep over gamma and lambda consists of: its cells, one for each dial's place and each seed."""
+"""The plan of a sweep over gamma and lambda: its cells, one training for each point and each seed."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ PresetName = Literal["cartpole", "biped", "quadruped", "standup"]
 BaselineName = Literal["value", "time", "none"]
 LAMBDAS = (0.0, 0.36, 0.68, 0.84, 0.92, 0.96, 0.98, 0.99, 1.0)
 GAMMAS = (0.9, 0.96, 0.98, 0.99, 0.995, 1.0)
-DIALS = ("gamma", "gae_lambda", "baseline", "seed", "steps")  # what differs within a sweep
+DIALS = ("gamma", "gae_lambda", "baseline", "seed", "steps")  # settings that differ within a sweep
 UNWATCHED: dict[str, Any] = {"threads": 1, "evaluations": 0, "video_seconds": 0.0, "track": "off"}
 
 
 class Point(NamedTuple):
-    """Where the dials stand, and for how many iterations the robot learns so."""
+    """One setting of the dials, and the number of iterations."""
 
     gamma: float
     gae_lambda: float
@@ -47,14 +47,14 @@ class Preset:
     env: str
     points: tuple[Point, ...]
     seeds: int
-    settings: Mapping[str, Any]  # of the learner, by the names of `Settings`
+    settings: Mapping[str, Any]  # the learner's, by their names in `Settings`
     task: Mapping[str, Any]  # fields of the task that differ from its own
 
 
-# Linear-Gaussian policy; the value step is theirs. The bound on the KL divergence is TRPO's (2015), for they name none.
-# It does not narrow, so that the first 20 of 50 iterations are those of a training of 20.
+# Linear-Gaussian policy; the value step is theirs. The bound on the KL divergence is TRPO's (2015): they name none.
+# It does not narrow, so that the first 20 of 50 iterations equal a training of 20.
 LEARNER: dict[str, Any] = {"critic": "trust-region", "target_kl": 0.01, "final_kl": 0.01}
-# Networks of 100-50-25 as theirs; the first standard deviation is our recipe's, for they name none.
+# Networks of 100-50-25 are theirs; the first standard deviation is our recipe's: they name none.
 LEGS: dict[str, Any] = {
     **LEARNER,
     "actor": (100, 50, 25),
@@ -72,7 +72,7 @@ def points(
 
 
 def without_value_function(gamma: float, iterations: int) -> Point:
-    """Return their "no value function": whole discounted returns less the mean return at each time."""
+    """Return the paper's "no value function": whole discounted returns less the mean return at each time."""
     return Point(gamma, 1.0, "time", iterations)
 
 
@@ -133,7 +133,7 @@ PRESETS: dict[PresetName, Preset] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of a sweep: everything that decides what comes out of it, and which preset asked for it."""
+    """One training of a sweep: everything that decides its outcome, and the preset it belongs to."""
 
     settings: Settings
     preset: str = ""  # or none
@@ -141,18 +141,18 @@ class Cell:
 
     @property
     def iterations(self) -> int:
-        """How many iterations the robot learns."""
+        """Number of iterations."""
         rollout = self.settings.rollout
         return self.settings.steps // (rollout.num_envs * rollout.n_steps)
 
     @property
     def point(self) -> Point:
-        """Where the dials stand."""
+        """The setting of the dials."""
         s = self.settings.advantage
         return Point(s.gamma, s.gae_lambda, s.baseline, self.iterations)  # type: ignore[arg-type]
 
     def as_json(self) -> str:
-        """Return what decides the outcome, as JSON."""
+        """Return everything that decides the outcome, as JSON."""
         settings = self.settings.as_json()
         return json.dumps({"task": settings.pop("task"), "settings": settings}, sort_keys=True)
 
@@ -162,7 +162,7 @@ class Cell:
 
     @cached_property
     def name(self) -> str:
-        """A file's name: the dials, and a digest of everything."""
+        """The name of the cell's file: the dials, and a digest of everything that decides the outcome."""
         s, digest = self.settings.advantage, hashlib.sha256(self.as_json().encode()).hexdigest()[:10]
         return f"gamma{s.gamma:g}-lambda{s.gae_lambda:g}-{s.baseline}-seed{self.settings.seed}-{digest}"
 
@@ -200,10 +200,10 @@ class Sweep:
     """The words of `--task.NAME VALUE`, numbers of the robot's task."""
 
     def cells(self) -> list[Cell]:
-        """Return all cells, one seed of everything after the other, so that half a sweep is a whole one of fewer seeds.
+        """Return all cells seed by seed, so that an interrupted sweep is a complete one of fewer seeds.
 
         Raises:
-            UsageError: naming what is out of bounds or contradicts something else.
+            UsageError: where options are out of bounds or contradict each other.
         """
         if self.seeds is not None and self.seeds < 1:
             raise UsageError(f"--seeds must be at least 1, got {self.seeds}")
@@ -224,7 +224,7 @@ class Sweep:
         assert self.preset is not None
         preset = PRESETS[self.preset]
         settings = dict(preset.settings)
-        # Fewer robots, not shorter rollouts: in these the returns of a lambda near 1 would end too soon to differ.
+        # Fewer robots, not shorter rollouts: in short rollouts the returns of all lambdas near 1 would be alike.
         settings["num_envs"] = max(1, round(settings["num_envs"] * self.scale))
         seeds = self.seeds or max(1, round(preset.seeds * self.scale))
         base = Settings.of(preset.env, task=preset.task, **settings, **UNWATCHED)

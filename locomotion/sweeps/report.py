@@ -1,4 +1,4 @@
-"""The report of a sweep, from its rows alone and the same to the byte each time: figures, a table, and a page."""
+"""The report of a sweep: figures, a table and a page, made from its rows alone and equal to the byte each time."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from locomotion.files import atomic_file
 from locomotion.sweeps.figures import figures, marked, number, title
 from locomotion.sweeps.plan import DIALS
 from locomotion.sweeps.results import FEW, Results, results
-from locomotion.tables import lines_of
+from locomotion.tables import markdown_table
 
 CAPTIONS = {
     "curves": "Learning curves. A point is the interquartile mean over seeds of the mean return of the episodes that"
-    " ended in an iteration; they were played by the policy the iteration began with, exploring. The bands are 95 %"
-    " intervals.",
+    " ended in an iteration, played by the policy at its beginning, with exploration. The bands are 95 % intervals.",
     "map": "Scores over γ and λ. A seed's score is its mean return over the last tenth of the iterations. Framed: the"
-    " best, of equal ones that of the highest mean; in dashes: those whose difference from it has a 95 % interval that"
+    " best (of equal ones, that of the highest mean); dashed: those whose difference from it has a 95 % interval that"
     " contains 0.",
-    "scores": "Final scores, and the probability that a seed of the best point does better than a seed of another one"
-    " (equal scores count half).",
+    "scores": "Final scores, and the probability that a seed of the best point scores higher than a seed of another"
+    " point (equal scores count half).",
 }
 ABOUT = (
-    "Intervals are percentiles of 2000 bootstrap samples, in which the seeds of each point are drawn for themselves;"
-    " of fewer than five seeds they are too narrow. Interquartile mean and probability of improvement as in Agarwal et"
+    "Intervals are percentiles of 2000 bootstrap samples, in which the seeds of each point are drawn separately; for"
+    " fewer than five seeds they are too narrow. Interquartile mean and probability of improvement as in Agarwal et"
     " al. (2021). Returns are undiscounted."
 )
 STYLE = (
@@ -42,11 +41,11 @@ STYLE = (
 
 
 def write_report(rows: pa.Table, folder: Path) -> list[Path]:
-    """Write curves, map and scores as .png and .svg, and report.html, which needs no other file; return the paths."""
-    told = results(rows)
-    drawn = {name: pictures(figure) for name, figure in figures(told).items()}
+    """Write curves, map and scores as .png and .svg, and the self-contained report.html; return the paths."""
+    found = results(rows)
+    drawn = {name: pictures(figure) for name, figure in figures(found).items()}
     files = {f"{name}.{kind}": data for name, kinds in drawn.items() for kind, data in kinds.items()}
-    files["report.html"] = page(told, {name: inline(kinds["svg"]) for name, kinds in drawn.items()}).encode()
+    files["report.html"] = page(found, {name: inline(kinds["svg"]) for name, kinds in drawn.items()}).encode()
     for name, data in files.items():
         with atomic_file(folder / name) as temporary:
             temporary.write_bytes(data)
@@ -54,7 +53,7 @@ def write_report(rows: pa.Table, folder: Path) -> list[Path]:
 
 
 def pictures(figure: Figure) -> dict[str, bytes]:
-    """Return a figure as PNG and SVG, without dates and with names that are no chance."""
+    """Return a figure as PNG and SVG, without dates or random names."""
     files = {}
     with matplotlib.rc_context({"svg.hashsalt": "locomotion"}):
         for kind, metadata in {"png": {}, "svg": {"Date": None}}.items():
@@ -70,12 +69,12 @@ def inline(svg: bytes) -> str:
     return text[text.index("<svg") :]
 
 
-def table(told: Results) -> list[list[str]]:
-    """Return the final scores as rows of text, the first one the head."""
+def score_lines(found: Results) -> list[list[str]]:
+    """Return the final scores as rows of text; the first one is the head."""
     better = "the best does better with probability"
     head = ["point", "seeds", "iterations", "return of the last tenth (95 % interval)", better]
     lines = []
-    for score in told.final:
+    for score in found.final:
         seeds, iterations = score.curve.returns.shape
         improvement = "" if score.best or seeds == 1 else worded(score.improvement, seeds)
         lines.append([marked(score), str(seeds), str(iterations), worded(score.score, seeds), improvement])
@@ -83,39 +82,38 @@ def table(told: Results) -> list[list[str]]:
 
 
 def worded(interval: Interval, seeds: int) -> str:
-    """Return a value and its interval, which a single seed does not give."""
+    """Return a value and its interval as text; a single seed has no interval."""
     if seeds == 1:
         return number(interval.value)
     return f"{number(interval.value)} ({number(interval.low)} to {number(interval.high)})"
 
 
-def markdown(told: Results) -> str:
+def markdown(found: Results) -> str:
     """Return the final scores as a Markdown table."""
-    head, *lines = table(told)
-    rule = ["---"] * len(head)
-    note = f"\n\nOf fewer than {FEW} seeds these intervals are too narrow." if told.fewest_seeds < FEW else ""
-    return lines_of([head, rule, *lines]) + note
+    head, *lines = score_lines(found)
+    note = f"\n\nOf fewer than {FEW} seeds these intervals are too narrow." if found.fewest_seeds < FEW else ""
+    return markdown_table(head, lines) + note
 
 
-def page(told: Results, svgs: dict[str, str]) -> str:
-    """Return the page that holds everything."""
-    head, *lines = table(told)
+def page(found: Results, svgs: dict[str, str]) -> str:
+    """Return the HTML page with all figures and scores."""
+    head, *lines = score_lines(found)
     cells = "".join("<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in line) + "</tr>\n" for line in lines)
     shown = "\n".join(
         f"<figure>{svgs[name]}<figcaption>{html.escape(CAPTIONS[name])}</figcaption></figure>"
         for name in CAPTIONS
         if name in svgs
     )
-    settings = {name: value for name, value in told.settings.items() if name not in DIALS}
+    settings = {name: value for name, value in found.settings.items() if name not in DIALS}
     facts = {
-        "task": json.dumps(told.task),
+        "task": json.dumps(found.task),
         "settings": json.dumps(settings),
-        "versions": "; ".join(told.versions),
+        "versions": "; ".join(found.versions),
     }
     listed = "".join(
         f"<tr><th>{name}</th><td><code>{html.escape(text)}</code></td></tr>\n" for name, text in facts.items()
     )
-    heading = html.escape(title(told).replace("\n", "; "))
+    heading = html.escape(title(found).replace("\n", "; "))
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -124,7 +122,7 @@ def page(told: Results, svgs: dict[str, str]) -> str:
 <style>{STYLE}</style>
 <h1>The effect of γ and λ</h1>
 <p>{heading}.</p>
-<pre>{html.escape(told.command())}</pre>
+<pre>{html.escape(found.command())}</pre>
 {shown}
 <h2>Final scores</h2>
 <table>

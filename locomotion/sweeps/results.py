@@ -1,4 +1,4 @@
-"""What the rows of a sweep say: returns of each point of gamma and lambda, seed by seed, and which point is best."""
+"""Results of a sweep, from its rows: each point's returns, seed by seed, and the best point."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from locomotion.evaluation.statistics import (
     probability_of_improvement,
 )
 
-FEW = 5  # seeds: of fewer a bootstrap's intervals are much too narrow
+FEW = 5  # with fewer seeds a bootstrap's intervals are much too narrow
 NO_VALUE_FUNCTION = "no value function"
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One point: how the mean return of an iteration's episodes went, for each seed."""
+    """One point's learning curves: the mean return of each iteration's episodes, for each seed."""
 
     gamma: float
     gae_lambda: float
     baseline: str
-    returns: np.ndarray  # (seeds, iterations); where no episode ended, the last one that did; NaN before the first
+    returns: np.ndarray  # (seeds, iterations); without an ended episode the previous value; NaN before the first
 
     @property
     def iterations(self) -> int:
-        """How many there are of each seed."""
+        """Number of iterations of each seed."""
         return self.returns.shape[1]
 
     @property
@@ -50,7 +50,7 @@ class Curve:
         """Return each seed's score (seeds,): the mean over the tenth of the iterations that ends with this one.
 
         Raises:
-            UsageError: where no episode of one of the seeds has ended by then.
+            UsageError: where a seed has ended no episode by then.
         """
         tenth = max(1, iteration // 10)
         last = self.returns[:, iteration - tenth : iteration]
@@ -68,7 +68,7 @@ class Score:
 
     curve: Curve
     score: Interval  # interquartile mean over the seeds
-    improvement: Interval  # how likely the best point's seed beats one of this
+    improvement: Interval  # probability that a seed of the best point beats one of this
     best: bool
     tied: bool  # with the best one: the interval of the difference of their scores contains 0
 
@@ -78,12 +78,12 @@ class Results:
     """The curves of a sweep.
 
     Args:
-        curves: by gamma and lambda, those of the commonest baseline first.
+        curves: by gamma and lambda, those of the most frequent baseline first.
         settings: of one of the cells.
         task: its fields that differ from the task's own.
-        preset: that asked for them, or empty.
+        preset: the sweep's preset, or empty.
         scale: of the preset.
-        versions: those that are in the rows.
+        versions: all versions in the rows.
     """
 
     curves: tuple[Curve, ...]
@@ -100,17 +100,17 @@ class Results:
 
     @cached_property
     def seeds(self) -> int:
-        """The most seeds that a point has."""
+        """The largest number of seeds of a point."""
         return max(len(curve.returns) for curve in self.curves)
 
     @cached_property
     def fewest_seeds(self) -> int:
-        """The least."""
+        """The smallest number of seeds of a point."""
         return min(len(curve.returns) for curve in self.curves)
 
     @cached_property
     def longest(self) -> tuple[Curve, ...]:
-        """The curves of the greatest number of iterations."""
+        """The curves with the largest number of iterations."""
         most = max(curve.iterations for curve in self.curves)
         return tuple(curve for curve in self.curves if curve.iterations == most)
 
@@ -121,25 +121,25 @@ class Results:
 
     @cached_property
     def shortest(self) -> int:
-        """The iterations that all curves have."""
+        """The number of iterations that all curves have."""
         return min(curve.iterations for curve in self.curves)
 
     @cached_property
     def grid(self) -> list[Score]:
-        """The scores of all curves of the commonest baseline after as many iterations as all curves have."""
+        """The scores of all curves of the most frequent baseline after the `shortest` number of iterations."""
         return scored([curve for curve in self.curves if self.is_main(curve)], self.shortest)
 
     def is_main(self, curve: Curve) -> bool:
-        """Return whether a curve is of the commonest baseline, which the others are compared with."""
+        """Return whether a curve has the most frequent baseline, with which the others are compared."""
         return curve.baseline == self.curves[0].baseline
 
     def command(self) -> str:
-        """Return the command line that makes these rows, or the lines, where they are not one grid."""
+        """Return the command line that makes these rows, or several lines where they are not one grid."""
         start = "python scripts/benchmark.py gamma-lambda"
         if self.preset:
             scale = "" if self.scale == 1.0 else f" --scale {self.scale:g}"
             return f"{start} --preset {self.preset}{scale} --seeds {self.seeds}"
-        lambdas: dict[tuple[str, int, float], list[float]] = {}  # tried with a baseline, so many seeds and a gamma
+        lambdas: dict[tuple[str, int, float], list[float]] = {}  # by baseline, number of seeds and gamma
         for curve in self.curves:
             lambdas.setdefault((curve.baseline, len(curve.returns), curve.gamma), []).append(curve.gae_lambda)
         gammas: dict[tuple[str, int, tuple[float, ...]], list[float]] = {}
@@ -154,12 +154,12 @@ class Results:
 
 
 def listed(values: Sequence[float]) -> str:
-    """Return numbers as a command line names them."""
+    """Return numbers in the form of a command line."""
     return " ".join(f"{value:.15g}" for value in values)
 
 
 def results(rows: pa.Table) -> Results:
-    """Return what the rows of one sweep say."""
+    """Return the results of one sweep's rows."""
     runs: dict[tuple[float, float, str], dict[int, np.ndarray]] = {}
     for (gamma, gae_lambda, baseline, seed), returns in by_run(rows).items():
         seeds = runs.setdefault((gamma, gae_lambda, baseline), {})
@@ -181,7 +181,7 @@ def results(rows: pa.Table) -> Results:
 
 
 def by_run(rows: pa.Table) -> dict[tuple[float, float, str, int], np.ndarray]:
-    """Return the mean returns (iterations,) of each training, the longest where there are several of a seed's."""
+    """Return the mean returns (iterations,) of each training; of several with one seed, the longest."""
     columns = ("gamma", "lambda", "baseline", "seed", "settings", "return_mean")
     runs: dict[tuple, list[float]] = {}
     for *run, value in zip(*(rows[name].to_pylist() for name in columns), strict=True):
@@ -194,7 +194,7 @@ def by_run(rows: pa.Table) -> dict[tuple[float, float, str, int], np.ndarray]:
 
 
 def filled(run: np.ndarray) -> np.ndarray:
-    """Return a run (iterations,) with each NaN replaced by the number before it, where there is one."""
+    """Return a run (iterations,) with each NaN replaced by the last number before it, if any."""
     known = np.where(np.isnan(run), 0, np.arange(len(run)))
     return run[np.maximum.accumulate(known)]
 
@@ -202,7 +202,7 @@ def filled(run: np.ndarray) -> np.ndarray:
 def scored(curves: Sequence[Curve], iteration: int) -> list[Score]:
     """Return the scores of some curves at an iteration, in their order."""
     scores = [curve.scores(iteration) for curve in curves]
-    # Interquartile means can be equal: of seeds that reach the most there is to be had.
+    # Interquartile means can be equal: for example of seeds that reach the maximal return.
     best = max(scores, key=lambda score: (float(interquartile_mean(score)), float(np.mean(score))))
     found = []
     for curve, score in zip(curves, scores, strict=True):

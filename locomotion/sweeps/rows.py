@@ -1,4 +1,4 @@
-"""The rows of a sweep: one for each iteration of each cell, in Parquet files that are there whole or not at all."""
+"""The rows of a sweep: one for each iteration of each cell, in Parquet files that are written atomically."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ SCHEMA = pa.schema(
         "lambda": pa.float64(),
         "baseline": pa.string(),
         "seed": pa.int64(),
-        "iteration": pa.int64(),  # from 1: its episodes are of the policy it began with
+        "iteration": pa.int64(),  # from 1; its episodes are played by the policy at its beginning
         "steps": pa.int64(),  # simulated so far, over all robots
-        "episodes": pa.int64(),  # that ended in this iteration
-        "return_mean": pa.float64(),  # of these, undiscounted; null where there are none
+        "episodes": pa.int64(),  # ended in this iteration
+        "return_mean": pa.float64(),  # of these episodes, undiscounted; null without any
         "discounted_return_mean": pa.float64(),
         "seconds": pa.float64(),  # since the cell began, on one core
-        "preset": pa.string(),  # or empty
+        "preset": pa.string(),  # empty: none
         "scale": pa.float64(),  # of the preset
-        "settings": pa.string(),  # JSON: all that decided the outcome
-        "versions": pa.string(),  # JSON: of the packages results move with
+        "settings": pa.string(),  # JSON: everything that decides the outcome
+        "versions": pa.string(),  # JSON: of the packages that results depend on
     }
 )
 NEEDED = ("env", "gamma", "lambda", "baseline", "seed", "iteration", "preset", "scale", "settings", "versions")
@@ -37,33 +37,33 @@ ORDER = [(name, "ascending") for name in ("gamma", "lambda", "baseline", "seed",
 
 
 class RowFiles:
-    """The rows in a sweep's folder: cells/NAME.parquet for each cell that is done, and rows.parquet, all in one."""
+    """The files of rows in a sweep's folder: cells/NAME.parquet for each finished cell, and rows.parquet with all."""
 
     def __init__(self, folder: Path):
         self.cells = folder / "cells"
         self.all = folder / "rows.parquet"
 
     def has(self, name: str) -> bool:
-        """Return whether the cell of this name is done."""
+        """Return whether the cell of this name is finished."""
         return (self.cells / f"{name}.parquet").exists()
 
     def add(self, name: str, rows: pa.Table) -> None:
-        """Keep the rows of a cell that is done."""
+        """Write the rows of a finished cell."""
         self.cells.mkdir(parents=True, exist_ok=True)
         write(rows, self.cells / f"{name}.parquet")
 
     def done(self) -> list[Path]:
-        """Return the files of the cells that are done, in order; hidden ones are still being written."""
+        """Return the files of the finished cells, in order; hidden ones are still being written."""
         return sorted(path for path in self.cells.glob("*.parquet") if not path.name.startswith("."))
 
     def any_settings(self) -> str | None:
-        """Return the settings of one of the cells, or None where none is done."""
+        """Return the settings of one of the finished cells, or None where there are none."""
         for path in self.done():
             return read([path], ONE_CELL)["settings"][0].as_py()
         return None
 
     def gather(self) -> pa.Table:
-        """Return all rows, sorted; where there are files of cells, rows.parquet is made of them anew.
+        """Return all rows, sorted; where there are files of cells, rows.parquet is made from them again.
 
         Raises:
             UsageError: where there are none.
@@ -81,10 +81,10 @@ def read(paths: Sequence[Path], remedy: str = "") -> pa.Table:
 
     Args:
         paths: of the files.
-        remedy: what to do, in words, where one of them cannot be read.
+        remedy: in words, for a file that cannot be read.
 
     Raises:
-        UsageError: where a file is damaged or holds something else.
+        UsageError: where a file is damaged or is not a file of rows.
     """
     tables = []
     for path in paths:

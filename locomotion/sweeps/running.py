@@ -1,4 +1,4 @@
-"""A sweep from its plan to its report: computes what is not done yet, keeps its rows, draws what they show."""
+"""A sweep from plan to report: computes the missing cells, writes their rows, draws the figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FOLDER = RUNS / "gamma-lambda"
 
 
 def default_folder(cell: Cell) -> Path:
-    """Return where a sweep's files go, given one of its cells."""
+    """Return a sweep's default folder, given one of its cells."""
     scale = "" if cell.scale == 1.0 else f"-scale{cell.scale:g}"
     return FOLDER / (cell.preset + scale or f"{folder_name(cell.settings.env)}-{cell.settings.algo}")
 
@@ -35,20 +35,20 @@ def default_folder(cell: Cell) -> Path:
 def run_sweep(
     cells: Sequence[Cell], folder: Path, tracker: Tracker, workers: int | None = None, cluster: str | None = None
 ) -> int:
-    """Compute the cells that are not done yet, then report on all that is done.
+    """Compute the missing cells, then report on all finished ones.
 
     Args:
         cells: all cells of the sweep.
         folder: of its rows and its report.
-        tracker: is told of every cell that ends, and of the figures.
+        tracker: receives every finished cell, and the figures.
         workers: as `cluster_client` takes them.
         cluster: likewise.
 
     Returns:
-        How many cells failed, each of them twice; what failed has been printed.
+        The number of cells that failed, twice each; the failures have been printed.
 
     Raises:
-        UsageError: where it cannot be begun; nothing has been written then.
+        UsageError: where the sweep cannot begin; nothing has been written then.
     """
     files = RowFiles(folder)
     check_same_sweep(files, cells[0])
@@ -57,25 +57,25 @@ def run_sweep(
     with contextlib.ExitStack() as stack:
         client = None
         if todo:
-            untrained(todo[0])  # a mistake in what is common to all is the user's, and is told at once
+            untrained(todo[0])  # a mistake common to all cells is the user's, and is reported at once
             client = stack.enter_context(cluster_client(workers, cluster))
         make_folder(folder)
         stack.enter_context(Run(folder).locked())
         if client is not None:
-            failed = work_off(client, done, todo, files, tracker)
+            failed = compute_cells(client, done, todo, files, tracker)
     if failed < len(cells):
         report(folder)
         tracker.figures()
     return failed
 
 
-def work_off(client: Client, done: Sequence[Cell], todo: Sequence[Cell], files: RowFiles, tracker: Tracker) -> int:
-    """Compute cells, keep the rows of each as soon as it is done; return how many failed."""
+def compute_cells(client: Client, done: Sequence[Cell], todo: Sequence[Cell], files: RowFiles, tracker: Tracker) -> int:
+    """Compute cells and write the rows of each as soon as it is finished; return the number that failed."""
     print(f"{len(todo)} cells to do, {len(done)} done; Dask's dashboard: {client.dashboard_link}", file=sys.stderr)
     if not client.ncores():
         print("no worker is connected yet; the sweep begins with the first one", file=sys.stderr)
     failures: dict[str, BaseException] = {}
-    with Display(done, todo) as display, farewell(display):
+    with Display(done, todo) as display, report_on_stop(display):
         for cell, result in compute(client, train_cell, todo):
             if isinstance(result, BaseException):
                 failures[cell.name] = result
@@ -90,13 +90,13 @@ def work_off(client: Client, done: Sequence[Cell], todo: Sequence[Cell], files: 
 
 
 @contextlib.contextmanager
-def farewell(display: Display) -> Iterator[None]:
-    """Say what is kept where the sweep is told to stop."""
+def report_on_stop(display: Display) -> Iterator[None]:
+    """Print the number of finished cells where the sweep is interrupted."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
         total = display.total.total()
-        print(f"stopped; {display.done.total()} of {total} cells are kept, the same command goes on", file=sys.stderr)
+        print(f"stopped; {display.done.total()} of {total} cells are kept, the same command continues", file=sys.stderr)
         raise
 
 
@@ -104,7 +104,7 @@ def report(folder: Path) -> None:
     """Write the figures and the page of the rows in a folder; print the table of scores.
 
     Raises:
-        UsageError: where there are none.
+        UsageError: where there are no rows.
     """
     rows = RowFiles(folder).gather()
     paths = write_report(rows, folder)
@@ -113,21 +113,21 @@ def report(folder: Path) -> None:
 
 
 def check_same_sweep(files: RowFiles, cell: Cell) -> None:
-    """Refuse a folder whose cells differ in more than the dials from this one, or are not there any more.
+    """Refuse a folder whose cells differ from this one in more than the dials, or have been deleted.
 
     Raises:
-        UsageError: naming what differs.
+        UsageError: naming the difference.
     """
     found = files.any_settings()
     if found is None:
-        if files.all.exists():  # it would be made anew, of the new cells alone
-            raise UsageError(f"{files.all} has no cells/ beside it to go on with; name another folder by --out")
+        if files.all.exists():  # it would be replaced by the new cells alone
+            raise UsageError(f"{files.all} has no cells/ beside it to continue; name another folder by --out")
         return
     there, here = (flat(json.loads(text)) for text in (found, cell.as_json()))
-    may_differ = DIALS + (("iterations",) if cell.preset else ())  # a preset's map may take fewer than its curves
+    may_differ = DIALS + (("iterations",) if cell.preset else ())  # in a preset, the map may have fewer than the curves
     odd = [name for name in here | there if name not in may_differ and there.get(name) != here.get(name)]
     if odd:
-        first = "env" if "env" in odd else odd[0]  # the other differences come of it
+        first = "env" if "env" in odd else odd[0]  # the other differences follow from it
         was, asked = there.get(first), here.get(first)
         raise UsageError(
             f"{files.all.parent} holds a sweep with {first} {was}, not {asked}; name another folder by --out"
@@ -135,7 +135,7 @@ def check_same_sweep(files: RowFiles, cell: Cell) -> None:
 
 
 def flat(decided: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return settings, the iterations they come to and the task's fields side by side."""
+    """Return settings, task fields and the number of iterations in one dict."""
     settings = decided["settings"]
     iterations = settings["steps"] // (settings["num_envs"] * settings["n_steps"])
     return settings | decided["task"] | {"iterations": iterations}

@@ -15,7 +15,7 @@ LOGGED = ("iteration", "episodes", "return_mean", "discounted_return_mean", "sec
 
 
 class Tracker:
-    """Tells W&B of a sweep, or with mode "off" nobody.
+    """Logs a sweep to W&B; mode "off" does nothing.
 
     Args:
         folder: the sweep's; its name is the group's.

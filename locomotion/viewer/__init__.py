@@ -1,1 +1,1 @@
-"""A policy watched live: in a window, or in a browser."""
+"""Live view of a policy: in a window, or in a browser."""

@@ -1,4 +1,4 @@
-"""What someone who watches a policy may do to it: pause, begin anew, push, slow down, steer; whatever shows it."""
+"""A live session with a policy: pause, new episode, push, pace and steering, for a window and a browser alike."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ import numpy as np
 
 import envs
 from locomotion.command_line import invocation
+from locomotion.environments import batched
 from locomotion.errors import UsageError
 from locomotion.policies.stored import Numbers, StoredPolicy, as_trained
 from locomotion.recording.player import Player
 from locomotion.threads import set_threads
 
-PACES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)  # simulated seconds in a second
-LAG = 0.1  # s: what a slow machine falls behind by more than this is not made up for
-PUSH_SPEED = 1.0  # m/s by which a push would move a robot that stood free
-PUSH_SECONDS = 0.1  # s that it lasts
-NUDGES = 5  # presses of a key from the middle of a command's range to its end
+PACES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)  # simulated seconds per second
+MAX_LAG = 0.1  # s; a slow machine catches up at most this
+PUSH_SPEED = 1.0  # m/s that a push adds to a free robot
+PUSH_SECONDS = 0.1  # s
+NUDGES = 5  # key presses from the middle of a command's range to its end
 
-# The keys that lower and raise a command, by how many commands there are and which of them it is.
+# Number of commands -> for each command, the keys that lower and raise it.
 STEERING_KEYS = {
     1: (("left", "right"),),
     2: (("down", "up"), ("right", "left")),
@@ -35,7 +36,7 @@ STEERING_KEYS = {
 
 @dataclass(frozen=True)
 class Control:
-    """Something to do, with a button and a key."""
+    """An action of the user's, with a button and a key."""
 
     label: str
     key: str
@@ -43,44 +44,45 @@ class Control:
 
 
 class Session:
-    """A policy at play that someone watches and meddles with.
+    """A player whose user can interfere with it.
 
-    What shows it calls `advance` and `pose`, from one thread; from any other it may read `figures` and the public
-    attributes, and put what it wants done into `requests`: bound methods, carried out by the next `advance`.
+    A viewer calls `advance` and `pose` from one thread. From any other thread it may read `figures` and the public
+    attributes, and put bound methods into `requests`, which the next `advance` calls.
 
     Args:
-        player: a policy at play in one of our batched environments.
-        seed: of the directions of the pushes.
+        player: in one of our batched environments.
+        seed: of the pushes' directions.
     """
 
     def __init__(self, player: Player, seed: int = 0):
-        assert isinstance(player.vec_env, envs.BatchedVecEnv)
+        robots = batched(player.vec_env)
+        assert robots is not None
         self.player = player
-        self.world = player.vec_env.world
-        self.task = player.vec_env.task
-        self.look = envs.Renderer(self.world)  # the camera and the model as films show them; it draws nothing here
+        self.world = robots.world
+        self.task = robots.task
+        self.renderer = envs.Renderer(self.world)  # gives the camera and the model of films; it draws nothing here
         self.requests: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.paused = False
         self.pace = 1.0
-        self.commands: np.ndarray | None = None  # of whoever steers; until then the task gives its own
+        self.commands: np.ndarray | None = None  # the user's; None: the task's own
         self.pull = np.zeros((self.world.model.nbody, 6))  # N and N m on each body, by the mouse
         self.figures: dict[str, str] = {}
-        self._due = 0.0  # s to be simulated
+        self._due = 0.0  # s still to be simulated
         self._push = np.zeros(3)  # N
-        self._push_steps = 0  # that it still lasts
+        self._push_steps = 0  # control steps left of the push
         self._rng = np.random.default_rng(seed)
         self._report()
 
     @property
     def pushed_body(self) -> int:
-        """The body a push acts on: the first that moves freely, or else the root of the robot."""
+        """The body that pushes act on: the first that moves freely, or else the root of the robot."""
         model = self.world.model
         free = np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE.value)
         moving = model.jnt_bodyid[free] if len(free) else np.flatnonzero(model.body_dofnum > 0)
         return int(moving[0])
 
     def controls(self) -> list[Control]:
-        """Return everything that can be done, but for steering."""
+        """Return all controls but steering."""
         return [
             Control("pause", "space", self.toggle_pause),
             Control("new episode", "backspace", self.restart),
@@ -90,11 +92,11 @@ class Session:
         ]
 
     def steering_keys(self) -> tuple[tuple[str, str], ...]:
-        """Return the keys that lower and raise each command; none where there are too many commands for keys."""
+        """Return the keys that lower and raise each command; none for more commands than there are keys."""
         return STEERING_KEYS.get(len(self.task.commands), ())
 
     def steering(self) -> list[Control]:
-        """Return what changes the commands, where the task takes any: two keys for each, and one that lets go."""
+        """Return the controls of a task's commands: two keys for each, and one to stand still."""
         controls = [
             Control(f"{name} {sign}", key, partial(self.nudge, i, step))
             for i, (name, keys) in enumerate(zip(self.task.commands, self.steering_keys(), strict=False))
@@ -103,17 +105,17 @@ class Session:
         return [*controls, Control("stand still", "home", self.stand_still)] if controls else []
 
     def toggle_pause(self) -> None:
-        """Stop time, or let it go on."""
+        """Pause or resume."""
         self.paused = not self.paused
 
     def restart(self) -> None:
         """Begin a new episode."""
         self.player.restart()
-        self.pull[:] = 0.0  # if the browser went away in the middle of it
+        self.pull[:] = 0.0  # in case the browser was closed during a pull
         self._push_steps = 0
 
     def push(self) -> None:
-        """Push the robot from a direction drawn by chance, of two where it cannot move to the side."""
+        """Push the robot in a random direction: forwards or backwards where it cannot move sideways."""
         model, body = self.world.model, self.pushed_body
         free = model.jnt_type[model.body_jntadr[body]] == mujoco.mjtJoint.mjJNT_FREE.value
         angle = self._rng.uniform(0, 2 * np.pi) if free else np.pi * self._rng.integers(2)
@@ -122,11 +124,11 @@ class Session:
         self._push_steps = max(1, round(PUSH_SECONDS / self.world.dt))
 
     def change_pace(self, by: int) -> None:
-        """Take the next faster (1) or slower (-1) pace."""
+        """Change to the next faster (1) or slower (-1) pace."""
         self.pace = PACES[min(len(PACES) - 1, max(0, PACES.index(self.pace) + by))]
 
     def steer(self, index: int, value: float) -> None:
-        """Give a command, by its place in the task's `commands`, in its unit, within its range."""
+        """Set a command, by its index in the task's `commands`, in its unit; it is clipped to its range."""
         low, high = list(self.task.commands.values())[index]
         if self.commands is None:
             self.stand_still()
@@ -136,21 +138,21 @@ class Session:
         self.commands = commands
 
     def nudge(self, index: int, by: int) -> None:
-        """Raise (1) or lower (-1) a command by a fifth of what it can reach."""
+        """Raise (1) or lower (-1) a command by a tenth of its range."""
         low, high = list(self.task.commands.values())[index]
         now = 0.0 if self.commands is None else self.commands[index]
         self.steer(index, now + by * (high - low) / (2 * NUDGES))
 
     def stand_still(self) -> None:
-        """Command nothing: zero, or what comes nearest to it."""
+        """Set all commands to zero, or to the nearest value in range."""
         self.commands = np.array([min(high, max(low, 0.0)) for low, high in self.task.commands.values()])
 
     def advance(self, elapsed: float) -> None:
-        """Do what was requested, then simulate what is due after `elapsed` more seconds by the watcher's clock."""
+        """Carry out the requests, then simulate the time due after `elapsed` more seconds of real time."""
         while not self.requests.empty():
             self.requests.get()()
         if not self.paused:
-            self._due = min(self._due + elapsed * self.pace, LAG)
+            self._due = min(self._due + elapsed * self.pace, MAX_LAG)
             while self._due >= self.world.dt:
                 self._due -= self.world.dt
                 self._step()
@@ -165,7 +167,7 @@ class Session:
         if self.commands is not None:
             self.task.steer(self.world.sim, self.commands)
         self.player.act()
-        if self.player.steps == 0:  # a new episode knows nothing of the last one's push
+        if self.player.steps == 0:  # a new episode begins without the last one's push
             self._push_steps = 0
 
     def _report(self) -> None:
@@ -173,16 +175,16 @@ class Session:
         self.figures = {"episode": f"{self.player.episode}"} | self.player.figures() | {"time runs": pace}
 
     def aim(self, camera: mujoco.MjvCamera) -> None:
-        """Have a viewer's camera look at the robot as films do, and follow it."""
-        films = self.look.camera
+        """Set a viewer's camera as in films, following the robot."""
+        films = self.renderer.camera
         camera.distance, camera.azimuth, camera.elevation = films.distance, films.azimuth, films.elevation
         camera.lookat[:] = films.lookat
-        if self.look.followed is not None:
+        if self.renderer.followed is not None:
             camera.type = mujoco.mjtCamera.mjCAMERA_TRACKING
-            camera.trackbodyid = self.look.followed
+            camera.trackbodyid = self.renderer.followed
 
     def pose(self, data: mujoco.MjData) -> None:
-        """Put the robot as it stands into `data`, of `look.model`."""
+        """Copy the robot's present state into `data`, which belongs to `renderer.model`."""
         self.world.batch.get_data(0, data)
 
 

@@ -1,8 +1,8 @@
-"""A session in a browser: MuJoCo's own web viewer, `mujoco.studio`, kept to this machine.
+"""A session in a browser: MuJoCo's own web viewer, `mujoco.studio`, restricted to this machine.
 
-Chosen over viser: it shows MuJoCo's materials, lights, reflections and sky where viser shows plain meshes on a grid,
-it comes with MuJoCo, so that there is nothing to install, and the browser draws, so that the robot's machine needs no
-OpenGL. What it lacks is a way to keep to one interface: `keep_to_this_machine` takes care of that.
+Chosen over viser for three reasons. It shows MuJoCo's materials, lights, reflections and sky, where viser shows plain
+meshes on a grid. It comes with MuJoCo, so that nothing has to be installed. The browser draws, so that the robot's
+machine needs no OpenGL. It has no option to listen on one interface only: `keep_to_this_machine` adds that.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ try:
     from mujoco.studio.app import inputs
     from mujoco.studio.dear_imgui import dear_imgui as imgui
     from mujoco.studio.web import web_server
-except ImportError as error:  # MuJoCo's packages for some systems come without it
+except ImportError as error:  # MuJoCo's packages for some systems lack it
     raise UsageError(f"MuJoCo's package for this system has no web viewer: {error}") from error
 
 HOST = "127.0.0.1"
 FRAME = 1 / 60  # s
-WIDTH = 200  # pixels, of the panel
-# Pages of other sites that the browser shows must not reach the viewer through the loopback interface.
+WIDTH = 200  # of the panel, in pixels
+# Pages of other sites, open in the same browser, must not reach the viewer through the loopback interface.
 LOCAL_PAGES = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 KEYS = {
     "space": imgui.Key.Space,
@@ -53,13 +53,13 @@ serve = web_server.serve
 
 
 def show(session: Session, title: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve a session to browsers on this machine until Ctrl-C; whether any looks on makes no difference to it.
+    """Serve a session to browsers on this machine until Ctrl-C; it runs whether or not a browser is connected.
 
     Args:
-        session: whose robot is shown.
+        session: the session.
         title: of its panel.
-        port: 0 for any that is free.
-        announce: is given the page's address once it is there.
+        port: 0 for any free one.
+        announce: called with the page's address once it can be opened.
 
     Raises:
         UsageError: where the port is in use.
@@ -70,12 +70,15 @@ def show(session: Session, title: str, port: int, announce: Callable[[str], None
     panel = Panel(session, title)
 
     def view(endpoint) -> None:
-        viewer = web_viewer.WebViewer(config, endpoint, model=session.look.model, plugins=[panel])
+        viewer = web_viewer.WebViewer(config, endpoint, model=session.renderer.model, plugins=[panel])
         viewer_protocol.run_viewer_loop(viewer)
 
-    data = mujoco.MjData(session.look.model)
-    with launch_thread.launch_thread(view, sim_plugins=[Hand(session)]) as handle, interrupts_noted() as interrupted:
-        handle.model, handle.data = session.look.model, data  # the viewer has the model: it need not be sent
+    data = mujoco.MjData(session.renderer.model)
+    with (
+        launch_thread.launch_thread(view, sim_plugins=[MousePull(session)]) as handle,
+        interrupts_noted() as interrupted,
+    ):
+        handle.model, handle.data = session.renderer.model, data  # the viewer has the model already
         announce(f"http://{HOST}:{listening.getsockname()[1]}")
         before = time.perf_counter()
         while handle.is_running():
@@ -91,9 +94,9 @@ def show(session: Session, title: str, port: int, announce: Callable[[str], None
 
 @contextlib.contextmanager
 def interrupts_noted() -> Iterator[threading.Event]:
-    """Have Ctrl-C noted where it falls, for the loop to obey: raised inside MuJoCo's viewer, it may be lost there."""
+    """Record Ctrl-C in an event for the loop to check: an exception raised inside MuJoCo's viewer may be lost there."""
     noted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread is told of signals
+    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
         yield noted
         return
     previous = signal.signal(signal.SIGINT, lambda number, frame: noted.set())
@@ -104,7 +107,7 @@ def interrupts_noted() -> Iterator[threading.Event]:
 
 
 def listen(port: int) -> socket.socket:
-    """Return a socket that listens on a port of the loopback interface: who is early waits for the server."""
+    """Return a socket that listens on a port of the loopback interface; early connections wait for the server."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -118,9 +121,9 @@ def listen(port: int) -> socket.socket:
 
 
 def keep_to_this_machine(listening: socket.socket) -> None:
-    """Have MuJoCo's server listen on this socket alone, to pages of this machine alone, and say nothing of it.
+    """Make MuJoCo's server listen on this socket only, accept pages of this machine only, and print nothing.
 
-    Left to itself it listens on every interface, takes orders from any page, and prints every address it has.
+    By default it listens on every interface, accepts commands from any page, and prints all its addresses.
     """
     web_server.bind_public_socket = lambda host, port=0: listening
     web_server.serve = functools.partial(serve, origins=[LOCAL_PAGES])
@@ -128,21 +131,21 @@ def keep_to_this_machine(listening: socket.socket) -> None:
     logging.getLogger("WebServer").setLevel(logging.WARNING)
 
 
-class Hand(plugin.SimPlugin):
-    """What the mouse does to the robot: dragging with Ctrl held pulls a body that was double-clicked."""
+class MousePull(plugin.SimPlugin):
+    """Pulls by the mouse: dragging with Ctrl held pulls a body that was double-clicked."""
 
     def __init__(self, session: Session):
         self.session = session
 
     @messages.handler
     def on_pull(self, pull: messages.PerturbSnapshot) -> bool:
-        """Take the forces the viewer computed over as the session's."""
+        """Apply the forces that the viewer computed."""
         self.session.pull[:] = pull.state.reshape(-1, 6)
         return True
 
 
 class Panel(plugin.ViewerPlugin):
-    """The figures, buttons and sliders over the picture, and the keys."""
+    """Figures, buttons and sliders over the picture, and the keys."""
 
     def __init__(self, session: Session, title: str):
         self.session = session
@@ -151,14 +154,14 @@ class Panel(plugin.ViewerPlugin):
 
     @messages.handler
     def on_start(self, event: plugin.ViewerInitEvent) -> None:
-        """Look at the robot as films do, and follow it."""
+        """Set the camera as in films, following the robot."""
         self.session.aim(self.viewer.camera)
 
     @messages.handler
     def on_frame(self, event: messages.UpdateEvent) -> None:
-        """Carry out what the keys and the mouse ask for."""
+        """Handle the keys and the mouse."""
         session = self.session
-        once, repeated = session.controls(), session.steering()  # of a key that is held down
+        once, repeated = session.controls(), session.steering()  # while a key is held down
         for control in once + repeated:
             if imgui.IsKeyPressed(KEYS[control.key], control in repeated):
                 session.requests.put(control.act)
@@ -173,7 +176,7 @@ class Panel(plugin.ViewerPlugin):
         """Draw the panel."""
         session = self.session
         imgui.SetNextWindowPos(imgui.Vec2(16, 16), imgui.Cond.FirstUseEver)
-        # Without navigation by keys, or the space bar would press the last button once more.
+        # Without navigation by keys: the space bar would press the last button again.
         flags = (imgui.WindowFlags.NoTitleBar, imgui.WindowFlags.AlwaysAutoResize, imgui.WindowFlags.NoNav)
         imgui.Begin(self.title, None, sum(map(int, flags)))
         imgui.SeparatorText(self.title)
@@ -194,7 +197,7 @@ class Panel(plugin.ViewerPlugin):
         imgui.End()
 
     def _steering(self) -> None:
-        """Draw a slider for each command, and which keys move it."""
+        """Draw a slider for each command, with its keys."""
         session = self.session
         imgui.SeparatorText("steer")
         keys = [f"({lower} {upper})" for lower, upper in session.steering_keys()] or [""] * len(session.task.commands)

@@ -35,12 +35,12 @@ def show(session: Session) -> None:
     """Show a session until its window is closed.
 
     Raises:
-        UsageError: where there is no screen to open a window on.
+        UsageError: where there is no screen.
     """
     if not has_screen():
         raise UsageError("there is no screen here to open a window on; --web shows the robot in a browser")
     acts = {KEYS[control.key]: control.act for control in session.controls() + session.steering()}
-    model = session.look.model
+    model = session.renderer.model
     data = mujoco.MjData(model)
     session.pose(data)
 
@@ -62,7 +62,7 @@ def show(session: Session) -> None:
                 data.xfrc_applied[:] = 0.0
             viewer.set_texts(texts(session))
             viewer.sync()
-            session.pull[:] = data.xfrc_applied  # by the mouse
+            session.pull[:] = data.xfrc_applied  # forces by the mouse
             before = now
             time.sleep(max(0.0, now + FRAME - time.perf_counter()))
 
@@ -80,7 +80,7 @@ def has_screen() -> bool:
 
 
 def texts(session: Session) -> list[tuple[int, int, str, str]]:
-    """Return the figures and the keys as MuJoCo's viewer writes them into the corners of its window."""
+    """Return figures and keys in the form of MuJoCo's viewer, for the corners of its window."""
     font = mujoco.mjtFontScale.mjFONTSCALE_150.value
     orders = {} if session.commands is None else dict(zip(session.task.commands, session.commands, strict=True))
     figures = session.figures | {name: f"{value:.2f}" for name, value in orders.items()}

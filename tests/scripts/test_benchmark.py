@@ -52,5 +52,5 @@ def test_a_sweep_that_is_interrupted_says_what_is_kept(tmp_path):
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 128 + signal.SIGINT
     assert "Traceback" not in told
-    kept = int(re.search(r"^stopped; (\d+) of 500 cells are kept, the same command goes on$", told, re.M)[1])
+    kept = int(re.search(r"^stopped; (\d+) of 500 cells are kept, the same command continues$", told, re.M)[1])
     assert kept == len(list(tmp_path.glob("sweep/cells/[!.]*.parquet"))) > 0

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from locomotion.benchmarks import peer_scores
-from locomotion.benchmarks.peer_scores import Comparison, finished, measure, peers_of, table
+from locomotion.benchmarks.peer_scores import Comparison, compare, comparison_table, finished, peers_of
 from locomotion.benchmarks.peers import Peer
-from locomotion.benchmarks.scores import Row
+from locomotion.benchmarks.scores import SeedScores
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED
 from locomotion.runs.folder import Run
@@ -18,7 +18,9 @@ SHORT = Peer("sb3", {"n_envs": 2, "n_steps": 32, "batch_size": 64, "n_epochs": 1
 
 
 def row(*returns, learner="trpo", env="InvertedPendulum-v5"):
-    return Row(env, learner, 128, {seed: {"return_mean": value, "metrics": {}} for seed, value in enumerate(returns)})
+    return SeedScores(
+        env, learner, 128, {seed: {"return_mean": value, "metrics": {}} for seed, value in enumerate(returns)}
+    )
 
 
 def test_trust_regions_are_compared_twice_and_clipped_ratios_once():
@@ -58,7 +60,7 @@ def test_a_peers_scores_are_those_of_its_final_policy_with_frozen_statistics(tmp
 
 def test_what_is_finished_is_not_run_again_unless_its_settings_are_others(tmp_path, monkeypatch):
     first, second = (
-        list(measure([row(1.0, 2.0)], {"InvertedPendulum-v5": [SHORT]}, threads=1, folder=tmp_path)) for _ in range(2)
+        list(compare([row(1.0, 2.0)], {"InvertedPendulum-v5": [SHORT]}, threads=1, folder=tmp_path)) for _ in range(2)
     )
     assert first == second
     out = tmp_path / "InvertedPendulum-v5" / "sb3-ppo-zoo-128-steps-seed1"
@@ -94,10 +96,10 @@ def test_a_win_is_more_than_chance(ours, theirs, verdict):
 
 
 def test_the_table_shows_both_with_intervals_and_what_chance_makes_of_them():
-    text = table([Comparison(row(500.0, 600.0), row(100.0, 300.0, learner="sb3 PPO, zoo"))])
+    text = comparison_table([Comparison(row(500.0, 600.0), row(100.0, 300.0, learner="sb3 PPO, zoo"))])
     assert "| InvertedPendulum-v5 | trpo 550 +- 50 | -85 to 1185 | sb3 PPO, zoo | 200 +- 100 | -1071 to 1471 |" in text
     assert "| 1.00 | 0.333 | open |" in text
-    single = table([Comparison(row(500.0), row(1.5, learner="sb3 PPO, zoo"))])
+    single = comparison_table([Comparison(row(500.0), row(1.5, learner="sb3 PPO, zoo"))])
     assert "| InvertedPendulum-v5 | trpo 500 |  | sb3 PPO, zoo | 1.5 |  |" in single
 
 

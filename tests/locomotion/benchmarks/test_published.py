@@ -1,14 +1,16 @@
 import pytest
 
 from envs.registry import GYMNASIUM_TASKS
-from locomotion.benchmarks.published import METRICS, VERSION, chosen, read_figures, table
-from locomotion.benchmarks.scores import Row
+from locomotion.benchmarks.published import METRICS, VERSION, chosen, published_table, read_figures
+from locomotion.benchmarks.scores import SeedScores
 
 FIGURES, CHANGES = read_figures()
 
 
 def row(env, *returns, learner="trpo", steps=1_000_000):
-    return Row(env, learner, steps, {seed: {"return_mean": value, "metrics": {}} for seed, value in enumerate(returns)})
+    return SeedScores(
+        env, learner, steps, {seed: {"return_mean": value, "metrics": {}} for seed, value in enumerate(returns)}
+    )
 
 
 def the(robot, learner, study, steps=1_000_000):
@@ -71,7 +73,7 @@ def test_only_like_is_compared_with_like():
 
 
 def test_the_table_states_version_measure_and_what_has_changed():
-    text = table([row("Walker2d-v5", 4000.0, 4400.0), row("HalfCheetah-v5", 5000.0)])
+    text = published_table([row("Walker2d-v5", 4000.0, 4400.0), row("HalfCheetah-v5", 5000.0)])
     lines = text.splitlines()
     assert "| Walker2d-v5 | 5 | trpo | ours | 4200 +- 200 | 2 | final policy |  |" in lines
     assert "| Walker2d-v5 | 3, another task | TRPO | sb3-contrib | 4502 +- 234 | 3 | final policy |  |" in lines
@@ -97,5 +99,5 @@ def test_figures_of_our_learner_all_stand_there_and_of_others_the_highest():
 
 
 def test_of_our_own_robots_nothing_is_published():
-    assert table([row("Locomotion/Biped-v0", 1.0)]) == ""
-    assert table([]) == ""
+    assert published_table([row("Locomotion/Biped-v0", 1.0)]) == ""
+    assert published_table([]) == ""

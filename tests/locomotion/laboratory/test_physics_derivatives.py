@@ -8,7 +8,7 @@ from envs.world import World
 from locomotion.laboratory.finite_differences import central_differences
 from locomotion.laboratory.physics_derivatives import (
     dynamics_derivatives,
-    record,
+    record_paths,
     return_gradients,
     step_differences,
     substep_derivatives,
@@ -37,7 +37,9 @@ def fresh(task, robots=ROBOTS):
 
 
 def recorded(world, theta):
-    return record(world, lambda t, observations: observations @ theta[:4, None] + np.exp(theta[4]) * NOISE[t], STEPS)
+    return record_paths(
+        world, lambda t, observations: observations @ theta[:4, None] + np.exp(theta[4]) * NOISE[t], STEPS
+    )
 
 
 def smooth_reward(recording):
@@ -68,7 +70,7 @@ def test_the_derivatives_of_a_step_tell_where_a_moved_robot_goes(task, contacts)
     world, rng = fresh(task), np.random.default_rng(2)
     contacts_now = world.sim.bind("ncon")  # filled from the next step on
     nv, actuators = world.model.nv, world.model.nu
-    recording = record(world, lambda t, _: 0.3 * rng.uniform(-1, 1, (ROBOTS, actuators)), 25)
+    recording = record_paths(world, lambda t, _: 0.3 * rng.uniform(-1, 1, (ROBOTS, actuators)), 25)
     by_state, by_action = dynamics_derivatives(world, recording)
     move, push = 1e-6 * rng.normal(size=(2, nv)), 1e-6 * rng.normal(size=actuators)
     ends = []
@@ -98,7 +100,7 @@ def test_the_world_is_left_as_it_was_found():
 
 def test_a_clipped_action_moves_nothing():
     world = fresh(CartPole())
-    recording = record(world, lambda t, _: np.array([[0.5], [1.5], [-2.0]]), 2)
+    recording = record_paths(world, lambda t, _: np.array([[0.5], [1.5], [-2.0]]), 2)
     _, by_action = dynamics_derivatives(world, recording)
     assert by_action[:, 0].any()
     assert not by_action[:, 1:].any()
@@ -117,4 +119,4 @@ def test_differences_of_a_step_are_those_of_mujoco_where_it_has_them():
 
 def test_a_world_that_begins_new_episodes_by_itself_is_refused():
     with pytest.raises(ValueError, match="auto_reset=False"):
-        record(World(CartPole(), 1, num_threads=1), lambda t, observations: np.zeros((1, 1)), 1)
+        record_paths(World(CartPole(), 1, num_threads=1), lambda t, observations: np.zeros((1, 1)), 1)

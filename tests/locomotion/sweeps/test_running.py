@@ -154,7 +154,7 @@ def test_a_sweep_goes_on_where_it_was_whoever_computes_it(tiny, tmp_path, monkey
     with pytest.raises(UsageError, match=r"holds a sweep with env Locomotion/CartPole-v0, not Hopper-v5"):
         run_sweep([hopper], here, off)
     shutil.rmtree(here / "cells")
-    with pytest.raises(UsageError, match=r"rows.parquet has no cells/ beside it to go on with"):
+    with pytest.raises(UsageError, match=r"rows.parquet has no cells/ beside it to continue"):
         run_sweep(cells, here, off)
 
 

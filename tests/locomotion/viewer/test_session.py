@@ -8,7 +8,7 @@ from agents import ActorCritic
 from locomotion.errors import UsageError
 from locomotion.policies.stored import describe, save_policy
 from locomotion.recording.player import Player
-from locomotion.viewer.session import LAG, Session, watched
+from locomotion.viewer.session import MAX_LAG, Session, watched
 
 
 def session(env, seed=0, **fields):
@@ -33,7 +33,7 @@ def test_time_runs_at_the_pace_that_was_chosen(presses, pace):
 def test_a_slow_machine_makes_up_for_a_moment_only():
     hopper = session("Hopper-v5")
     hopper.advance(100.0)
-    assert hopper.player.actions == pytest.approx(LAG / 0.008, abs=1)
+    assert hopper.player.actions == pytest.approx(MAX_LAG / 0.008, abs=1)
 
 
 def test_a_pause_stops_time_and_what_is_asked_for_meanwhile_is_done():
@@ -120,7 +120,7 @@ def test_every_key_has_one_meaning_and_all_commands_have_keys():
 def test_the_robot_is_shown_as_it_stands_and_followed():
     hopper = session("Hopper-v5")
     hopper.advance(0.1)
-    data = mujoco.MjData(hopper.look.model)
+    data = mujoco.MjData(hopper.renderer.model)
     hopper.pose(data)
     np.testing.assert_array_equal(data.qpos, hopper.world.sim.qpos[0])
     camera = mujoco.MjvCamera()
