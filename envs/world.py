@@ -12,6 +12,8 @@ import numpy as np
 from gymnasium.utils.seeding import np_random
 from mujoco.batch import Batch, SimulationError
 
+from envs.mirror import Mirror
+from envs.registry import canonical_id, require_task
 from envs.simulation import Fields, Simulation, compile_model
 from envs.task import Measured, Task
 
@@ -125,7 +127,9 @@ class World:
         with np.errstate(all="ignore"):
             now = Measured(**task.measure(sim))
             self._remember(now)
-            self._observations = task.observe(sim, now)
+            parts = task.observe(sim, now)
+            self.layout = self._layout(parts)
+            self._observations = joined(parts)
             terms = task.rewards(sim, idle, now, self._before)
             tracked = task.track(sim, idle, now, self._before)
             task.terminated(sim, now)
@@ -145,6 +149,30 @@ class World:
         }
         if task.contact_forces:
             sim.bind("ncon")
+
+    def _layout(self, parts: dict[str, np.ndarray]) -> dict[str, int]:
+        """Return how many numbers of an observation each of its parts has, in their order."""
+        name = type(self.task).__name__
+        if not isinstance(parts, dict):
+            raise TypeError(f"{name}.observe must return a dict of named parts, got {type(parts).__name__}")
+        for part, values in parts.items():
+            if not (np.ndim(values) in (1, 2) and len(values) == self.num_robots):
+                raise ValueError(
+                    f"{name}.observe: {part} must be one row or one number for each of {self.num_robots} robots,"
+                    f" got shape {np.shape(values)}"
+                )
+        return {part: 1 if values.ndim == 1 else values.shape[1] for part, values in parts.items()}
+
+    @property
+    def observation_names(self) -> list[str]:
+        """The name of each number of an observation: its part's, with its place where the part has several."""
+        return [part if size == 1 else f"{part}[{i}]" for part, size in self.layout.items() for i in range(size)]
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """The exchange of the robot's left and right, or None where it or its task is not symmetric."""
+        parts = self.task.mirrored(self.model)
+        return None if parts is None else parts.joined(self.layout, type(self.task).__name__)
 
     def reset(self, ids: np.ndarray, seeds: list[int | None] | None = None) -> np.ndarray:
         """Begin a new episode for the robots `ids`; return their first observations (len(ids), observations).
@@ -185,7 +213,7 @@ class World:
         now = Measured(**task.measure(cradle))
         for name in task.remembered:
             getattr(self._before, name)[ids] = getattr(now, name)
-        self._observations[ids] = task.observe(cradle, now)
+        self._observations[ids] = joined(task.observe(cradle, now))
 
     def _individualise(self, ids: np.ndarray, sim: Fields) -> None:
         """Give the robots `ids`, whose state `sim` shows, the physics of their own."""
@@ -224,7 +252,7 @@ class World:
         terms = task.rewards(sim, actions, now, self._before)
         rewards = task.total(terms)
         tracked = task.track(sim, actions, now, self._before)
-        observations = task.observe(sim, now)
+        observations = joined(task.observe(sim, now))
         terminated = task.terminated(sim, now)
         if not (np.isfinite(observations).all() and np.isfinite(rewards).all()):
             broken |= ~(np.isfinite(observations).all(axis=1) & np.isfinite(rewards))
@@ -349,3 +377,21 @@ class World:
             rng.bit_generator.state = saved
         self.seeds = list(state.get("seeds", self.seeds))  # states of older versions have none
         self.physics_errors = state["physics_errors"]
+
+
+def joined(parts: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the observations (N, observations) that consist of these parts, a new array."""
+    return np.concatenate([part if part.ndim == 2 else part[:, None] for part in parts.values()], axis=1)
+
+
+def observation_names(env_id: str, **task_kwargs: Any) -> list[str]:
+    """Return the name of each number that a robot observes: `height` of a single one, `velocity[0]` of several.
+
+    Args:
+        env_id: of a robot that is stepped in batches, an id or a short name.
+        **task_kwargs: the task's fields.
+
+    Raises:
+        UnknownEnvironment: where there is no such robot.
+    """
+    return World(require_task(canonical_id(env_id), **task_kwargs), 1).observation_names

@@ -25,9 +25,7 @@ class Biped(Runner):
     seed 4.6 m/s instead of 1.4). Who has got to an episode's end begins the next one at rest, as in evaluation:
     otherwise a good runner falls as it starts (37 of 100, another seed).
 
-    Observations are 33 numbers: the trunk's height and orientation (a quaternion), ten joint angles, the trunk's
-    velocity along the world's axes, its turning rates about its own, ten joint velocities (m, rad and s), and for
-    each foot whether it touches the floor. Episodes last 20 s in evaluation, as theirs. In training they are shorter,
+    Episodes last 20 s in evaluation, as theirs. In training they are shorter,
     for most falls happen in the first second, and of first seconds there would be too few to learn from; but not so
     short that a gait which gets unsteady by and by is never found out, as with 5 s.
     """

@@ -10,9 +10,11 @@ import mujoco
 import numpy as np
 
 from envs.arguments import Cosine, Count, NotNegative, Positive, Share
+from envs.mirror import MirroredParts, SignedPermutation
 from envs.orientation import body_frame, quaternion_about_z
+from envs.reflection import ROTATION, VECTOR
 from envs.simulation import Fields
-from envs.task import Measured, Mirror, SignedPermutation, Task, Trial, fall_rate
+from envs.task import Measured, Task, Trial, fall_rate
 
 HOME = np.array([-0.1, 0.9, -1.8, 0.1, 0.9, -1.8, -0.1, 0.9, -1.8, 0.1, 0.9, -1.8])  # rad: FR, FL, RR, RL
 HOME_HEIGHT = 0.29  # m, of the trunk: the feet just above the ground
@@ -34,11 +36,9 @@ DRAWN = PUSH_VELOCITIES.stop
 class Go1(Task):
     """Follow commanded velocities (forward, to the left, turning left) on four legs, unsettled by pushes.
 
-    Actions move the targets of the twelve joints away from a stance. Observations (50) are the trunk's velocity and
-    turning rate and the direction of up, all in the trunk's frame, the joints' angles from the stance, a tenth of their
-    speeds, the last action, the command, and a gait clock, which stands still while the command is to stand.
-
-    Each episode has a floor, a load and motors of its own. The reward is never negative, lest falling be an escape.
+    Actions move the targets of the twelve joints away from a stance. Observations include the command and a gait clock,
+    which stands still while the command is to stand. Each episode has its own floor friction, load and motor strength.
+    The reward is never negative: otherwise an early fall would pay.
     """
 
     tracking_weight: float = 1.0  # per step, at the commanded velocity
@@ -100,13 +100,21 @@ class Go1(Task):
             "turn left (rad/s)": (-self.max_turning, self.max_turning),
         }
 
-    def mirror(self, model: mujoco.MjModel) -> Mirror:
+    def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
         # Left legs for right ones; outward is a positive angle on the left side, a negative one on the right.
-        joints = np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4)
-        vector, rotation = (np.arange(3), [1, -1, 1]), (np.arange(3), [-1, 1, -1])
-        command, clock = (np.arange(3), [1, -1, -1]), (np.arange(2), [-1, -1])
-        observation = [vector, rotation, vector, joints, joints, joints, command, clock]
-        return Mirror(SignedPermutation.joined(observation), SignedPermutation(*joints))
+        joints = SignedPermutation(np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4))
+        vector, rotation = SignedPermutation.in_place(*VECTOR), SignedPermutation.in_place(*ROTATION)
+        parts = {
+            "velocity": vector,
+            "turning": rotation,
+            "up": vector,
+            "joint_angles": joints,
+            "joint_speeds": joints,
+            "action": joints,
+            "command": SignedPermutation.in_place(1, -1, -1),
+            "clock": SignedPermutation.in_place(-1, -1),
+        }
+        return MirroredParts(parts, joints)
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.ctrl[:] = HOME + self.action_scale * np.clip(action, -1.0, 1.0)
@@ -150,12 +158,19 @@ class Go1(Task):
         commands = sim.userdata[:, COMMANDS].reshape(-1, SEGMENTS, 3)
         return commands[rows, segment], sim.time - switches[rows, segment]
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
         angle = 2 * np.pi * now.phase
-        clock = np.stack([np.sin(angle), np.cos(angle)], axis=1) * now.moving[:, None]
-        motion = [now.velocity, now.turning, now.up]
-        joints = [sim.qpos[:, 7:] - HOME, 0.1 * sim.qvel[:, 6:], now.action]
-        return np.concatenate([*motion, *joints, now.command, clock], axis=1)
+        return {
+            "velocity": now.velocity,  # m/s, of the trunk, in its frame
+            "turning": now.turning,  # rad/s, of the trunk, in its frame
+            "up": now.up,  # the direction of up in the trunk's frame
+            "joint_angles": sim.qpos[:, 7:] - HOME,  # rad from the stance
+            "joint_speeds": 0.1 * sim.qvel[:, 6:],  # 10 rad/s
+            "action": now.action,  # the last one
+            "command": now.command,  # m/s forward, m/s to the left, rad/s to the left
+            # Sine and cosine of the gait's phase; zero while the command is to stand.
+            "clock": np.stack([np.sin(angle), np.cos(angle)], axis=1) * now.moving[:, None],
+        }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {

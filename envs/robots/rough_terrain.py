@@ -11,10 +11,11 @@ import numpy as np
 from annotated_types import Ge, MinLen
 
 from envs.arguments import Count, NotNegative
+from envs.mirror import MirroredParts, SignedPermutation
 from envs.robots.go1 import COMMANDS, DRAWN, SEGMENTS, SWITCHES, Go1
 from envs.robots.terrain import Terrain, patchwork
 from envs.simulation import Fields
-from envs.task import Measured, Mirror, SignedPermutation, told_once
+from envs.task import Measured, told_once
 
 # Where the ground is looked at, in m ahead of the trunk and to its left: along the two lines on which the feet tread.
 AHEAD, LEFT = np.linspace(-0.3, 0.6, 7), np.array([-0.13, 0.13])
@@ -78,11 +79,14 @@ class RoughTerrain(Go1):
         spec.nuserdata = ERRORS.stop
         return spec
 
-    def mirror(self, model: mujoco.MjModel) -> Mirror:
-        on_flat_ground, action = super().mirror(model)
+    def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
+        parts, action = super().mirrored(model)
         scan = np.arange(len(SCAN)).reshape(len(AHEAD), len(LEFT))[:, ::-1].ravel()
-        parts = [on_flat_ground, ([0], [1]), (scan, np.ones(len(scan)))]
-        return Mirror(SignedPermutation.joined(parts), action)
+        ground = {
+            "height": SignedPermutation.in_place(1),
+            "scan": SignedPermutation(scan, np.ones(len(scan))),
+        }
+        return MirroredParts({**parts, **ground}, action)
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)
@@ -124,8 +128,11 @@ class RoughTerrain(Go1):
         on_its_feet = {name: term for name, term in terms.items() if name != "fall"}
         return super().total(on_its_feet) + terms["fall"]
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        return np.concatenate([super().observe(sim, now), now.height[:, None], now.scan], axis=1)
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        return super().observe(sim, now) | {
+            "height": now.height,  # m, of the trunk above the ground
+            "scan": now.scan,  # m, by which the ground is higher at the points of SCAN than under the trunk
+        }
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         level = self._next_level(sim.userdata, rngs)

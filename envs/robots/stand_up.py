@@ -28,7 +28,7 @@ LEVEL, PRESENT, UP, STEPS, STOOD = range(5)
 class StandUp(Legged):
     """Stand up from lying on the back and stay up, after Schulman et al. (2016), section 6.2.
 
-    Observations are the 33 numbers of `Biped`. An episode begins on the back and never ends early; in evaluation it
+    Observations are those of `Biped`. An episode begins on the back and never ends early; in evaluation it
     lasts 20 s. Learned like that it ends in sitting, so in training a robot at first weighs little, as on a small moon:
     a notch more after each episode at whose end it stood, half a notch less after each other one. (Where nobody went
     back from full weight, all came to sit in the end.) Some episodes are trials of more weight, which a robot keeps if

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from mujoco.batch import SimulationError
 
+import envs
 from envs.gymnasium_robots.hopper import Hopper
+from envs.mirror import MirroredParts, SignedPermutation
 from envs.registry import make_task
 from envs.robots.cartpole import CartPole
 from envs.world import World
@@ -300,3 +302,61 @@ def test_each_robot_moves_by_its_own_physics():
     other.set_state(saved)
     actions = np.ones((3, 1), np.float32)
     np.testing.assert_array_equal(other.step(actions).observations, world.step(actions).observations)
+
+
+def test_an_observation_is_its_parts_side_by_side():
+    world = begin("Locomotion/Go1-v0")
+    assert list(world.layout.items())[:3] == [("velocity", 3), ("turning", 3), ("up", 3)]
+    assert sum(world.layout.values()) == len(world.observation_names) == world.observation_space.shape[0]
+    assert world.observation_names[:4] == ["velocity[0]", "velocity[1]", "velocity[2]", "turning[0]"]
+    names = ["position", "velocity", "angle", "turning"]
+    assert envs.observation_names("CartPole") == envs.observation_names("Locomotion/CartPole-v0") == names
+    with pytest.raises(envs.UnknownEnvironment, match="Pendulum-v1"):
+        envs.observation_names("Pendulum-v1")
+
+
+def test_an_observations_parts_follow_the_tasks_fields():
+    few = envs.observation_names("Ant-v5", include_cfrc_ext_in_observation=False)
+    assert few == [f"positions[{i}]" for i in range(13)] + [f"velocities[{i}]" for i in range(14)]
+    assert envs.observation_names("Ant-v5") == few + [f"contacts[{i}]" for i in range(78)]
+
+
+@pytest.mark.parametrize(
+    ("parts", "error", "message"),
+    [
+        (np.zeros((2, 4)), TypeError, "Odd.observe must return a dict of named parts, got ndarray"),
+        ({"height": np.zeros(3)}, ValueError, "Odd.observe: height must be one row or one number for each of 2 robots"),
+        ({"height": np.zeros((2, 1, 1))}, ValueError, r"height .* got shape \(2, 1, 1\)"),
+    ],
+)
+def test_observations_without_names_or_rows_are_refused(parts, error, message):
+    class Odd(CartPole):
+        def observe(self, sim, now):
+            return parts
+
+    with pytest.raises(error, match=message):
+        World(Odd(), 2)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"position": 1, "velocity": 1, "angle": 1}, "Swapped.mirrored lacks the part 'turning' of the observation"),
+        (
+            {"position": 1, "velocity": 1, "angle": 1, "turning": 1, "height": 1},
+            "Swapped.mirrored has a part 'height', which the observation lacks",
+        ),
+        (
+            {"position": 1, "velocity": 2, "angle": 1, "turning": 1},
+            "Swapped.mirrored: 'velocity' must be of 1 numbers as in the observation, got 2",
+        ),
+    ],
+)
+def test_a_mirror_image_of_other_parts_than_are_observed_is_refused(parts, message):
+    class Swapped(CartPole):
+        def mirrored(self, model):
+            images = {name: SignedPermutation.in_place(*[-1] * size) for name, size in parts.items()}
+            return MirroredParts(images, SignedPermutation.in_place(-1))
+
+    with pytest.raises(ValueError, match=message):
+        _ = World(Swapped(), 1).mirror

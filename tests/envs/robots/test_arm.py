@@ -280,7 +280,7 @@ def test_a_state_brings_goal_and_memory_back(name):
 def test_the_mirror_image_of_an_arm_lives_the_mirror_image_of_its_life(name):
     env = envs.make_vec(name, 2, seed=0)
     first = env.reset()
-    observation, action = env.task.mirror(env.world.model)
+    observation, action = env.world.mirror
     sim = env.world.sim
     flip = np.array([-1, 1, 1, 1, -1, 1, 1])
     sim.qpos[1] = sim.qpos[0] * [*flip, 1, -1, 1, 1, -1, 1, -1]  # of a quaternion, x and z turn round

@@ -64,7 +64,7 @@ def test_the_mirror_image_of_an_episode_is_an_episode():
     """What a robot sees after mirrored actions from a mirrored start is the mirror image of what it would have seen."""
     task = Go1(push_speed=0.0, friction=(0.8, 0.8))
     world = begin(task, 2)
-    (order, sign), (action_order, action_sign) = task.mirror(world.model)
+    (order, sign), (action_order, action_sign) = world.mirror
     state, drawn = world.sim, world.sim.userdata
     state.qpos[1] = state.qpos[0]
     state.qvel[1] = state.qvel[0]

@@ -156,7 +156,7 @@ def test_it_is_evaluated_on_ground_it_was_not_trained_on():
 
 
 def test_the_mirror_image_of_a_scan_is_seen_by_the_mirrored_robot(world):
-    order, sign = TASK.mirror(world.model).observation
+    order, sign = world.mirror.observation
     assert sorted(order) == list(range(65))
     np.testing.assert_allclose(SCAN[order[51:] - 51], SCAN * [1, -1], atol=1e-12)
     np.testing.assert_array_equal(sign[50:], 1)
