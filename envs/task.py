@@ -42,13 +42,14 @@ class Task:
 
     All chance of an episode is drawn at its start, by `place`: commands to come and pushes to suffer as well as the
     first posture. What is drawn, and what `apply` wants to keep from step to step, lives in the physics' own state:
-    in `userdata`, as many numbers as the model's ``<size nuserdata>`` says, or in the place of a mocap body.
+    in `sim.memory`, under the names that `memory` declares, or in the place of a mocap body.
     """
 
     episode_steps: Count = field(default=1000, kw_only=True)  # actions after which an episode is cut off (truncated)
 
     model: ClassVar[str]  # MJCF file, relative to the file of the class
     control_dt: ClassVar[float]  # s between two actions
+    memory: ClassVar[Mapping[str, int]] = {}  # how many numbers `sim.memory` keeps under each name, for each robot
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
     remembered: ClassVar[tuple[str, ...]] = ()  # what of `measure` the next step is given as `before`
     camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
@@ -74,7 +75,9 @@ class Task:
         """
         if not self.model_path().exists():
             raise FileNotFoundError(f"{type(self).__name__}: there is no model file {self.model_path()}")
-        return mujoco.MjSpec.from_file(str(self.model_path()))
+        spec = mujoco.MjSpec.from_file(str(self.model_path()))
+        spec.nuserdata = max(spec.nuserdata, sum(self.memory.values()))
+        return spec
 
     def mirrored(self, model: mujoco.MjModel) -> MirroredParts | None:
         """Return the exchange of left and right in each part of `observe`, by the same names, and in the actions.

@@ -85,16 +85,21 @@ class World:
             raise ValueError(f"{type(task).__name__} must take at least 1 physics step per action, got {self.substeps}")
         if task.episode_steps < 1:
             raise ValueError(f"episode_steps must be at least 1, got {task.episode_steps}")
+        if self.model.nuserdata < sum(task.memory.values()):
+            raise ValueError(
+                f"{type(task).__name__}.memory needs {sum(task.memory.values())} numbers, but the model has"
+                f" {self.model.nuserdata}: set nuserdata in model_spec, as Task.model_spec does"
+            )
         self.dt = self.model.opt.timestep * self.substeps  # s between two actions
         threads = min(num_threads or available_cores(), num_robots)
         # mj_rnePostConstraint needs all of a simulation's MjData, which only a persistent batch keeps.
         self.batch = Batch(self.model, num_robots, nthread=threads, persistent=task.contact_forces)
         self._data = mujoco.MjData(self.model)
         self._cfrc_ext = np.zeros((num_robots, self.model.nbody, 6)) if task.contact_forces else None
-        self.sim = Simulation(self.batch, self.dt, self._cfrc_ext)
+        self.sim = Simulation(self.batch, self.dt, self._cfrc_ext, task.memory)
         # Episodes begin in a batch of their own on one thread: waking the others for a few robots takes longer.
         untouched = None if self._cfrc_ext is None else np.zeros_like(self._cfrc_ext)
-        self._cradle = Simulation(Batch(self.model, num_robots, nthread=1), self.dt, untouched)
+        self._cradle = Simulation(Batch(self.model, num_robots, nthread=1), self.dt, untouched, task.memory)
 
         # Each robot's generator, and what that was made of.
         self.rngs: list[np.random.Generator] = []

@@ -17,7 +17,6 @@ JOINTS = slice(0, 7)  # in qpos and qvel: yaw, shoulder, elbow, wrist, roll (rad
 CUBE_POSITION = slice(7, 10)  # in qpos
 CUBE_QUATERNION = slice(10, 14)  # in qpos
 CUBE_VELOCITY = slice(7, 10)  # in qvel
-HELD, LAST_ACTION = 0, slice(1, 7)  # in userdata: steps the cube has been at the goal; the action before
 HOME = np.array([0.0, 0.37, 0.03, -0.4, 0.0, 0.03, 0.03])  # joints: the hand points down, open, 0.2 m above the table
 HALF_CUBE = 0.02  # m, half an edge
 PADS = ("left_pad", "right_pad")
@@ -58,6 +57,10 @@ class Arm(Task):
     jerk_weight: float = 0.005  # per squared change of the action
 
     model = "arm.xml"
+    memory: ClassVar = {
+        "held": 1,  # steps for which the cube has been at the goal
+        "action": 6,  # the last one
+    }
     control_dt = 0.04  # s
     remembered = ("action",)
     camera: ClassVar = {
@@ -81,9 +84,9 @@ class Arm(Task):
         return sim.mocap_pos[:, 0] - sim.qpos[:, CUBE_POSITION]
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
-        sim.userdata[:, HELD] = self.held(sim)
+        sim.memory.held = self.held(sim)
         action = np.clip(action, -1.0, 1.0)
-        sim.userdata[:, LAST_ACTION] = action
+        sim.memory.action = action
         servos = servo_positions(sim)
         step = np.array([self.joint_step] * 5 + [self.finger_step])
         lead = np.array([self.joint_lead] * 5 + [self.finger_lead])
@@ -94,7 +97,7 @@ class Arm(Task):
     def held(self, sim: Fields) -> np.ndarray:
         """Return for how many steps (N,) the cube has been at the goal without a break."""
         there = norm(self.to_goal(sim)) < self.goal_tolerance
-        return np.where(there, sim.userdata[:, HELD] + 1.0, 0.0)
+        return np.where(there, sim.memory.held + 1.0, 0.0)
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         hand, cube = sim.body("grip"), sim.body("cube")
@@ -114,7 +117,7 @@ class Arm(Task):
             "lifted": grasped * np.clip(height / self.clearance, 0.0, 1.0),  # 1 where held off the table
             "off_table": height > self.clearance,
             "held": self.held(sim),  # steps
-            "action": sim.userdata[:, LAST_ACTION],
+            "action": sim.memory.action,
         }
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:

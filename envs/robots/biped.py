@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import mujoco
 import numpy as np
 
 from envs.arguments import Count, NotNegative
 from envs.robots.legged import Runner
 from envs.simulation import Fields
-
-LASTED = 0  # s, how long the present episode has gone on, as the next one remembers it: a column of userdata
 
 
 @dataclass(frozen=True)
@@ -38,22 +35,18 @@ class Biped(Runner):
     shown: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}
 
     model = "biped.xml"
+    memory: ClassVar = {"lasted": 1}  # s, how long the present episode has gone on; the next one reads it
     start_angles = 2 * (0.0, 0.0, 0.1, 0.2, 0.1)  # the knees a little bent
     mirrored_contacts = (1, 0)
     camera: ClassVar = {"distance": 3.6, "lookat": (0.0, 0.0, 0.85), "azimuth": 120.0, "elevation": -12.0}
 
-    def model_spec(self) -> mujoco.MjSpec:
-        spec = super().model_spec()
-        spec.nuserdata = 1
-        return spec
-
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)
-        sim.userdata[:, LASTED] = sim.time + sim.dt
+        sim.memory.lasted = sim.time + sim.dt
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
-        whole = sim.userdata[:, LASTED] > (self.episode_steps - 0.5) * sim.dt
+        whole = sim.memory.lasted > (self.episode_steps - 0.5) * sim.dt
         super().place(sim, rngs, seeds)
         speed = self.start_speed * np.array([rng.random() for rng in rngs])
         sim.qvel[:, 0] += np.where(whole, 0.0, speed)
-        sim.userdata[:, LASTED] = 0.0
+        sim.memory.lasted = 0.0

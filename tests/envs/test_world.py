@@ -1,6 +1,7 @@
 import json
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 import pytest
 from mujoco.batch import SimulationError
@@ -262,37 +263,34 @@ def test_a_staggered_world_goes_on_from_a_saved_state():
 class Remembering(CartPole):
     """Keeps the number of its episodes so far, and has a gravity of its own."""
 
-    def model_spec(self):
-        spec = super().model_spec()
-        spec.nuserdata = 2
-        return spec
+    memory = {"episodes": 1, "gravity": 1}  # noqa: RUF012
 
     def place(self, sim, rngs, seeds):
         super().place(sim, rngs, seeds)
-        sim.userdata[:, 0] += 1
-        sim.userdata[:, 1] = [rng.uniform(5.0, 15.0) for rng in rngs]
+        sim.memory.episodes += 1
+        sim.memory.gravity = [rng.uniform(5.0, 15.0) for rng in rngs]
 
     def physics(self, sim):
         gravity = np.zeros((len(sim.qpos), 3))
-        gravity[:, 2] = -sim.userdata[:, 1]
+        gravity[:, 2] = -sim.memory.gravity
         return {"opt.gravity": gravity}
 
 
 def test_what_a_robot_keeps_outlives_its_episode_but_not_a_new_seed():
     world = World(Remembering(), 3, 1)
     world.reset(np.arange(3), [0, 1, 2])
-    assert world.sim.userdata[:, 0].tolist() == [1, 1, 1]
+    assert world.sim.memory.episodes.tolist() == [1, 1, 1]
     world.reset(np.array([0, 2]))
-    assert world.sim.userdata[:, 0].tolist() == [2, 1, 2]
+    assert world.sim.memory.episodes.tolist() == [2, 1, 2]
     world.reset(np.array([1, 2]), [None, 9])
-    assert world.sim.userdata[:, 0].tolist() == [2, 2, 1]
+    assert world.sim.memory.episodes.tolist() == [2, 2, 1]
 
 
 def test_each_robot_moves_by_its_own_physics():
     world = World(Remembering(), 3, 1)
     world.reset(np.arange(3), [0, 1, 2])
     world.sim.qpos[:], world.sim.qvel[:] = (0.0, 0.1), 0.0
-    gravity = world.sim.userdata[:, 1].copy()
+    gravity = world.sim.memory.gravity.copy()
     world.step(np.zeros((3, 1), np.float32))
     falling = world.sim.qvel[:, 1] / gravity
     np.testing.assert_allclose(falling, falling[0], rtol=1e-3)
@@ -360,3 +358,39 @@ def test_a_mirror_image_of_other_parts_than_are_observed_is_refused(parts, messa
 
     with pytest.raises(ValueError, match=message):
         _ = World(Swapped(), 1).mirror
+
+
+def test_a_tasks_memory_is_named_columns_of_the_physics_own():
+    class Keeping(CartPole):
+        memory = {"count": 1, "places": 3, "last": 1}  # noqa: RUF012
+
+        def place(self, sim, rngs, seeds):
+            super().place(sim, rngs, seeds)
+            sim.memory.places = [[1, 2, 3]] * len(rngs)
+            sim.memory.last[:] = 7
+            sim.memory.count += 1
+
+    world = World(Keeping(), 3, 1)
+    memory = world.sim.memory
+    assert world.model.nuserdata == 5
+    assert (memory.count.shape, memory.places.shape, memory.last.shape) == ((3,), (3, 3), (3,))
+    np.testing.assert_array_equal(world.sim.userdata, [[1, 1, 2, 3, 7]] * 3)
+    world.sim.first(2).memory.places[:, 1] = 0
+    world.sim.first(1).memory.last = 9
+    np.testing.assert_array_equal(memory.places[:, 1], [0, 0, 2])
+    np.testing.assert_array_equal(memory.last, [9, 7, 7])
+    world.reset(np.array([1]))
+    np.testing.assert_array_equal(memory.count, [1, 2, 1])
+    with pytest.raises(AttributeError, match="misspelt"):
+        memory.misspelt = 1.0
+    with pytest.raises(AttributeError, match="misspelt"):
+        _ = memory.misspelt
+
+
+def test_a_model_without_room_for_the_memory_is_refused():
+    class Forgetful(Remembering):
+        def model_spec(self):
+            return mujoco.MjSpec.from_file(str(self.model_path()))
+
+    with pytest.raises(ValueError, match=r"Forgetful.memory needs 2 numbers, but the model has 0"):
+        World(Forgetful(), 1)
