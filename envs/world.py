@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,9 @@ import numpy as np
 from gymnasium.utils.seeding import np_random
 from mujoco.batch import Batch, SimulationError
 
+from envs.episodes import Episodes
 from envs.mirror import Mirror
+from envs.observation import joined, layout_of, names_of
 from envs.registry import canonical_id, require_task
 from envs.simulation import Fields, Simulation, compile_model
 from envs.task import Measured, Task
@@ -47,12 +48,6 @@ class Step:
     ended: np.ndarray  # (E,) rows of the robots whose episode ended
     final_observations: np.ndarray  # (E, observations), the last of the episode that ended
     episodes: list[dict[str, Any]] = field(default_factory=list)  # (E,) summaries of what ended
-
-
-def outcome(episode: dict[str, Any]) -> dict[str, Any]:
-    """Return what the last `info` of an episode says of its end, given its summary."""
-    success = {} if episode["succeeded"] is None else {"is_success": episode["succeeded"]}
-    return success | ({"physics_error": True} if episode["physics_error"] else {})
 
 
 class World:
@@ -99,22 +94,13 @@ class World:
         self.sim = Simulation(self.batch, self.dt, self._cfrc_ext, task.memory)
         # Episodes begin in a batch of their own on one thread: waking the others for a few robots takes longer.
         untouched = None if self._cfrc_ext is None else np.zeros_like(self._cfrc_ext)
-        self._cradle = Simulation(Batch(self.model, num_robots, nthread=1), self.dt, untouched, task.memory)
+        self._reset_batch = Simulation(Batch(self.model, num_robots, nthread=1), self.dt, untouched, task.memory)
 
-        # Each robot's generator, and what that was made of.
-        self.rngs: list[np.random.Generator] = []
-        self.seeds: list[int] = []
-        for _ in range(num_robots):
-            rng, entropy = np_random()
-            self.rngs.append(rng)
-            self.seeds.append(entropy)
+        seeded = [np_random() for _ in range(num_robots)]
+        self.rngs = [rng for rng, _ in seeded]
+        self.seeds = [seed for _, seed in seeded]  # of which the generators were made
         self.physics_errors = 0  # blow-ups so far
         self.action_space = task.action_space(self.model)
-        self._elapsed = np.zeros(num_robots, np.int64)
-        self._limits = np.zeros(num_robots, np.int64)  # steps after which the present episodes are cut off
-        self._whole = np.ones(num_robots, bool)  # whether these are not made shorter by `stagger`
-        self._returns = np.zeros(num_robots)
-        self._started = time.perf_counter()
         # A robot begins with this row, a whole simulation at rest.
         self._rest = self.batch.state[0].copy()
 
@@ -133,45 +119,26 @@ class World:
             now = Measured(**task.measure(sim))
             self._remember(now)
             parts = task.observe(sim, now)
-            self.layout = self._layout(parts)
+            self.layout = layout_of(parts, self.num_robots, type(task).__name__)  # part -> how many numbers
             self._observations = joined(parts)
             terms = task.rewards(sim, idle, now, self._before)
             tracked = task.track(sim, idle, now, self._before)
             task.terminated(sim, now)
-            task.observe(self._cradle, Measured(**task.measure(self._cradle)))
+            task.observe(self._reset_batch, Measured(**task.measure(self._reset_batch)))
         for name, value in (terms | tracked).items():
             if np.shape(value) != (self.num_robots,):
                 raise ValueError(
                     f"{type(task).__name__}: {name} must be one number for each of {self.num_robots} robots,"
                     f" got shape {np.shape(value)}"
                 )
-        # Over each robot's present episode: the reward's terms, and what the task tracks besides.
-        self._totals = np.zeros((len(terms) + len(tracked), self.num_robots))
-        rows = iter(self._totals)
-        self._sums = {
-            "terms": {name: next(rows) for name in terms},
-            "tracked": {name: next(rows) for name in tracked},
-        }
+        self.episodes = Episodes(self.num_robots, self.dt, terms, tracked)
         if task.contact_forces:
             sim.bind("ncon")
-
-    def _layout(self, parts: dict[str, np.ndarray]) -> dict[str, int]:
-        """Return how many numbers of an observation each of its parts has, in their order."""
-        name = type(self.task).__name__
-        if not isinstance(parts, dict):
-            raise TypeError(f"{name}.observe must return a dict of named parts, got {type(parts).__name__}")
-        for part, values in parts.items():
-            if not (np.ndim(values) in (1, 2) and len(values) == self.num_robots):
-                raise ValueError(
-                    f"{name}.observe: {part} must be one row or one number for each of {self.num_robots} robots,"
-                    f" got shape {np.shape(values)}"
-                )
-        return {part: 1 if values.ndim == 1 else values.shape[1] for part, values in parts.items()}
 
     @property
     def observation_names(self) -> list[str]:
         """The name of each number of an observation: its part's, with its place where the part has several."""
-        return [part if size == 1 else f"{part}[{i}]" for part, size in self.layout.items() for i in range(size)]
+        return names_of(self.layout)
 
     @property
     def mirror(self) -> Mirror | None:
@@ -199,26 +166,22 @@ class World:
 
     def _begin(self, ids: np.ndarray) -> None:
         """Begin a new episode for the robots `ids` with the next draws of their generators."""
-        task, cradle = self.task, self._cradle.first(len(ids))
-        states = self._cradle.batch.state[: len(ids)]
+        task, sim = self.task, self._reset_batch.first(len(ids))
+        states = self._reset_batch.batch.state[: len(ids)]
         states[:] = self._rest
-        cradle.userdata[:] = self.sim.userdata[ids]
+        sim.userdata[:] = self.sim.userdata[ids]
         rows = ids.tolist()
-        task.place(cradle, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])
-        self._cradle.batch.forward(np.arange(len(ids)))
+        task.place(sim, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])
+        self._reset_batch.batch.forward(np.arange(len(ids)))
         self.batch.state[ids] = states
-        self._individualise(ids, cradle)
+        self._individualise(ids, sim)
         if self._cfrc_ext is not None:
             self._cfrc_ext[ids] = 0.0
-        self._elapsed[ids] = 0
-        self._limits[ids] = task.episode_limits(cradle)
-        self._whole[ids] = True
-        self._returns[ids] = 0.0
-        self._totals[:, ids] = 0.0
-        now = Measured(**task.measure(cradle))
+        self.episodes.begin(ids, task.episode_limits(sim))
+        now = Measured(**task.measure(sim))
         for name in task.remembered:
             getattr(self._before, name)[ids] = getattr(now, name)
-        self._observations[ids] = joined(task.observe(cradle, now))
+        self._observations[ids] = joined(task.observe(sim, now))
 
     def _individualise(self, ids: np.ndarray, sim: Fields) -> None:
         """Give the robots `ids`, whose state `sim` shows, the physics of their own."""
@@ -233,9 +196,7 @@ class World:
 
         A rollout shorter than an episode then shows all parts of it. The episodes cut short by this are not reported.
         """
-        turn = np.arange(1, self.num_robots + 1)
-        self._limits[:] = self._limits * turn // self.num_robots
-        self._whole[:] = turn == self.num_robots
+        self.episodes.stagger()
 
     def _remember(self, now: Measured) -> None:
         """Keep of what was measured what the next step compares itself with: copies, for the physics goes on."""
@@ -255,6 +216,8 @@ class World:
 
         now = Measured(**task.measure(sim))
         terms = task.rewards(sim, actions, now, self._before)
+        # A view of the physics would change with it as soon as the next episode begins.
+        terms = {name: term if term.base is None else term.copy() for name, term in terms.items()}
         rewards = task.total(terms)
         tracked = task.track(sim, actions, now, self._before)
         observations = joined(task.observe(sim, now))
@@ -269,12 +232,7 @@ class World:
             terms = {name: np.where(broken, 0.0, term) for name, term in terms.items()}
             tracked = {name: np.where(broken, 0.0, value) for name, value in tracked.items()}
 
-        self._elapsed += 1
-        self._returns += rewards
-        for kind, values in (("terms", terms), ("tracked", tracked)):
-            for name, value in values.items():
-                self._sums[kind][name] += value
-        truncated = self._elapsed >= self._limits
+        truncated = self.episodes.add(rewards, terms, tracked)
         self._observations = observations
         self._remember(now)
         ended = (terminated | truncated).nonzero()[0]
@@ -328,32 +286,33 @@ class World:
 
     def _summary(self, i: int, terminated: bool, broken: bool) -> dict[str, Any]:
         """Describe the episode that robot i has just ended."""
-        seconds = self._elapsed.item(i) * self.dt
-        sums = {kind: {name: total.item(i) for name, total in totals.items()} for kind, totals in self._sums.items()}
-        episode = {"seconds": seconds, "terminated": terminated} | sums["terms"] | sums["tracked"]
+        episode = self.episodes.summary(i, terminated, broken)
+        sums = {"seconds": episode["seconds"], "terminated": terminated} | episode["terms"] | episode["tracked"]
+        return episode | {"succeeded": self.task.succeeded(sums) if episode["whole"] else None}
+
+    @property
+    def tracked(self) -> tuple[str, ...]:
+        """The names of what the task tracks."""
+        return self.episodes.tracked
+
+    def so_far(self, name: str) -> np.ndarray:
+        """Return the sums (N,) of a tracked quantity over the present episodes."""
+        return self.episodes.so_far(name)
+
+    @property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """The arrays of a saved state, live."""
         return {
-            "return": self._returns.item(i),
-            "length": self._elapsed.item(i),
-            "seconds": seconds,
-            "wall_time": time.perf_counter() - self._started,
-            "terminated": terminated,
-            "physics_error": broken,
-            "succeeded": self.task.succeeded(episode) if self._whole[i] else None,
-            "whole": self._whole.item(i),
-            **sums,
+            "simulation": self.batch.state,
+            "observations": self._observations,
+            **{f"before.{name}": value for name, value in vars(self._before).items()},
+            **self.episodes.arrays,
         }
 
     def get_state(self) -> dict[str, Any]:
         """Return all that the robots' future depends on, as arrays and JSON values."""
         return {
-            "simulation": self.batch.state.copy(),
-            "elapsed": self._elapsed.copy(),
-            "limits": self._limits.copy(),
-            "whole": self._whole.copy(),
-            "returns": self._returns.copy(),
-            "observations": self._observations.copy(),
-            **{f"before.{name}": value.copy() for name, value in vars(self._before).items()},
-            **{f"{kind}.{name}": total.copy() for kind, totals in self._sums.items() for name, total in totals.items()},
+            **{name: array.copy() for name, array in self._arrays.items()},
             "generators": [rng.bit_generator.state for rng in self.rngs],
             "seeds": list(self.seeds),
             "physics_errors": self.physics_errors,
@@ -366,27 +325,13 @@ class World:
                 f"the saved state is {state['simulation'].shape[0]} robots of {state['simulation'].shape[1]} numbers,"
                 f" this world's {self.batch.state.shape[0]} of {self.batch.state.shape[1]}"
             )
-        self.batch.state[:] = state["simulation"]
+        for name, array in self._arrays.items():
+            array[:] = state[name]
         self._individualise(np.arange(self.num_robots), self.sim)
-        self._elapsed[:] = state["elapsed"]
-        self._limits[:] = state["limits"]
-        self._whole[:] = state["whole"]
-        self._returns[:] = state["returns"]
-        self._observations = state["observations"].copy()
-        for name, value in vars(self._before).items():
-            value[:] = state[f"before.{name}"]
-        for kind, totals in self._sums.items():
-            for name, total in totals.items():
-                total[:] = state[f"{kind}.{name}"]
         for rng, saved in zip(self.rngs, state["generators"], strict=True):
             rng.bit_generator.state = saved
         self.seeds = list(state.get("seeds", self.seeds))  # states of older versions have none
         self.physics_errors = state["physics_errors"]
-
-
-def joined(parts: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the observations (N, observations) that consist of these parts, a new array."""
-    return np.concatenate([part if part.ndim == 2 else part[:, None] for part in parts.values()], axis=1)
 
 
 def observation_names(env_id: str, **task_kwargs: Any) -> list[str]:

@@ -116,6 +116,16 @@ def test_the_sums_over_an_episode_are_there_from_its_start():
         np.testing.assert_array_equal(state[name], np.zeros(4))
 
 
+def test_the_sums_so_far_are_those_of_the_saved_state():
+    world = begin("Hopper-v5")
+    for actions in actions_for(world, 5):
+        world.step(actions)
+    assert world.tracked == ("distance",)
+    np.testing.assert_array_equal(world.so_far("distance"), world.get_state()["tracked.distance"])
+    world.so_far("distance")[:] = 0.0
+    assert world.so_far("distance").all()
+
+
 def test_a_state_of_another_number_of_robots_is_refused():
     saved = begin("Hopper-v5", 3).get_state()
     with pytest.raises(ValueError, match=r"3 robots .* 4 of"):
@@ -394,3 +404,14 @@ def test_a_model_without_room_for_the_memory_is_refused():
 
     with pytest.raises(ValueError, match=r"Forgetful.memory needs 2 numbers, but the model has 0"):
         World(Forgetful(), 1)
+
+
+def test_a_term_that_is_a_view_of_the_physics_is_of_its_own_step():
+    class Bare(CartPole):
+        def rewards(self, sim, action, now, before):
+            return {"place": sim.qpos[:, 0]}
+
+    world = World(Bare(episode_steps=1), 3, 1)
+    position = world.step(np.ones((3, 1), np.float32)).rewards
+    assert not np.shares_memory(position, world.sim.qpos)
+    assert (position != world.sim.qpos[:, 0]).all()  # the next episodes have begun

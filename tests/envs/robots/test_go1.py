@@ -41,7 +41,7 @@ def test_the_model_has_the_published_masses_ranges_and_torques():
 def test_stands_where_it_is_put():
     world = begin(STILL)
     stand(world, 150)
-    assert (world._elapsed == 150).all()  # none has fallen
+    assert (world.episodes.elapsed == 150).all()  # none has fallen
     assert np.abs(world.sim.qvel[:, :6]).max() < 0.1
     assert (world.sim.sensordata[:, :4] > 0).all()
 

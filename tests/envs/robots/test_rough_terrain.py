@@ -85,7 +85,7 @@ def test_goes_on_to_where_its_success_leads():
     assert 0 <= memory.level[5] <= 2
     np.testing.assert_allclose(world.sim.qpos[:5, 0], [-28, 28, 0, -28, -28], atol=3.0)
     stand(world, 20)
-    assert (world._elapsed == 20).all()  # none has fallen at once
+    assert (world.episodes.elapsed == 20).all()  # none has fallen at once
 
 
 def test_remembers_nothing_after_a_reset_with_a_seed():
