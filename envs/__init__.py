@@ -23,10 +23,11 @@ from envs.registry import (
 )
 
 if TYPE_CHECKING:
+    from envs.mirror import Mirror
     from envs.rendering import Renderer, RenderingUnavailable
-    from envs.task import Mirror, Task
+    from envs.task import Task
     from envs.vec_env import BatchedVecEnv, make_vec
-    from envs.world import Step, World
+    from envs.world import Step, World, observation_names
 
 __all__ = [
     "BatchedVecEnv",
@@ -41,6 +42,7 @@ __all__ = [
     "is_own",
     "make_task",
     "make_vec",
+    "observation_names",
     "register",
     "robot_ids",
     "short_name",
@@ -50,13 +52,14 @@ __all__ = [
 
 _PLACES = {
     "BatchedVecEnv": "envs.vec_env",
-    "Mirror": "envs.task",
+    "Mirror": "envs.mirror",
     "Renderer": "envs.rendering",
     "RenderingUnavailable": "envs.rendering",
     "Step": "envs.world",
     "Task": "envs.task",
     "World": "envs.world",
     "make_vec": "envs.vec_env",
+    "observation_names": "envs.world",
 }
 
 choose_backend()

@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 import mujoco
 import numpy as np
 
-from envs.task import SignedPermutation
+from envs.mirror import SignedPermutation
 
 VECTOR = np.array([1.0, -1.0, 1.0])  # a place, a velocity or a force: its y turns round
 ROTATION = -VECTOR  # an axis, an angular velocity or a torque: its x and z do
@@ -55,10 +55,10 @@ class Reflection(NamedTuple):
             return None
 
         joints = SignedPermutation(order, np.sign(cosines[np.arange(len(order)), order]))
-        trunk = [(range(7), FREE_POSITION)] * free, [(range(6), FREE_VELOCITY)] * free
+        trunk = [SignedPermutation.in_place(*signs) for signs in (FREE_POSITION, FREE_VELOCITY)]
         return cls(
-            positions=SignedPermutation.joined([*trunk[0], joints]),
-            velocities=SignedPermutation.joined([*trunk[1], joints]),
+            positions=SignedPermutation.joined([*trunk[:1] * free, joints]),
+            velocities=SignedPermutation.joined([*trunk[1:] * free, joints]),
             controls=SignedPermutation(controls, joints.sign[motors]),
             bodies=bodies,
         )

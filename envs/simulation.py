@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
@@ -22,6 +24,26 @@ def _ignore(message: str) -> None:
     """Drop a warning of the engine: blow-ups are read from `Batch.warning`, robot by robot, and counted."""
 
 
+class Memory:
+    """What a task keeps of its robots from step to step, by name: live views of the columns of `userdata`.
+
+    Each is an array (N, numbers), or (N,) of a single number. Assigning to a name writes into its columns.
+    """
+
+    def __init__(self, userdata: np.ndarray, sizes: Mapping[str, int]):
+        start = 0
+        for name, size in sizes.items():
+            vars(self)[name] = userdata[:, start] if size == 1 else userdata[:, start : start + size]
+            start += size
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        getattr(self, name)[:] = value
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> np.ndarray: ...
+
+
 class Fields:
     """The fields of `mujoco.MjData` for N robots: arrays (N, ...) by attribute, such as `qpos`, `xpos`, `ctrl`.
 
@@ -32,6 +54,7 @@ class Fields:
 
     model: mujoco.MjModel
     dt: float  # s between two actions
+    memory: Memory  # what the task's `memory` declares
 
     def body(self, name: str | int) -> int:
         """Return a body's row in `xpos` and its like."""
@@ -55,11 +78,15 @@ class Fields:
 class Simulation(Fields):
     """All robots of a batch. State fields (`qpos`, `ctrl`, ...) are live and may be written."""
 
-    def __init__(self, batch: Batch, dt: float, cfrc_ext: np.ndarray | None = None):
+    def __init__(
+        self, batch: Batch, dt: float, cfrc_ext: np.ndarray | None = None, memory: Mapping[str, int] | None = None
+    ):
         self.batch = batch
         self.model = batch.model
         self.dt = dt
         self._bodies: dict[str | int, int] = {}
+        self.memory_sizes = memory or {}
+        self.memory = Memory(batch.userdata, self.memory_sizes)
         if cfrc_ext is not None:
             self.cfrc_ext = cfrc_ext
 
@@ -96,6 +123,10 @@ class First(Fields):
 
     def body(self, name: str | int) -> int:
         return self._sim.body(name)
+
+    @functools.cached_property
+    def memory(self) -> Memory:  # type: ignore[override]
+        return Memory(self.userdata, self._sim.memory_sizes)
 
     def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
         return self._sim.batch.ray(points, direction, geomgroup=groups, ids=self._ids)[0]

@@ -7,9 +7,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from envs.episodes import outcome
 from envs.registry import require_task
 from envs.rendering import renderer_for
-from envs.world import World, outcome
+from envs.world import World
 
 ONLY = np.array([0])
 

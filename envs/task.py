@@ -2,50 +2,23 @@
 
 import functools
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 from gymnasium import spaces
 
 from envs.arguments import Count
+from envs.mirror import MirroredParts
 from envs.simulation import Fields
 
 
 class Measured(SimpleNamespace):
     """What `Task.measure` returned, or what is remembered of it: arrays (N, ...), by attribute."""
-
-
-class SignedPermutation(NamedTuple):
-    """What mirroring does to a vector x: it becomes ``sign * x[order]``."""
-
-    order: np.ndarray  # (size,) which number comes to stand here
-    sign: np.ndarray  # (size,) 1, or -1 where mirroring turns the number round
-
-    @classmethod
-    def joined(cls, parts: Iterable[tuple[Any, Any]]) -> Self:
-        """Return what mirroring does to a vector of several parts, given (order, sign) of each as sequences."""
-        orders, signs = zip(*parts, strict=True)
-        starts = np.cumsum([0, *(len(order) for order in orders[:-1])])
-        return cls(
-            np.concatenate([start + np.asarray(order) for start, order in zip(starts, orders, strict=True)]),
-            np.concatenate(signs).astype(float),
-        )
-
-    def without_first(self, count: int) -> Self:
-        """Return what mirroring does to the vector without its first numbers, which change places with no others."""
-        return type(self)(self.order[count:] - count, self.sign[count:])
-
-
-class Mirror(NamedTuple):
-    """How a robot's left and right are exchanged, in what it observes and in what it does."""
-
-    observation: SignedPermutation
-    action: SignedPermutation
 
 
 @dataclass(frozen=True)
@@ -69,13 +42,14 @@ class Task:
 
     All chance of an episode is drawn at its start, by `place`: commands to come and pushes to suffer as well as the
     first posture. What is drawn, and what `apply` wants to keep from step to step, lives in the physics' own state:
-    in `userdata`, as many numbers as the model's ``<size nuserdata>`` says, or in the place of a mocap body.
+    in `sim.memory`, under the names that `memory` declares, or in the place of a mocap body.
     """
 
     episode_steps: Count = field(default=1000, kw_only=True)  # actions after which an episode is cut off (truncated)
 
     model: ClassVar[str]  # MJCF file, relative to the file of the class
     control_dt: ClassVar[float]  # s between two actions
+    memory: ClassVar[Mapping[str, int]] = {}  # how many numbers `sim.memory` keeps under each name, for each robot
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
     remembered: ClassVar[tuple[str, ...]] = ()  # what of `measure` the next step is given as `before`
     camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
@@ -101,10 +75,15 @@ class Task:
         """
         if not self.model_path().exists():
             raise FileNotFoundError(f"{type(self).__name__}: there is no model file {self.model_path()}")
-        return mujoco.MjSpec.from_file(str(self.model_path()))
+        spec = mujoco.MjSpec.from_file(str(self.model_path()))
+        spec.nuserdata = max(spec.nuserdata, sum(self.memory.values()))
+        return spec
 
-    def mirror(self, model: mujoco.MjModel) -> Mirror | None:
-        """Return how the model's left and right are exchanged, or None where it or its task is not symmetric."""
+    def mirrored(self, model: mujoco.MjModel) -> MirroredParts | None:
+        """Return the exchange of left and right in each part of `observe`, by the same names, and in the actions.
+
+        None where the robot or its task is not symmetric.
+        """
         return None
 
     def camera_settings(self) -> Mapping[str, Any]:
@@ -138,8 +117,8 @@ class Task:
         """Return the task's physical quantities (N, ...) by name, such as a position in m; views of `sim` will do."""
         return {}
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        """Return the observations (N, observations), a new array."""
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        """Return the named parts of the observations, each (N, k) or (N,), in the order of the vector they make."""
         raise NotImplementedError
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:

@@ -11,10 +11,11 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from envs.episodes import outcome
 from envs.registry import canonical_id, make_task
 from envs.rendering import Renderer, renderer_for
 from envs.task import Task
-from envs.world import World, outcome
+from envs.world import World
 
 
 def make_vec(

@@ -10,9 +10,10 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector import VectorEnv as GymnasiumVectorEnv
 from gymnasium.vector.utils import batch_space
 
+from envs.episodes import outcome
 from envs.registry import require_task
 from envs.rendering import renderer_for
-from envs.world import World, outcome
+from envs.world import World
 
 
 class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):

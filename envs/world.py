@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +11,10 @@ import numpy as np
 from gymnasium.utils.seeding import np_random
 from mujoco.batch import Batch, SimulationError
 
+from envs.episodes import Episodes
+from envs.mirror import Mirror
+from envs.observation import joined, layout_of, names_of
+from envs.registry import canonical_id, require_task
 from envs.simulation import Fields, Simulation, compile_model
 from envs.task import Measured, Task
 
@@ -47,12 +50,6 @@ class Step:
     episodes: list[dict[str, Any]] = field(default_factory=list)  # (E,) summaries of what ended
 
 
-def outcome(episode: dict[str, Any]) -> dict[str, Any]:
-    """Return what the last `info` of an episode says of its end, given its summary."""
-    success = {} if episode["succeeded"] is None else {"is_success": episode["succeeded"]}
-    return success | ({"physics_error": True} if episode["physics_error"] else {})
-
-
 class World:
     """N robots at one task, stepped together on `num_threads` threads and reset one by one as their episodes end.
 
@@ -83,31 +80,27 @@ class World:
             raise ValueError(f"{type(task).__name__} must take at least 1 physics step per action, got {self.substeps}")
         if task.episode_steps < 1:
             raise ValueError(f"episode_steps must be at least 1, got {task.episode_steps}")
+        if self.model.nuserdata < sum(task.memory.values()):
+            raise ValueError(
+                f"{type(task).__name__}.memory needs {sum(task.memory.values())} numbers, but the model has"
+                f" {self.model.nuserdata}: set nuserdata in model_spec, as Task.model_spec does"
+            )
         self.dt = self.model.opt.timestep * self.substeps  # s between two actions
         threads = min(num_threads or available_cores(), num_robots)
         # mj_rnePostConstraint needs all of a simulation's MjData, which only a persistent batch keeps.
         self.batch = Batch(self.model, num_robots, nthread=threads, persistent=task.contact_forces)
         self._data = mujoco.MjData(self.model)
         self._cfrc_ext = np.zeros((num_robots, self.model.nbody, 6)) if task.contact_forces else None
-        self.sim = Simulation(self.batch, self.dt, self._cfrc_ext)
+        self.sim = Simulation(self.batch, self.dt, self._cfrc_ext, task.memory)
         # Episodes begin in a batch of their own on one thread: waking the others for a few robots takes longer.
         untouched = None if self._cfrc_ext is None else np.zeros_like(self._cfrc_ext)
-        self._cradle = Simulation(Batch(self.model, num_robots, nthread=1), self.dt, untouched)
+        self._reset_batch = Simulation(Batch(self.model, num_robots, nthread=1), self.dt, untouched, task.memory)
 
-        # Each robot's generator, and what that was made of.
-        self.rngs: list[np.random.Generator] = []
-        self.seeds: list[int] = []
-        for _ in range(num_robots):
-            rng, entropy = np_random()
-            self.rngs.append(rng)
-            self.seeds.append(entropy)
+        seeded = [np_random() for _ in range(num_robots)]
+        self.rngs = [rng for rng, _ in seeded]
+        self.seeds = [seed for _, seed in seeded]  # of which the generators were made
         self.physics_errors = 0  # blow-ups so far
         self.action_space = task.action_space(self.model)
-        self._elapsed = np.zeros(num_robots, np.int64)
-        self._limits = np.zeros(num_robots, np.int64)  # steps after which the present episodes are cut off
-        self._whole = np.ones(num_robots, bool)  # whether these are not made shorter by `stagger`
-        self._returns = np.zeros(num_robots)
-        self._started = time.perf_counter()
         # A robot begins with this row, a whole simulation at rest.
         self._rest = self.batch.state[0].copy()
 
@@ -125,26 +118,33 @@ class World:
         with np.errstate(all="ignore"):
             now = Measured(**task.measure(sim))
             self._remember(now)
-            self._observations = task.observe(sim, now)
+            parts = task.observe(sim, now)
+            self.layout = layout_of(parts, self.num_robots, type(task).__name__)  # part -> how many numbers
+            self._observations = joined(parts)
             terms = task.rewards(sim, idle, now, self._before)
             tracked = task.track(sim, idle, now, self._before)
             task.terminated(sim, now)
-            task.observe(self._cradle, Measured(**task.measure(self._cradle)))
+            task.observe(self._reset_batch, Measured(**task.measure(self._reset_batch)))
         for name, value in (terms | tracked).items():
             if np.shape(value) != (self.num_robots,):
                 raise ValueError(
                     f"{type(task).__name__}: {name} must be one number for each of {self.num_robots} robots,"
                     f" got shape {np.shape(value)}"
                 )
-        # Over each robot's present episode: the reward's terms, and what the task tracks besides.
-        self._totals = np.zeros((len(terms) + len(tracked), self.num_robots))
-        rows = iter(self._totals)
-        self._sums = {
-            "terms": {name: next(rows) for name in terms},
-            "tracked": {name: next(rows) for name in tracked},
-        }
+        self.episodes = Episodes(self.num_robots, self.dt, terms, tracked)
         if task.contact_forces:
             sim.bind("ncon")
+
+    @property
+    def observation_names(self) -> list[str]:
+        """The name of each number of an observation: its part's, with its place where the part has several."""
+        return names_of(self.layout)
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """The exchange of the robot's left and right, or None where it or its task is not symmetric."""
+        parts = self.task.mirrored(self.model)
+        return None if parts is None else parts.joined(self.layout, type(self.task).__name__)
 
     def reset(self, ids: np.ndarray, seeds: list[int | None] | None = None) -> np.ndarray:
         """Begin a new episode for the robots `ids`; return their first observations (len(ids), observations).
@@ -166,26 +166,22 @@ class World:
 
     def _begin(self, ids: np.ndarray) -> None:
         """Begin a new episode for the robots `ids` with the next draws of their generators."""
-        task, cradle = self.task, self._cradle.first(len(ids))
-        states = self._cradle.batch.state[: len(ids)]
+        task, sim = self.task, self._reset_batch.first(len(ids))
+        states = self._reset_batch.batch.state[: len(ids)]
         states[:] = self._rest
-        cradle.userdata[:] = self.sim.userdata[ids]
+        sim.userdata[:] = self.sim.userdata[ids]
         rows = ids.tolist()
-        task.place(cradle, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])
-        self._cradle.batch.forward(np.arange(len(ids)))
+        task.place(sim, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])
+        self._reset_batch.batch.forward(np.arange(len(ids)))
         self.batch.state[ids] = states
-        self._individualise(ids, cradle)
+        self._individualise(ids, sim)
         if self._cfrc_ext is not None:
             self._cfrc_ext[ids] = 0.0
-        self._elapsed[ids] = 0
-        self._limits[ids] = task.episode_limits(cradle)
-        self._whole[ids] = True
-        self._returns[ids] = 0.0
-        self._totals[:, ids] = 0.0
-        now = Measured(**task.measure(cradle))
+        self.episodes.begin(ids, task.episode_limits(sim))
+        now = Measured(**task.measure(sim))
         for name in task.remembered:
             getattr(self._before, name)[ids] = getattr(now, name)
-        self._observations[ids] = task.observe(cradle, now)
+        self._observations[ids] = joined(task.observe(sim, now))
 
     def _individualise(self, ids: np.ndarray, sim: Fields) -> None:
         """Give the robots `ids`, whose state `sim` shows, the physics of their own."""
@@ -200,9 +196,7 @@ class World:
 
         A rollout shorter than an episode then shows all parts of it. The episodes cut short by this are not reported.
         """
-        turn = np.arange(1, self.num_robots + 1)
-        self._limits[:] = self._limits * turn // self.num_robots
-        self._whole[:] = turn == self.num_robots
+        self.episodes.stagger()
 
     def _remember(self, now: Measured) -> None:
         """Keep of what was measured what the next step compares itself with: copies, for the physics goes on."""
@@ -222,9 +216,11 @@ class World:
 
         now = Measured(**task.measure(sim))
         terms = task.rewards(sim, actions, now, self._before)
+        # A view of the physics would change with it as soon as the next episode begins.
+        terms = {name: term if term.base is None else term.copy() for name, term in terms.items()}
         rewards = task.total(terms)
         tracked = task.track(sim, actions, now, self._before)
-        observations = task.observe(sim, now)
+        observations = joined(task.observe(sim, now))
         terminated = task.terminated(sim, now)
         if not (np.isfinite(observations).all() and np.isfinite(rewards).all()):
             broken |= ~(np.isfinite(observations).all(axis=1) & np.isfinite(rewards))
@@ -236,12 +232,7 @@ class World:
             terms = {name: np.where(broken, 0.0, term) for name, term in terms.items()}
             tracked = {name: np.where(broken, 0.0, value) for name, value in tracked.items()}
 
-        self._elapsed += 1
-        self._returns += rewards
-        for kind, values in (("terms", terms), ("tracked", tracked)):
-            for name, value in values.items():
-                self._sums[kind][name] += value
-        truncated = self._elapsed >= self._limits
+        truncated = self.episodes.add(rewards, terms, tracked)
         self._observations = observations
         self._remember(now)
         ended = (terminated | truncated).nonzero()[0]
@@ -295,32 +286,33 @@ class World:
 
     def _summary(self, i: int, terminated: bool, broken: bool) -> dict[str, Any]:
         """Describe the episode that robot i has just ended."""
-        seconds = self._elapsed.item(i) * self.dt
-        sums = {kind: {name: total.item(i) for name, total in totals.items()} for kind, totals in self._sums.items()}
-        episode = {"seconds": seconds, "terminated": terminated} | sums["terms"] | sums["tracked"]
+        episode = self.episodes.summary(i, terminated, broken)
+        sums = {"seconds": episode["seconds"], "terminated": terminated} | episode["terms"] | episode["tracked"]
+        return episode | {"succeeded": self.task.succeeded(sums) if episode["whole"] else None}
+
+    @property
+    def tracked(self) -> tuple[str, ...]:
+        """The names of what the task tracks."""
+        return self.episodes.tracked
+
+    def so_far(self, name: str) -> np.ndarray:
+        """Return the sums (N,) of a tracked quantity over the present episodes."""
+        return self.episodes.so_far(name)
+
+    @property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """The arrays of a saved state, live."""
         return {
-            "return": self._returns.item(i),
-            "length": self._elapsed.item(i),
-            "seconds": seconds,
-            "wall_time": time.perf_counter() - self._started,
-            "terminated": terminated,
-            "physics_error": broken,
-            "succeeded": self.task.succeeded(episode) if self._whole[i] else None,
-            "whole": self._whole.item(i),
-            **sums,
+            "simulation": self.batch.state,
+            "observations": self._observations,
+            **{f"before.{name}": value for name, value in vars(self._before).items()},
+            **self.episodes.arrays,
         }
 
     def get_state(self) -> dict[str, Any]:
         """Return all that the robots' future depends on, as arrays and JSON values."""
         return {
-            "simulation": self.batch.state.copy(),
-            "elapsed": self._elapsed.copy(),
-            "limits": self._limits.copy(),
-            "whole": self._whole.copy(),
-            "returns": self._returns.copy(),
-            "observations": self._observations.copy(),
-            **{f"before.{name}": value.copy() for name, value in vars(self._before).items()},
-            **{f"{kind}.{name}": total.copy() for kind, totals in self._sums.items() for name, total in totals.items()},
+            **{name: array.copy() for name, array in self._arrays.items()},
             "generators": [rng.bit_generator.state for rng in self.rngs],
             "seeds": list(self.seeds),
             "physics_errors": self.physics_errors,
@@ -333,19 +325,23 @@ class World:
                 f"the saved state is {state['simulation'].shape[0]} robots of {state['simulation'].shape[1]} numbers,"
                 f" this world's {self.batch.state.shape[0]} of {self.batch.state.shape[1]}"
             )
-        self.batch.state[:] = state["simulation"]
+        for name, array in self._arrays.items():
+            array[:] = state[name]
         self._individualise(np.arange(self.num_robots), self.sim)
-        self._elapsed[:] = state["elapsed"]
-        self._limits[:] = state["limits"]
-        self._whole[:] = state["whole"]
-        self._returns[:] = state["returns"]
-        self._observations = state["observations"].copy()
-        for name, value in vars(self._before).items():
-            value[:] = state[f"before.{name}"]
-        for kind, totals in self._sums.items():
-            for name, total in totals.items():
-                total[:] = state[f"{kind}.{name}"]
         for rng, saved in zip(self.rngs, state["generators"], strict=True):
             rng.bit_generator.state = saved
         self.seeds = list(state.get("seeds", self.seeds))  # states of older versions have none
         self.physics_errors = state["physics_errors"]
+
+
+def observation_names(env_id: str, **task_kwargs: Any) -> list[str]:
+    """Return the name of each number that a robot observes: `height` of a single one, `velocity[0]` of several.
+
+    Args:
+        env_id: of a robot that is stepped in batches, an id or a short name.
+        **task_kwargs: the task's fields.
+
+    Raises:
+        UnknownEnvironment: where there is no such robot.
+    """
+    return World(require_task(canonical_id(env_id), **task_kwargs), 1).observation_names

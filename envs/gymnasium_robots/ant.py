@@ -7,9 +7,10 @@ import mujoco
 import numpy as np
 
 from envs.gymnasium_robots.robot import FallingRunner, Symmetric, gaussian_states, sum_of_squares
+from envs.mirror import SignedPermutation
 from envs.reflection import SPATIAL, Reflection
 from envs.simulation import Fields
-from envs.task import Measured, SignedPermutation
+from envs.task import Measured
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,6 @@ class Ant(Symmetric, FallingRunner):
 
     xml_file: str = "ant.xml"
     frame_skip: int = 5
-    forward_reward_weight: float = 1.0  # per m/s
     ctrl_cost_weight: float = 0.5  # per squared control
     contact_cost_weight: float = 5e-4  # per squared contact force (N or N m), clipped
     healthy_reward: float = 1.0  # per step
@@ -44,17 +44,16 @@ class Ant(Symmetric, FallingRunner):
         # The forces and torques on each body: (N, bodies, 6), in N and N m.
         return super().measure(sim) | {"contact": sim.cfrc_ext.clip(*self.contact_force_range)}
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        start = 2 if self.exclude_current_positions_from_observation else 0
-        parts = [sim.qpos[:, start:], sim.qvel]
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        parts = super().observe(sim, now)
         if self.include_cfrc_ext_in_observation:
-            parts.append(now.contact[:, 1:].reshape(len(sim.qpos), -1))
-        return np.concatenate(parts, axis=1)
+            parts["contacts"] = now.contact[:, 1:].reshape(len(sim.qpos), -1)  # N m, N: on each body
+        return parts
 
-    def reflected(self, reflection: Reflection) -> list[SignedPermutation]:
+    def reflected(self, reflection: Reflection) -> dict[str, SignedPermutation]:
         parts = super().reflected(reflection)
         if self.include_cfrc_ext_in_observation:
-            parts.append(reflection.of_each_body(SPATIAL))
+            parts["contacts"] = reflection.of_each_body(SPATIAL)
         return parts
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:

@@ -6,9 +6,10 @@ import mujoco
 import numpy as np
 
 from envs.gymnasium_robots.robot import Symmetric, uniform_states
+from envs.mirror import SignedPermutation
 from envs.reflection import INERTIA, SPATIAL, Reflection
 from envs.simulation import Fields
-from envs.task import Measured, SignedPermutation
+from envs.task import Measured
 
 
 @dataclass(frozen=True)
@@ -23,30 +24,27 @@ class HumanoidBody(Symmetric):
 
     contact_forces = True
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
         robots = len(sim.qpos)
-        parts = [sim.qpos[:, 2 if self.exclude_current_positions_from_observation else 0 :], sim.qvel]
+        parts = super().observe(sim, now)
         if self.include_cinert_in_observation:
-            parts.append(sim.cinert[:, 1:].reshape(robots, -1))
+            parts["inertias"] = sim.cinert[:, 1:].reshape(robots, -1)  # kg m^2, kg m, kg: of each body
         if self.include_cvel_in_observation:
-            parts.append(sim.cvel[:, 1:].reshape(robots, -1))
+            parts["body_velocities"] = sim.cvel[:, 1:].reshape(robots, -1)  # rad/s, m/s
         if self.include_qfrc_actuator_in_observation:
-            parts.append(sim.qfrc_actuator[:, 6:])
+            parts["joint_torques"] = sim.qfrc_actuator[:, 6:]  # N m, of the motors
         if self.include_cfrc_ext_in_observation:
-            parts.append(sim.cfrc_ext[:, 1:].reshape(robots, -1))
-        return np.concatenate(parts, axis=1)
-
-    def reflected(self, reflection: Reflection) -> list[SignedPermutation]:
-        parts = super().reflected(reflection)
-        if self.include_cinert_in_observation:
-            parts.append(reflection.of_each_body(INERTIA))
-        if self.include_cvel_in_observation:
-            parts.append(reflection.of_each_body(SPATIAL))
-        if self.include_qfrc_actuator_in_observation:
-            parts.append(reflection.velocities.without_first(6))
-        if self.include_cfrc_ext_in_observation:
-            parts.append(reflection.of_each_body(SPATIAL))
+            parts["contacts"] = sim.cfrc_ext[:, 1:].reshape(robots, -1)  # N m, N: on each body
         return parts
+
+    def reflected(self, reflection: Reflection) -> dict[str, SignedPermutation]:
+        optional = {
+            "inertias": (self.include_cinert_in_observation, reflection.of_each_body(INERTIA)),
+            "body_velocities": (self.include_cvel_in_observation, reflection.of_each_body(SPATIAL)),
+            "joint_torques": (self.include_qfrc_actuator_in_observation, reflection.velocities.part(6)),
+            "contacts": (self.include_cfrc_ext_in_observation, reflection.of_each_body(SPATIAL)),
+        }
+        return super().reflected(reflection) | {name: part for name, (observed, part) in optional.items() if observed}
 
     def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
         return uniform_states(model, rngs, self.reset_noise_scale)

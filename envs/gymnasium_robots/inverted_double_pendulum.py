@@ -27,18 +27,15 @@ class InvertedDoublePendulum(GymnasiumRobot):
         x, _, height = sim.site_xpos[:, 0].T
         return {"x": x, "height": height, "fallen": height <= 1}  # m, of the tip
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
         angles = sim.qpos[:, 1:]
-        return np.concatenate(
-            [
-                sim.qpos[:, :1],
-                np.sin(angles),
-                np.cos(angles),
-                sim.qvel.clip(-10, 10),
-                sim.qfrc_constraint[:, :1].clip(-10, 10),
-            ],
-            axis=1,
-        )
+        return {
+            "position": sim.qpos[:, 0],  # m, of the cart
+            "sines": np.sin(angles),  # of the poles' angles
+            "cosines": np.cos(angles),
+            "velocities": sim.qvel.clip(-10, 10),  # m/s of the cart, rad/s of the poles
+            "constraint_force": sim.qfrc_constraint[:, 0].clip(-10, 10),  # N, on the cart
+        }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         v1, v2 = sim.qvel[:, 1], sim.qvel[:, 2]

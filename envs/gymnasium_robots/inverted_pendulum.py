@@ -25,8 +25,13 @@ class InvertedPendulum(GymnasiumRobot):
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         return {"fallen": np.abs(sim.qpos[:, 1]) > 0.2}  # rad
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        return np.concatenate([sim.qpos, sim.qvel], axis=1)
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        return {
+            "position": sim.qpos[:, 0],  # m, of the cart
+            "angle": sim.qpos[:, 1],  # rad, of the pole
+            "velocity": sim.qvel[:, 0],  # m/s, of the cart
+            "turning": sim.qvel[:, 1],  # rad/s, of the pole
+        }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {"survive": np.where(now.fallen, 0.0, 1.0)}

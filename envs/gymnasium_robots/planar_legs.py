@@ -15,16 +15,13 @@ class PlanarLegs(FallingRunner):
     """A torso on legs that runs along the x axis and has failed where it is too low or leans too far."""
 
     frame_skip: int = 4
-    forward_reward_weight: float = 1.0  # per m/s
     ctrl_cost_weight: float = 1e-3  # per squared control
     healthy_z_range: tuple[float, float] = (0.0, float("inf"))  # m, of the torso
     healthy_angle_range: tuple[float, float] = (-float("inf"), float("inf"))  # rad, of the torso
     reset_noise_scale: float = 5e-3  # m or rad, and their rates
-    exclude_current_positions_from_observation: bool = True
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        start = 1 if self.exclude_current_positions_from_observation else 0
-        return np.concatenate([sim.qpos[:, start:], sim.qvel.clip(-10, 10)], axis=1)
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        return super().observe(sim, now) | {"velocities": sim.qvel.clip(-10, 10)}  # m/s, rad/s
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {

@@ -42,8 +42,14 @@ class Pusher(GymnasiumRobot):
             "reach_distance": norm(cylinder - fingertip),  # m
         }
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        return np.concatenate([sim.qpos[:, :7], sim.qvel[:, :7], now.fingertip, now.cylinder, now.goal], axis=1)
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        return {
+            "joint_angles": sim.qpos[:, :7],  # rad
+            "joint_speeds": sim.qvel[:, :7],  # rad/s
+            "fingertip": now.fingertip,  # m
+            "cylinder": now.cylinder,  # m
+            "goal": now.goal,  # m
+        }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {

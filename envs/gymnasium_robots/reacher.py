@@ -29,11 +29,15 @@ class Reacher(GymnasiumRobot):
         to_target = sim.xpos[:, sim.body("fingertip")] - sim.xpos[:, sim.body("target")]
         return {"to_target": to_target, "target_distance": norm(to_target)}  # (N, 3) and (N,), m
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
         angles = sim.qpos[:, :2]
-        return np.concatenate(
-            [np.cos(angles), np.sin(angles), sim.qpos[:, 2:], sim.qvel[:, :2], now.to_target[:, :2]], axis=1
-        )
+        return {
+            "cosines": np.cos(angles),
+            "sines": np.sin(angles),
+            "target": sim.qpos[:, 2:],  # m
+            "joint_speeds": sim.qvel[:, :2],  # rad/s
+            "to_target": now.to_target[:, :2],  # m, from the target to the fingertip
+        }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {

@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.mujoco.mujoco_env import expand_model_path
 
+from envs.mirror import MirroredParts, SignedPermutation
 from envs.reflection import Reflection
 from envs.simulation import Fields
-from envs.task import Measured, Mirror, SignedPermutation, Task, fall_rate, walking_metrics
+from envs.task import Measured, Task, fall_rate, walking_metrics
 
 
 @dataclass(frozen=True)
@@ -48,26 +49,46 @@ class GymnasiumRobot(Task):
 
 
 @dataclass(frozen=True)
-class Symmetric(GymnasiumRobot):
-    """A robot whose left and right are alike, on the two sides of the plane y = 0."""
+class Traveller(GymnasiumRobot):
+    """A robot that observes its positions and velocities, but by default not where on the floor it is."""
 
-    exclude_current_positions_from_observation: bool = True  # those along x and y
+    exclude_current_positions_from_observation: bool = True  # whether the place on the floor is left out
 
-    def reflected(self, reflection: Reflection) -> list[SignedPermutation]:
-        """Return what the reflection does to each part of what is observed: by default positions and velocities."""
-        start = 2 if self.exclude_current_positions_from_observation else 0
-        return [reflection.positions.without_first(start), reflection.velocities]
+    places: ClassVar[int] = 1  # how many of the positions, the first ones, say where on the floor the robot is
 
-    def mirror(self, model: mujoco.MjModel) -> Mirror | None:
-        reflection = Reflection.of(model)
-        if reflection is None:
-            return None
-        return Mirror(SignedPermutation.joined(self.reflected(reflection)), reflection.controls)
+    @property
+    def hidden(self) -> int:
+        """How many of the positions are not observed."""
+        return self.places if self.exclude_current_positions_from_observation else 0
+
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        return {
+            "positions": sim.qpos[:, self.hidden :],  # m, rad, quaternions
+            "velocities": sim.qvel,  # m/s, rad/s
+        }
 
 
 @dataclass(frozen=True)
-class Runner(GymnasiumRobot):
-    """A robot that is paid for getting ahead along the x axis."""
+class Symmetric(Traveller):
+    """A robot whose left and right are alike, on the two sides of the plane y = 0."""
+
+    places = 2
+
+    def reflected(self, reflection: Reflection) -> dict[str, SignedPermutation]:
+        """Return the mirror image of each part of the observation: by default of positions and velocities."""
+        return {"positions": reflection.positions.part(self.hidden), "velocities": reflection.velocities}
+
+    def mirrored(self, model: mujoco.MjModel) -> MirroredParts | None:
+        reflection = Reflection.of(model)
+        return None if reflection is None else MirroredParts(self.reflected(reflection), reflection.controls)
+
+
+@dataclass(frozen=True)
+class Runner(Traveller):
+    """A robot that is paid for getting ahead along the x axis, and pays for its controls."""
+
+    forward_reward_weight: float = 1.0  # per m/s
+    ctrl_cost_weight: float = 0.1  # per squared control
 
     remembered = ("position",)
 
@@ -81,6 +102,12 @@ class Runner(GymnasiumRobot):
     def speed(self, sim: Fields, now: Measured, before: Measured) -> np.ndarray:
         """Return the speed (N,) along the x axis, in m/s, as the mean over the step."""
         return (now.position - before.position) / sim.dt
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        return {
+            "forward": self.forward_reward_weight * self.speed(sim, now, before),
+            "ctrl": -self.ctrl_cost_weight * sum_of_squares(action),
+        }
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {"distance": now.position - before.position}

@@ -8,14 +8,15 @@ import mujoco
 import numpy as np
 
 from envs.arguments import Count, NotNegative, Positive
+from envs.mirror import MirroredParts, SignedPermutation
+from envs.reflection import VECTOR
 from envs.simulation import Fields
-from envs.task import Measured, Mirror, SignedPermutation, Task, Trial, norm
+from envs.task import Measured, Task, Trial, norm
 
 JOINTS = slice(0, 7)  # in qpos and qvel: yaw, shoulder, elbow, wrist, roll (rad), left and right finger (m)
 CUBE_POSITION = slice(7, 10)  # in qpos
 CUBE_QUATERNION = slice(10, 14)  # in qpos
 CUBE_VELOCITY = slice(7, 10)  # in qvel
-HELD, LAST_ACTION = 0, slice(1, 7)  # in userdata: steps the cube has been at the goal; the action before
 HOME = np.array([0.0, 0.37, 0.03, -0.4, 0.0, 0.03, 0.03])  # joints: the hand points down, open, 0.2 m above the table
 HALF_CUBE = 0.02  # m, half an edge
 PADS = ("left_pad", "right_pad")
@@ -27,12 +28,6 @@ class Arm(Task):
 
     Actions move the servos' targets: five joints and the opening of the fingers. A target stays near the joint, so
     that the arm neither stores up a long way to go nor strikes hard.
-
-    Observations are joint positions (7) and velocities (7), the targets' lead on the joints (6), the cube's place as
-    the hand sees it (3), the hand's place (3) and the direction of its back (3), the cube's place (3) and velocity (3),
-    whether each pad presses the cube (2), cosine and sine of four times the angle by which the cube is turned in the
-    hand, where it looks the same after a quarter turn (2), the action before (6), and the way from the cube to the goal
-    (3), in m, rad and s.
     """
 
     joint_step: NotNegative = 0.05  # rad, by which action 1 moves a joint's target
@@ -62,6 +57,10 @@ class Arm(Task):
     jerk_weight: float = 0.005  # per squared change of the action
 
     model = "arm.xml"
+    memory: ClassVar = {
+        "held": 1,  # steps for which the cube has been at the goal
+        "action": 6,  # the last one
+    }
     control_dt = 0.04  # s
     remembered = ("action",)
     camera: ClassVar = {
@@ -85,9 +84,9 @@ class Arm(Task):
         return sim.mocap_pos[:, 0] - sim.qpos[:, CUBE_POSITION]
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
-        sim.userdata[:, HELD] = self.held(sim)
+        sim.memory.held = self.held(sim)
         action = np.clip(action, -1.0, 1.0)
-        sim.userdata[:, LAST_ACTION] = action
+        sim.memory.action = action
         servos = servo_positions(sim)
         step = np.array([self.joint_step] * 5 + [self.finger_step])
         lead = np.array([self.joint_lead] * 5 + [self.finger_lead])
@@ -98,7 +97,7 @@ class Arm(Task):
     def held(self, sim: Fields) -> np.ndarray:
         """Return for how many steps (N,) the cube has been at the goal without a break."""
         there = norm(self.to_goal(sim)) < self.goal_tolerance
-        return np.where(there, sim.userdata[:, HELD] + 1.0, 0.0)
+        return np.where(there, sim.memory.held + 1.0, 0.0)
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         hand, cube = sim.body("grip"), sim.body("cube")
@@ -118,27 +117,25 @@ class Arm(Task):
             "lifted": grasped * np.clip(height / self.clearance, 0.0, 1.0),  # 1 where held off the table
             "off_table": height > self.clearance,
             "held": self.held(sim),  # steps
-            "action": sim.userdata[:, LAST_ACTION],
+            "action": sim.memory.action,
         }
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        return np.concatenate(
-            [
-                sim.qpos[:, JOINTS],
-                sim.qvel[:, JOINTS],
-                sim.ctrl - servo_positions(sim),
-                (now.to_cube[:, :, None] * now.rotation).sum(axis=1),
-                now.grip,
-                now.rotation[:, :, 2],
-                sim.qpos[:, CUBE_POSITION],
-                sim.qvel[:, CUBE_VELOCITY],
-                now.pressing,
-                quarter_turns(now.rotation, sim.xmat[:, sim.body("cube")].reshape(-1, 3, 3)),
-                now.action,
-                now.to_goal,
-            ],
-            axis=1,
-        )
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        return {
+            "joint_positions": sim.qpos[:, JOINTS],  # rad; of the fingers m
+            "joint_speeds": sim.qvel[:, JOINTS],  # rad/s; of the fingers m/s
+            "lead": sim.ctrl - servo_positions(sim),  # rad, m: of the targets on the joints
+            "cube_in_hand": (now.to_cube[:, :, None] * now.rotation).sum(axis=1),  # m, in the hand's frame
+            "hand": now.grip,  # m
+            "hand_back": now.rotation[:, :, 2],  # the direction of the hand's back
+            "cube": sim.qpos[:, CUBE_POSITION],  # m
+            "cube_velocity": sim.qvel[:, CUBE_VELOCITY],  # m/s
+            "pressing": now.pressing,  # whether the left and the right pad press the cube
+            # Of four times the angle by which the cube is turned in the hand: it looks the same after a quarter turn.
+            "cube_turn": quarter_turns(now.rotation, sim.xmat[:, sim.body("cube")].reshape(-1, 3, 3)),
+            "action": now.action,  # the last one
+            "to_goal": now.to_goal,  # m, from the cube
+        }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {
@@ -197,14 +194,20 @@ class Arm(Task):
             "both_pads_share": float(episodes["both_pads"].sum() / held) if held else 0.0,
         }
 
-    def mirror(self, model: mujoco.MjModel) -> Mirror:
-        """Return how the arm is mirrored at the plane y = 0: yaw and roll turn round, the fingers change places."""
-        servos = (np.arange(6), [-1, 1, 1, 1, -1, 1])
-        joints = ([0, 1, 2, 3, 4, 6, 5], [-1, 1, 1, 1, -1, 1, 1])
-        vector = (np.arange(3), [1, -1, 1])
-        pads, turn = ([1, 0], [1, 1]), (np.arange(2), [1, -1])
-        observation = [joints, joints, servos, *[vector] * 5, pads, turn, servos, vector]
-        return Mirror(SignedPermutation.joined(observation), SignedPermutation.joined([servos]))
+    def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
+        # At the plane y = 0: yaw and roll turn round, the fingers change places.
+        servos = SignedPermutation.in_place(-1, 1, 1, 1, -1, 1)
+        joints = SignedPermutation(np.array([0, 1, 2, 3, 4, 6, 5]), np.array([-1.0, 1, 1, 1, -1, 1, 1]))
+        vectors = ("cube_in_hand", "hand", "hand_back", "cube", "cube_velocity", "to_goal")
+        parts = {
+            "joint_positions": joints,
+            "joint_speeds": joints,
+            "lead": servos,
+            "pressing": SignedPermutation(np.array([1, 0]), np.ones(2)),
+            "cube_turn": SignedPermutation.in_place(1, -1),
+            "action": servos,
+        }
+        return MirroredParts(parts | dict.fromkeys(vectors, SignedPermutation.in_place(*VECTOR)), servos)
 
 
 def servo_positions(sim: Fields) -> np.ndarray:

@@ -14,10 +14,7 @@ from envs.task import Measured, Task, fall_rate, mean_over_time
 
 @dataclass(frozen=True)
 class CartPole(Task):
-    """Balance a pole on a cart by a force of any size up to a limit (after Barto, Sutton and Anderson 1983).
-
-    Observations are the cart's place and speed and the pole's angle and turning rate (m, m/s, rad, rad/s).
-    """
+    """Balance a pole on a cart by a force of any size up to a limit (after Barto, Sutton and Anderson 1983)."""
 
     max_force: NotNegative = 10.0  # N, at action 1 (to the right) and -1
     max_position: Positive = 2.4  # m from the middle of the rail: beyond it the cart has failed
@@ -41,8 +38,13 @@ class CartPole(Task):
             "failed": (offset > self.max_position) | (tilt > self.max_angle),
         }
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        return np.concatenate([sim.qpos, sim.qvel], axis=1)[:, [0, 2, 1, 3]]
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        return {
+            "position": sim.qpos[:, 0],  # m, of the cart
+            "velocity": sim.qvel[:, 0],  # m/s, of the cart
+            "angle": sim.qpos[:, 1],  # rad, of the pole
+            "turning": sim.qvel[:, 1],  # rad/s, of the pole
+        }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {"alive": np.where(now.failed, 0.0, self.alive_weight)}

@@ -10,9 +10,11 @@ import mujoco
 import numpy as np
 
 from envs.arguments import Cosine, Count, NotNegative, Positive, Share
+from envs.mirror import MirroredParts, SignedPermutation
 from envs.orientation import body_frame, quaternion_about_z
+from envs.reflection import ROTATION, VECTOR
 from envs.simulation import Fields
-from envs.task import Measured, Mirror, SignedPermutation, Task, Trial, fall_rate
+from envs.task import Measured, Task, Trial, fall_rate
 
 HOME = np.array([-0.1, 0.9, -1.8, 0.1, 0.9, -1.8, -0.1, 0.9, -1.8, 0.1, 0.9, -1.8])  # rad: FR, FL, RR, RL
 HOME_HEIGHT = 0.29  # m, of the trunk: the feet just above the ground
@@ -21,24 +23,14 @@ TROT = np.array([0.0, 0.5, 0.5, 0.0])  # of a gait's period: FR steps with RL, F
 SEGMENTS = 8  # commands an episode has at most
 PUSHES = 4  # pushes an episode has
 
-# What an episode's start draws and its steps read: columns of userdata.
-FRICTION, LOAD, STRENGTH, PHASE = range(4)
-SWITCHES = slice(4, 4 + SEGMENTS)  # s, when each command begins
-COMMANDS = slice(SWITCHES.stop, SWITCHES.stop + 3 * SEGMENTS)
-PUSH_TIMES = slice(COMMANDS.stop, COMMANDS.stop + PUSHES)  # s
-PUSH_VELOCITIES = slice(PUSH_TIMES.stop, PUSH_TIMES.stop + 2 * PUSHES)  # m/s
-DRAWN = PUSH_VELOCITIES.stop
-
 
 @dataclass(frozen=True)
 class Go1(Task):
     """Follow commanded velocities (forward, to the left, turning left) on four legs, unsettled by pushes.
 
-    Actions move the targets of the twelve joints away from a stance. Observations (50) are the trunk's velocity and
-    turning rate and the direction of up, all in the trunk's frame, the joints' angles from the stance, a tenth of their
-    speeds, the last action, the command, and a gait clock, which stands still while the command is to stand.
-
-    Each episode has a floor, a load and motors of its own. The reward is never negative, lest falling be an escape.
+    Actions move the targets of the twelve joints away from a stance. Observations include the command and a gait clock,
+    which stands still while the command is to stand. Each episode has its own floor friction, load and motor strength.
+    The reward is never negative: otherwise an early fall would pay.
     """
 
     tracking_weight: float = 1.0  # per step, at the commanded velocity
@@ -79,6 +71,16 @@ class Go1(Task):
     episode_steps: Count = 1000  # of 0.02 s
 
     model = "go1.xml"
+    memory: ClassVar = {  # what an episode's start draws and its steps read
+        "friction": 1,  # of the floor
+        "load": 1,  # kg
+        "strength": 1,  # share of the motors' nominal stiffness
+        "phase": 1,  # of the gait at first, in periods
+        "switches": SEGMENTS,  # s, when each command begins
+        "commands": 3 * SEGMENTS,  # m/s forward, m/s to the left, rad/s to the left
+        "push_times": PUSHES,  # s
+        "push_velocities": 2 * PUSHES,  # m/s along the world's x and y
+    }
     control_dt = 0.02  # s
     remembered = ("action",)
     camera: ClassVar = {"trackbodyid": 1, "distance": 1.6, "lookat": (0, 0, 0.22), "azimuth": 130.0, "elevation": -18.0}
@@ -100,30 +102,38 @@ class Go1(Task):
             "turn left (rad/s)": (-self.max_turning, self.max_turning),
         }
 
-    def mirror(self, model: mujoco.MjModel) -> Mirror:
+    def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
         # Left legs for right ones; outward is a positive angle on the left side, a negative one on the right.
-        joints = np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4)
-        vector, rotation = (np.arange(3), [1, -1, 1]), (np.arange(3), [-1, 1, -1])
-        command, clock = (np.arange(3), [1, -1, -1]), (np.arange(2), [-1, -1])
-        observation = [vector, rotation, vector, joints, joints, joints, command, clock]
-        return Mirror(SignedPermutation.joined(observation), SignedPermutation(*joints))
+        joints = SignedPermutation(np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4))
+        vector, rotation = SignedPermutation.in_place(*VECTOR), SignedPermutation.in_place(*ROTATION)
+        parts = {
+            "velocity": vector,
+            "turning": rotation,
+            "up": vector,
+            "joint_angles": joints,
+            "joint_speeds": joints,
+            "action": joints,
+            "command": SignedPermutation.in_place(1, -1, -1),
+            "clock": SignedPermutation.in_place(-1, -1),
+        }
+        return MirroredParts(parts, joints)
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.ctrl[:] = HOME + self.action_scale * np.clip(action, -1.0, 1.0)
         now = sim.time[:, None]
-        due = np.abs(now - sim.userdata[:, PUSH_TIMES]) < sim.dt / 2
+        due = np.abs(now - sim.memory.push_times) < sim.dt / 2
         if due.any():
-            velocities = sim.userdata[:, PUSH_VELOCITIES].reshape(-1, PUSHES, 2)
+            velocities = sim.memory.push_velocities.reshape(-1, PUSHES, 2)
             sim.qvel[:, :2] += (due[:, :, None] * velocities).sum(axis=1)
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
-        now, drawn = sim.time[:, None], sim.userdata
+        now = sim.time[:, None]
         command, since_command = self.present_command(sim)
         moving = (np.abs(command) > 0.01).any(axis=1)
-        since_push = now - drawn[:, PUSH_TIMES]
+        since_push = now - sim.memory.push_times
         since_push[since_push <= 0.0] = np.inf
         quiet = np.minimum(since_command, since_push.min(axis=1))
-        phase = drawn[:, PHASE] + self.step_frequency * sim.time
+        phase = sim.memory.phase + self.step_frequency * sim.time
         up, velocity = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
         return {
             "command": command,  # m/s forward, m/s to the left, rad/s to the left
@@ -144,18 +154,25 @@ class Go1(Task):
 
     def present_command(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
         """Return the commands (N, 3) that hold now, in m/s, m/s and rad/s, and for how long (N,) they have, in s."""
-        rows, switches = np.arange(len(sim.qpos)), sim.userdata[:, SWITCHES]
+        rows, switches = np.arange(len(sim.qpos)), sim.memory.switches
         # Half a step of slack: the clock is a sum of timesteps.
         segment = (sim.time[:, None] + sim.dt / 2 >= switches).sum(axis=1) - 1
-        commands = sim.userdata[:, COMMANDS].reshape(-1, SEGMENTS, 3)
+        commands = sim.memory.commands.reshape(-1, SEGMENTS, 3)
         return commands[rows, segment], sim.time - switches[rows, segment]
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
         angle = 2 * np.pi * now.phase
-        clock = np.stack([np.sin(angle), np.cos(angle)], axis=1) * now.moving[:, None]
-        motion = [now.velocity, now.turning, now.up]
-        joints = [sim.qpos[:, 7:] - HOME, 0.1 * sim.qvel[:, 6:], now.action]
-        return np.concatenate([*motion, *joints, now.command, clock], axis=1)
+        return {
+            "velocity": now.velocity,  # m/s, of the trunk, in its frame
+            "turning": now.turning,  # rad/s, of the trunk, in its frame
+            "up": now.up,  # the direction of up in the trunk's frame
+            "joint_angles": sim.qpos[:, 7:] - HOME,  # rad from the stance
+            "joint_speeds": 0.1 * sim.qvel[:, 6:],  # 10 rad/s
+            "action": now.action,  # the last one
+            "command": now.command,  # m/s forward, m/s to the left, rad/s to the left
+            # Sine and cosine of the gait's phase; zero while the command is to stand.
+            "clock": np.stack([np.sin(angle), np.cos(angle)], axis=1) * now.moving[:, None],
+        }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {
@@ -201,22 +218,23 @@ class Go1(Task):
         sim.qpos[:, 7:] = HOME + self.angle_noise * noise[:, :joints]
         sim.qvel[:, 6:] = self.speed_noise * noise[:, joints:]
         sim.ctrl[:] = HOME
-        drawn = sim.userdata
-        for column, (low, high) in ((FRICTION, self.friction), (LOAD, self.load), (STRENGTH, self.strength)):
-            drawn[:, column] = low + (high - low) * own[:, column]
-        drawn[:, PHASE] = own[:, PHASE]
+        memory = sim.memory
+        memory.friction, memory.load, memory.strength = (
+            low + (high - low) * own[:, i] for i, (low, high) in enumerate((self.friction, self.load, self.strength))
+        )
+        memory.phase = own[:, 3]
         switches, commands = self._orders(orders.reshape(-1, SEGMENTS, 8))
         if self.grid:  # the whole episode long
             switches[:, 1:] = np.inf
             commands[:] = self.grid_commands[[seed % len(self.grid_commands) for seed in seeds]][:, None]
-        drawn[:, SWITCHES] = switches
-        drawn[:, COMMANDS] = commands.reshape(len(rngs), -1)
+        memory.switches = switches
+        memory.commands = commands.reshape(len(rngs), -1)
         when, direction, size = np.moveaxis(pushes.reshape(-1, PUSHES, 3), 2, 0)
-        drawn[:, PUSH_TIMES] = self.push_interval * (np.arange(PUSHES) + 0.5 + 0.5 * when)
+        memory.push_times = self.push_interval * (np.arange(PUSHES) + 0.5 + 0.5 * when)
         speed = self.push_speed * (np.ones_like(size) if self.grid else size)
         angle = 2 * np.pi * direction
         velocities = speed[:, :, None] * np.stack([np.cos(angle), np.sin(angle)], axis=2)
-        drawn[:, PUSH_VELOCITIES] = velocities.reshape(len(rngs), -1)
+        memory.push_velocities = velocities.reshape(len(rngs), -1)
 
     def _orders(self, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return when commands begin (E, segments) and what they are (E, segments, 3), from draws (E, segments, 8)."""
@@ -232,7 +250,7 @@ class Go1(Task):
 
     def physics(self, sim: Fields) -> dict[str, np.ndarray]:
         model, count = sim.model, len(sim.qpos)
-        friction, load, strength = sim.userdata[:, [FRICTION, LOAD, STRENGTH]].T
+        friction, load, strength = sim.memory.friction, sim.memory.load, sim.memory.strength
         frictions = np.repeat(model.geom_friction[None], count, axis=0)
         frictions[:, model.geom("floor").id, 0] = friction
         masses = np.repeat(model.body_mass[None], count, axis=0)
@@ -243,7 +261,7 @@ class Go1(Task):
         return {"geom_friction": frictions, "body_mass": masses, "actuator_gainprm": gains, "actuator_biasprm": biases}
 
     def steer(self, sim: Fields, commands: np.ndarray) -> None:
-        sim.userdata[:, COMMANDS] = np.tile(commands, SEGMENTS)
+        sim.memory.commands = np.tile(commands, SEGMENTS)
 
     def obedience(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
         command, _ = self.present_command(sim)

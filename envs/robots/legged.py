@@ -8,9 +8,10 @@ import mujoco
 import numpy as np
 
 from envs.arguments import Count, NotNegative
+from envs.mirror import MirroredParts, SignedPermutation
 from envs.reflection import Reflection
 from envs.simulation import Fields
-from envs.task import Measured, Mirror, SignedPermutation, Task, fall_rate, walking_metrics
+from envs.task import Measured, Task, fall_rate, walking_metrics
 
 TRUNK_VELOCITIES = 6  # numbers in qvel before those of the driven joints
 UPRIGHT = (1.0, 0.0, 0.0, 0.0)  # as a quaternion
@@ -39,16 +40,33 @@ class Legged(Task):
         """Return what is observed of the feet: by default (N, feet), 1 for each that touches the floor, else 0."""
         return np.any(self.foot_forces(sim), axis=2)
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
         # Not the first two positions, x and y: where on the floor the robot is does not matter to it.
-        return np.concatenate([sim.qpos[:, 2:], sim.qvel, self.contacts(sim)], axis=1)
+        return {
+            "height": sim.qpos[:, 2],  # m, of the trunk
+            "orientation": sim.qpos[:, 3:7],  # of the trunk, a quaternion
+            "joint_angles": sim.qpos[:, 7:],  # rad
+            "velocity": sim.qvel[:, :3],  # m/s, of the trunk, along the world's axes
+            "turning": sim.qvel[:, 3:6],  # rad/s, of the trunk, about its own axes
+            "joint_speeds": sim.qvel[:, 6:],  # rad/s
+            "contacts": self.contacts(sim),
+        }
 
-    def mirror(self, model: mujoco.MjModel) -> Mirror:
+    def mirrored(self, model: mujoco.MjModel) -> MirroredParts | None:
         reflection = Reflection.of(model)
-        assert reflection is not None
-        contacts = np.array(self.mirrored_contacts), np.ones(len(self.mirrored_contacts))
-        parts = [reflection.positions.without_first(2), reflection.velocities, contacts]
-        return Mirror(SignedPermutation.joined(parts), reflection.controls)
+        if reflection is None:
+            return None
+        positions, velocities = reflection.positions, reflection.velocities
+        parts = {
+            "height": positions.part(2, 3),
+            "orientation": positions.part(3, 7),
+            "joint_angles": positions.part(7),
+            "velocity": velocities.part(0, 3),
+            "turning": velocities.part(3, 6),
+            "joint_speeds": velocities.part(6),
+            "contacts": SignedPermutation(np.array(self.mirrored_contacts), np.ones(len(self.mirrored_contacts))),
+        }
+        return MirroredParts(parts, reflection.controls)
 
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
         """Return the trunk's orientation (a quaternion) and the joints' angles (rad) around which episodes begin.

@@ -21,9 +21,7 @@ class Quadruped(Runner):
     effort and being alive make for steadier legs. And an episode ends where the trunk tilts too far: without that, a
     policy came to run on its front legs alone, nose down.
 
-    Observations are 29 numbers: the trunk's height and orientation (a quaternion), eight joint angles, the trunk's
-    velocity along the world's axes, its turning rates about its own, eight joint velocities (m, rad and s), and how
-    many of the front and of the hind feet touch the floor.
+    Of the feet it observes how many of the front ones and of the hind ones touch the floor.
     """
 
     effort_weight: float = 2e-5  # per (N m)^2, over all joint torques

@@ -11,10 +11,11 @@ import numpy as np
 from annotated_types import Ge, MinLen
 
 from envs.arguments import Count, NotNegative
-from envs.robots.go1 import COMMANDS, DRAWN, SEGMENTS, SWITCHES, Go1
+from envs.mirror import MirroredParts, SignedPermutation
+from envs.robots.go1 import SEGMENTS, Go1
 from envs.robots.terrain import Terrain, patchwork
 from envs.simulation import Fields
-from envs.task import Measured, Mirror, SignedPermutation, told_once
+from envs.task import Measured, told_once
 
 # Where the ground is looked at, in m ahead of the trunk and to its left: along the two lines on which the feet tread.
 AHEAD, LEFT = np.linspace(-0.3, 0.6, 7), np.array([-0.13, 0.13])
@@ -22,10 +23,6 @@ SCAN = np.stack(np.meshgrid(AHEAD, LEFT, indexing="ij"), axis=-1).reshape(-1, 2)
 ABOVE = 1.0  # m above the trunk, from where the rays fall
 ABYSS = 10.0  # m, as how long a ray counts that meets no ground
 GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group that rays see
-
-# What a robot remembers of an episode for the next one, and by how much each ray is wrong: columns of userdata.
-LEVEL, COVERED, COMMANDED = range(DRAWN, DRAWN + 3)
-ERRORS = slice(COMMANDED + 1, COMMANDED + 1 + len(SCAN))
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,13 @@ class RoughTerrain(Go1):
     evaluation: ClassVar = {"grid": True, "push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
     shown: ClassVar = {"push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
     trials: ClassVar = {}
+    memory: ClassVar = {
+        **Go1.memory,
+        "level": 1,  # the field
+        "covered": 1,  # m, along the commands; the next episode reads it, and the next line's
+        "commanded": 1,  # m
+        "scan_errors": len(SCAN),  # m, by which each ray is wrong
+    }
 
     @property
     def terrain(self) -> Terrain:
@@ -75,18 +79,20 @@ class RoughTerrain(Go1):
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()
         self.terrain.lay(spec, "floor", "ground")
-        spec.nuserdata = ERRORS.stop
         return spec
 
-    def mirror(self, model: mujoco.MjModel) -> Mirror:
-        on_flat_ground, action = super().mirror(model)
+    def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
+        parts, action = super().mirrored(model)
         scan = np.arange(len(SCAN)).reshape(len(AHEAD), len(LEFT))[:, ::-1].ravel()
-        parts = [on_flat_ground, ([0], [1]), (scan, np.ones(len(scan)))]
-        return Mirror(SignedPermutation.joined(parts), action)
+        ground = {
+            "height": SignedPermutation.in_place(1),
+            "scan": SignedPermutation(scan, np.ones(len(scan))),
+        }
+        return MirroredParts({**parts, **ground}, action)
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)
-        sim.userdata[:, COVERED] += self.progress(sim)
+        sim.memory.covered += self.progress(sim)
 
     def progress(self, sim: Fields) -> np.ndarray:
         """Return how far (N,) a step at the present velocity leads where the command points, in m."""
@@ -111,7 +117,7 @@ class RoughTerrain(Go1):
         way = sim.ray(points, np.array([0.0, 0.0, -1.0]), GROUND)  # m down to the ground; -1 beyond its edge
         below = np.where(way < 0.0, ABYSS, way) - ABOVE
         ground = trunk[:, 2:] - below
-        seen = below[:, count : count + 1] - below[:, :count] + sim.userdata[:, ERRORS]
+        seen = below[:, count : count + 1] - below[:, :count] + sim.memory.scan_errors
         quantities["scan"] = np.clip(seen, -1.0, 1.0)
         quantities["height"] = below[:, count]
         quantities["feet"] = quantities["feet"] - ground[:, count + 1 :]
@@ -124,48 +130,51 @@ class RoughTerrain(Go1):
         on_its_feet = {name: term for name, term in terms.items() if name != "fall"}
         return super().total(on_its_feet) + terms["fall"]
 
-    def observe(self, sim: Fields, now: Measured) -> np.ndarray:
-        return np.concatenate([super().observe(sim, now), now.height[:, None], now.scan], axis=1)
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        return super().observe(sim, now) | {
+            "height": now.height,  # m, of the trunk above the ground
+            "scan": now.scan,  # m, by which the ground is higher at the points of SCAN than under the trunk
+        }
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
-        level = self._next_level(sim.userdata, rngs)
+        level = self._next_level(sim, rngs)
         super().place(sim, rngs, seeds)
-        sim.userdata[:, LEVEL] = level
-        sim.userdata[:, COVERED] = 0.0
-        sim.userdata[:, COMMANDED] = self._distance(sim)
+        sim.memory.level = level
+        sim.memory.covered = 0.0
+        sim.memory.commanded = self._distance(sim)
         terrain, offset = self.terrain, np.array([rng.uniform(-self.start_area, self.start_area, 2) for rng in rngs])
         x, y = terrain.centre(level) + offset[:, 0], offset[:, 1]
         nearby = self.start_clearance * np.array([-1.0, 0.0, 1.0])
         around = [terrain.at(x + dx, y + dy) for dx in nearby for dy in nearby]
         sim.qpos[:, 0], sim.qpos[:, 1] = x, y
         sim.qpos[:, 2] += np.max(around, axis=0)
-        sim.userdata[:, ERRORS] = self.scan_error * np.array([rng.uniform(-1.0, 1.0, len(SCAN)) for rng in rngs])
+        sim.memory.scan_errors = self.scan_error * np.array([rng.uniform(-1.0, 1.0, len(SCAN)) for rng in rngs])
 
-    def _next_level(self, memory: np.ndarray, rngs: list[np.random.Generator]) -> np.ndarray:
-        """Return the fields (E,) on which robots begin, given what they remember of their last episode."""
-        level, covered, commanded = memory[:, [LEVEL, COVERED, COMMANDED]].T
+    def _next_level(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
+        """Return the fields (E,) on which robots begin, given what is remembered of their last episodes."""
+        level, covered, commanded = sim.memory.level, sim.memory.covered, sim.memory.commanded
         fields = len(self.difficulties)
         first, hard = np.array([(rng.integers(min(3, fields)), rng.integers(fields // 2, fields)) for rng in rngs]).T
         tested = commanded > 1.0  # m: not a robot that was told to stand
         level = level + tested * (covered > self.promotion * commanded)
         level = level - tested * (covered < self.demotion * commanded)
         level = np.where(level >= fields, hard, np.maximum(level, 0))
-        begun = memory.any(axis=1)  # all is zero before a robot's first episode
+        begun = sim.userdata.any(axis=1)  # all is zero before a robot's first episode
         return np.where(begun, level, first).astype(int)
 
     def _distance(self, sim: Fields) -> np.ndarray:
         """Return how far (E,) an episode's commands would lead a robot that does not fall, in m."""
         end = self.episode_steps * sim.dt
-        begins = np.minimum(sim.userdata[:, SWITCHES], end)
+        begins = np.minimum(sim.memory.switches, end)
         lasting = np.diff(begins, axis=1, append=end)
-        commands = sim.userdata[:, COMMANDS].reshape(-1, SEGMENTS, 3)
+        commands = sim.memory.commands.reshape(-1, SEGMENTS, 3)
         return (np.hypot(commands[:, :, 0], commands[:, :, 1]) * lasting).sum(axis=1)
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return super().track(sim, action, now, before) | {
             "covered": self.progress(sim),
-            "commanded": told_once(sim, sim.userdata[:, COMMANDED]),  # m
-            "level": told_once(sim, sim.userdata[:, LEVEL]),
+            "commanded": told_once(sim, sim.memory.commanded),  # m
+            "level": told_once(sim, sim.memory.level),
         }
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-import mujoco
 import numpy as np
 from annotated_types import Interval
 
@@ -12,23 +11,19 @@ from envs.arguments import Count, NotNegative, Positive, Share
 from envs.orientation import to_world
 from envs.robots.biped import Biped
 from envs.robots.legged import UPRIGHT, Legged
-from envs.simulation import Fields
+from envs.simulation import Fields, Memory
 from envs.task import Measured, told_once
 
 ON_THE_BACK = (np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0)  # as a quaternion
 FULL_WEIGHT = 20  # notches from the least weight to all of it
 LONG = FULL_WEIGHT + 1  # the last level, of long episodes
 
-# Columns of userdata: a robot's level, in notches, and that of its present episode; s for which its head has been up,
-# steps the episode is to last, and whether it began by standing.
-LEVEL, PRESENT, UP, STEPS, STOOD = range(5)
-
 
 @dataclass(frozen=True)
 class StandUp(Legged):
     """Stand up from lying on the back and stay up, after Schulman et al. (2016), section 6.2.
 
-    Observations are the 33 numbers of `Biped`. An episode begins on the back and never ends early; in evaluation it
+    Observations are those of `Biped`. An episode begins on the back and never ends early; in evaluation it
     lasts 20 s. Learned like that it ends in sitting, so in training a robot at first weighs little, as on a small moon:
     a notch more after each episode at whose end it stood, half a notch less after each other one. (Where nobody went
     back from full weight, all came to sit in the end.) Some episodes are trials of more weight, which a robot keeps if
@@ -67,51 +62,54 @@ class StandUp(Legged):
     evaluation: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
     shown: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
     model = Biped.model
+    memory: ClassVar = {
+        "level": 1,  # notches of weight
+        "present": 1,  # notches of weight in the present episode
+        "up": 1,  # s for which the head has been up
+        "steps": 1,  # after which the episode ends
+        "stood": 1,  # whether the episode began by standing
+    }
     start_angles = Biped.start_angles
     mirrored_contacts = Biped.mirrored_contacts
     camera: ClassVar = {"distance": 3.8, "lookat": (0.0, 0.0, 0.75), "azimuth": 120.0, "elevation": -14.0}
-
-    def model_spec(self) -> mujoco.MjSpec:
-        spec = super().model_spec()
-        spec.nuserdata = 5
-        return spec
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)
         # From the state alone: where an episode has just begun, derived fields are still those of the one before.
         head = sim.qpos[:, 2] + to_world(sim.qpos[:, 3:7], sim.model.site("head").pos)[:, 2]
         stands = (head > self.standing_height) & (head < self.flying_height)
-        sim.userdata[:, UP] = np.where(stands, sim.userdata[:, UP] + sim.dt, 0.0)
-        lacking = self.lightness * np.maximum(1.0 - sim.userdata[:, PRESENT] / FULL_WEIGHT, 0.0)  # share of the weight
+        sim.memory.up = np.where(stands, sim.memory.up + sim.dt, 0.0)
+        lacking = self.lightness * np.maximum(1.0 - sim.memory.present / FULL_WEIGHT, 0.0)  # share of the weight
         weights = sim.model.body_mass * -sim.model.opt.gravity[2]  # N, of its bodies
         sim.xfrc_applied[:, :, 2] = lacking[:, None] * weights
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
-        self._weigh(sim.userdata)
+        memory = sim.memory
+        self._weigh(memory)
         standing, trying, more, longer, lasting = np.array([rng.random(5) for rng in rngs]).T
-        level = sim.userdata[:, LEVEL]
-        sim.userdata[:, PRESENT] = level + np.where(trying < self.trial_share, more * (LONG - level), 0.0)
-        sim.userdata[:, STOOD] = standing < self.standing_share
+        level = memory.level
+        memory.present = level + np.where(trying < self.trial_share, more * (LONG - level), 0.0)
+        memory.stood = standing < self.standing_share
         spread = max(self.episode_steps - self.least_steps, 0)
         long = self.least_steps + np.round(spread * lasting)
         steps = np.where((level == LONG) & (longer < self.long_share), long, self.early_steps)
-        sim.userdata[:, STEPS] = np.minimum(steps, self.episode_steps)
+        memory.steps = np.minimum(steps, self.episode_steps)
         super().place(sim, rngs, seeds)
 
-    def _weigh(self, memory: np.ndarray) -> None:
-        """Move the robots (E, columns) up or down by their last episode, if it began on the back; forget it."""
-        level, present = memory[:, LEVEL], memory[:, PRESENT]
+    def _weigh(self, memory: Memory) -> None:
+        """Move the robots up or down by their last episode, if it began on the back; forget it."""
+        level, present = memory.level, memory.present
         worse = np.where(present > level, level, level - self.demotion)
-        after = np.where(memory[:, UP] > self.promotion, present + 1.0, worse)
-        memory[:, LEVEL] = np.clip(np.where(memory[:, STOOD], level, after), self.first_level, LONG)
-        memory[:, UP] = 0.0
+        after = np.where(memory.up > self.promotion, present + 1.0, worse)
+        memory.level = np.clip(np.where(memory.stood, level, after), self.first_level, LONG)
+        memory.up = 0.0
 
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
-        orientation = np.where(sim.userdata[:, [STOOD]], UPRIGHT, ON_THE_BACK)
+        orientation = np.where(sim.memory.stood[:, None], UPRIGHT, ON_THE_BACK)
         return np.concatenate([orientation, np.tile(self.start_angles, (len(rngs), 1))], axis=1)
 
     def episode_limits(self, sim: Fields) -> np.ndarray:
-        return sim.userdata[:, STEPS]
+        return sim.memory.steps
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         return {"head": sim.site_xpos[:, 0, 2]}  # m, height of its middle
@@ -128,7 +126,7 @@ class StandUp(Legged):
         late = sim.time > self.standing_time
         return {
             "seconds_down": np.where(late & (now.head < self.standing_height), sim.dt, 0.0),
-            "level": told_once(sim, sim.userdata[:, LEVEL]),
+            "level": told_once(sim, sim.memory.level),
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool | None:

@@ -104,7 +104,7 @@ class Player:
         if self.steps == 0:
             return 0.0
         assert isinstance(self.vec_env, envs.BatchedVecEnv)
-        distance = float(self.vec_env.get_state()["tracked.distance"][0])
+        distance = float(self.vec_env.world.so_far("distance")[0])
         self._travelled.append((self.seconds, distance))
         while self._travelled[1][0] <= self.seconds - SPEED_WINDOW:
             self._travelled.popleft()
@@ -136,4 +136,4 @@ class Player:
 
 def tracks_distance(vec_env: VecEnv) -> bool:
     """Return whether a task counts how far its robot gets."""
-    return isinstance(vec_env, envs.BatchedVecEnv) and "tracked.distance" in vec_env.get_state()
+    return isinstance(vec_env, envs.BatchedVecEnv) and "distance" in vec_env.world.tracked

@@ -89,7 +89,7 @@ def mirror_of(env: VecEnv, name: str) -> envs.Mirror:
     Raises:
         UsageError: where it has no such symmetry.
     """
-    mirror = env.task.mirror(env.world.model) if isinstance(env, envs.BatchedVecEnv) else None
+    mirror = env.world.mirror if isinstance(env, envs.BatchedVecEnv) else None
     if mirror is None:
         raise UsageError(f"--mirror: {name} is not known to be mirror symmetric")
     return mirror

@@ -86,7 +86,7 @@ def test_after_a_rollout_that_was_broken_off_steps_are_counted_on():
 
     model = balance(TRPO)
     model.learn(10_000, callback=StopAtFive())
-    ages = model.env.world._elapsed.copy()
+    ages = model.env.world.episodes.elapsed.copy()
     model.learn(8, reset_num_timesteps=False)
     np.testing.assert_array_equal(model.rollout_buffer.times[0], ages)
     assert ages.max() == 5

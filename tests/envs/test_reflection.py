@@ -7,6 +7,7 @@ import pytest
 from envs.reflection import Reflection
 from envs.registry import make_task
 from envs.vec_env import BatchedVecEnv
+from envs.world import World
 
 
 def symmetric_humanoid(env_id: str, folder: Path) -> str:
@@ -40,7 +41,7 @@ def test_the_mirror_image_of_a_robot_lives_the_mirror_image_of_its_life(env_id, 
     env.reset()
     sim = env.world.sim
     reflection = Reflection.of(env.world.model)
-    observation, action = task.mirror(env.world.model)
+    observation, action = env.world.mirror
     rng = np.random.default_rng(0)
     touched = False
     for step in range(30):
@@ -65,4 +66,4 @@ def test_a_robot_that_is_not_its_own_mirror_image_is_not_mirrored(env_id, tmp_pa
     spec.bodies[-1].pos[1] += 0.1
     (tmp_path / "lame.xml").write_text(spec.to_xml())
     lame = make_task(env_id, xml_file=str(tmp_path / "lame.xml"))
-    assert lame.mirror(lame.model_spec().compile()) is None
+    assert World(lame, 1).mirror is None

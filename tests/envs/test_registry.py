@@ -141,7 +141,7 @@ class Sledge(envs.Task):
     control_dt = 0.02  # s
 
     def observe(self, sim, now):
-        return np.concatenate([sim.qpos, sim.qvel], axis=1)
+        return {"position": sim.qpos[:, 0], "velocity": sim.qvel}
 
     def rewards(self, sim, action, now, before):
         return {"forward": self.weight * sim.qvel[:, 0]}

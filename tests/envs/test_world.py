@@ -1,11 +1,14 @@
 import json
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 import pytest
 from mujoco.batch import SimulationError
 
+import envs
 from envs.gymnasium_robots.hopper import Hopper
+from envs.mirror import MirroredParts, SignedPermutation
 from envs.registry import make_task
 from envs.robots.cartpole import CartPole
 from envs.world import World
@@ -111,6 +114,16 @@ def test_the_sums_over_an_episode_are_there_from_its_start():
     state = begin("Hopper-v5").get_state()
     for name in ("terms.forward", "terms.survive", "terms.ctrl", "tracked.distance"):
         np.testing.assert_array_equal(state[name], np.zeros(4))
+
+
+def test_the_sums_so_far_are_those_of_the_saved_state():
+    world = begin("Hopper-v5")
+    for actions in actions_for(world, 5):
+        world.step(actions)
+    assert world.tracked == ("distance",)
+    np.testing.assert_array_equal(world.so_far("distance"), world.get_state()["tracked.distance"])
+    world.so_far("distance")[:] = 0.0
+    assert world.so_far("distance").all()
 
 
 def test_a_state_of_another_number_of_robots_is_refused():
@@ -260,37 +273,34 @@ def test_a_staggered_world_goes_on_from_a_saved_state():
 class Remembering(CartPole):
     """Keeps the number of its episodes so far, and has a gravity of its own."""
 
-    def model_spec(self):
-        spec = super().model_spec()
-        spec.nuserdata = 2
-        return spec
+    memory = {"episodes": 1, "gravity": 1}  # noqa: RUF012
 
     def place(self, sim, rngs, seeds):
         super().place(sim, rngs, seeds)
-        sim.userdata[:, 0] += 1
-        sim.userdata[:, 1] = [rng.uniform(5.0, 15.0) for rng in rngs]
+        sim.memory.episodes += 1
+        sim.memory.gravity = [rng.uniform(5.0, 15.0) for rng in rngs]
 
     def physics(self, sim):
         gravity = np.zeros((len(sim.qpos), 3))
-        gravity[:, 2] = -sim.userdata[:, 1]
+        gravity[:, 2] = -sim.memory.gravity
         return {"opt.gravity": gravity}
 
 
 def test_what_a_robot_keeps_outlives_its_episode_but_not_a_new_seed():
     world = World(Remembering(), 3, 1)
     world.reset(np.arange(3), [0, 1, 2])
-    assert world.sim.userdata[:, 0].tolist() == [1, 1, 1]
+    assert world.sim.memory.episodes.tolist() == [1, 1, 1]
     world.reset(np.array([0, 2]))
-    assert world.sim.userdata[:, 0].tolist() == [2, 1, 2]
+    assert world.sim.memory.episodes.tolist() == [2, 1, 2]
     world.reset(np.array([1, 2]), [None, 9])
-    assert world.sim.userdata[:, 0].tolist() == [2, 2, 1]
+    assert world.sim.memory.episodes.tolist() == [2, 2, 1]
 
 
 def test_each_robot_moves_by_its_own_physics():
     world = World(Remembering(), 3, 1)
     world.reset(np.arange(3), [0, 1, 2])
     world.sim.qpos[:], world.sim.qvel[:] = (0.0, 0.1), 0.0
-    gravity = world.sim.userdata[:, 1].copy()
+    gravity = world.sim.memory.gravity.copy()
     world.step(np.zeros((3, 1), np.float32))
     falling = world.sim.qvel[:, 1] / gravity
     np.testing.assert_allclose(falling, falling[0], rtol=1e-3)
@@ -300,3 +310,108 @@ def test_each_robot_moves_by_its_own_physics():
     other.set_state(saved)
     actions = np.ones((3, 1), np.float32)
     np.testing.assert_array_equal(other.step(actions).observations, world.step(actions).observations)
+
+
+def test_an_observation_is_its_parts_side_by_side():
+    world = begin("Locomotion/Go1-v0")
+    assert list(world.layout.items())[:3] == [("velocity", 3), ("turning", 3), ("up", 3)]
+    assert sum(world.layout.values()) == len(world.observation_names) == world.observation_space.shape[0]
+    assert world.observation_names[:4] == ["velocity[0]", "velocity[1]", "velocity[2]", "turning[0]"]
+    names = ["position", "velocity", "angle", "turning"]
+    assert envs.observation_names("CartPole") == envs.observation_names("Locomotion/CartPole-v0") == names
+    with pytest.raises(envs.UnknownEnvironment, match="Pendulum-v1"):
+        envs.observation_names("Pendulum-v1")
+
+
+def test_an_observations_parts_follow_the_tasks_fields():
+    few = envs.observation_names("Ant-v5", include_cfrc_ext_in_observation=False)
+    assert few == [f"positions[{i}]" for i in range(13)] + [f"velocities[{i}]" for i in range(14)]
+    assert envs.observation_names("Ant-v5") == few + [f"contacts[{i}]" for i in range(78)]
+
+
+@pytest.mark.parametrize(
+    ("parts", "error", "message"),
+    [
+        (np.zeros((2, 4)), TypeError, "Odd.observe must return a dict of named parts, got ndarray"),
+        ({"height": np.zeros(3)}, ValueError, "Odd.observe: height must be one row or one number for each of 2 robots"),
+        ({"height": np.zeros((2, 1, 1))}, ValueError, r"height .* got shape \(2, 1, 1\)"),
+    ],
+)
+def test_observations_without_names_or_rows_are_refused(parts, error, message):
+    class Odd(CartPole):
+        def observe(self, sim, now):
+            return parts
+
+    with pytest.raises(error, match=message):
+        World(Odd(), 2)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"position": 1, "velocity": 1, "angle": 1}, "Swapped.mirrored lacks the part 'turning' of the observation"),
+        (
+            {"position": 1, "velocity": 1, "angle": 1, "turning": 1, "height": 1},
+            "Swapped.mirrored has a part 'height', which the observation lacks",
+        ),
+        (
+            {"position": 1, "velocity": 2, "angle": 1, "turning": 1},
+            "Swapped.mirrored: 'velocity' must be of 1 numbers as in the observation, got 2",
+        ),
+    ],
+)
+def test_a_mirror_image_of_other_parts_than_are_observed_is_refused(parts, message):
+    class Swapped(CartPole):
+        def mirrored(self, model):
+            images = {name: SignedPermutation.in_place(*[-1] * size) for name, size in parts.items()}
+            return MirroredParts(images, SignedPermutation.in_place(-1))
+
+    with pytest.raises(ValueError, match=message):
+        _ = World(Swapped(), 1).mirror
+
+
+def test_a_tasks_memory_is_named_columns_of_the_physics_own():
+    class Keeping(CartPole):
+        memory = {"count": 1, "places": 3, "last": 1}  # noqa: RUF012
+
+        def place(self, sim, rngs, seeds):
+            super().place(sim, rngs, seeds)
+            sim.memory.places = [[1, 2, 3]] * len(rngs)
+            sim.memory.last[:] = 7
+            sim.memory.count += 1
+
+    world = World(Keeping(), 3, 1)
+    memory = world.sim.memory
+    assert world.model.nuserdata == 5
+    assert (memory.count.shape, memory.places.shape, memory.last.shape) == ((3,), (3, 3), (3,))
+    np.testing.assert_array_equal(world.sim.userdata, [[1, 1, 2, 3, 7]] * 3)
+    world.sim.first(2).memory.places[:, 1] = 0
+    world.sim.first(1).memory.last = 9
+    np.testing.assert_array_equal(memory.places[:, 1], [0, 0, 2])
+    np.testing.assert_array_equal(memory.last, [9, 7, 7])
+    world.reset(np.array([1]))
+    np.testing.assert_array_equal(memory.count, [1, 2, 1])
+    with pytest.raises(AttributeError, match="misspelt"):
+        memory.misspelt = 1.0
+    with pytest.raises(AttributeError, match="misspelt"):
+        _ = memory.misspelt
+
+
+def test_a_model_without_room_for_the_memory_is_refused():
+    class Forgetful(Remembering):
+        def model_spec(self):
+            return mujoco.MjSpec.from_file(str(self.model_path()))
+
+    with pytest.raises(ValueError, match=r"Forgetful.memory needs 2 numbers, but the model has 0"):
+        World(Forgetful(), 1)
+
+
+def test_a_term_that_is_a_view_of_the_physics_is_of_its_own_step():
+    class Bare(CartPole):
+        def rewards(self, sim, action, now, before):
+            return {"place": sim.qpos[:, 0]}
+
+    world = World(Bare(episode_steps=1), 3, 1)
+    position = world.step(np.ones((3, 1), np.float32)).rewards
+    assert not np.shares_memory(position, world.sim.qpos)
+    assert (position != world.sim.qpos[:, 0]).all()  # the next episodes have begun

@@ -150,7 +150,7 @@ def test_reward_terms(name):
     env.reset()
     task, world, sim = env.task, env.world, env.world.sim
     lift(env, 75)
-    before = sim.userdata[0, 1:].copy()
+    before = sim.memory.action[0].copy()
     action = np.array([[0.5, -0.25, 0.0, 1.0, -1.0, -1.0]], np.float32)
     terms = world.step(action).terms
     grip, cube = sim.xpos[0, sim.body("grip")], sim.xpos[0, sim.body("cube")]
@@ -266,7 +266,7 @@ def test_a_state_brings_goal_and_memory_back(name):
     env.reset()
     lift(env, 90)  # the cubes are at their goals: the time there is part of the state
     state = env.world.get_state()
-    assert (env.world.sim.userdata[:, 0] > 5).all()
+    assert (env.world.sim.memory.held > 5).all()
     first = play(env, 30)
     other = envs.make_vec(name, 3, seed=9)
     other.reset()
@@ -280,7 +280,7 @@ def test_a_state_brings_goal_and_memory_back(name):
 def test_the_mirror_image_of_an_arm_lives_the_mirror_image_of_its_life(name):
     env = envs.make_vec(name, 2, seed=0)
     first = env.reset()
-    observation, action = env.task.mirror(env.world.model)
+    observation, action = env.world.mirror
     sim = env.world.sim
     flip = np.array([-1, 1, 1, 1, -1, 1, 1])
     sim.qpos[1] = sim.qpos[0] * [*flip, 1, -1, 1, 1, -1, 1, -1]  # of a quaternion, x and z turn round

@@ -7,7 +7,7 @@ import pytest
 
 import envs
 from envs.orientation import body_frame
-from envs.robots.go1 import COMMANDS, FRICTION, HOME, LOAD, PUSH_TIMES, PUSH_VELOCITIES, STRENGTH, SWITCHES, Go1
+from envs.robots.go1 import HOME, Go1
 from envs.world import World
 
 STILL = Go1(push_speed=0.0)
@@ -41,7 +41,7 @@ def test_the_model_has_the_published_masses_ranges_and_torques():
 def test_stands_where_it_is_put():
     world = begin(STILL)
     stand(world, 150)
-    assert (world._elapsed == 150).all()  # none has fallen
+    assert (world.episodes.elapsed == 150).all()  # none has fallen
     assert np.abs(world.sim.qvel[:, :6]).max() < 0.1
     assert (world.sim.sensordata[:, :4] > 0).all()
 
@@ -64,8 +64,8 @@ def test_the_mirror_image_of_an_episode_is_an_episode():
     """What a robot sees after mirrored actions from a mirrored start is the mirror image of what it would have seen."""
     task = Go1(push_speed=0.0, friction=(0.8, 0.8))
     world = begin(task, 2)
-    (order, sign), (action_order, action_sign) = task.mirror(world.model)
-    state, drawn = world.sim, world.sim.userdata
+    (order, sign), (action_order, action_sign) = world.mirror
+    state, drawn = world.sim, world.sim.memory
     state.qpos[1] = state.qpos[0]
     state.qvel[1] = state.qvel[0]
     state.qpos[:, 2] = 0.33  # both feet of one side still in the air
@@ -75,9 +75,9 @@ def test_the_mirror_image_of_an_episode_is_an_episode():
     state.qvel[1, :6] = state.qvel[0, :6] * [1, -1, 1, -1, 1, -1]
     for field, start in ((state.qpos, 7), (state.qvel, 6)):
         field[1, start:] = field[0, start:][action_order] * action_sign
-    drawn[1] = drawn[0]
-    drawn[1, COMMANDS] = drawn[0, COMMANDS] * np.tile([1, -1, -1], 8)
-    drawn[1, 3] += 0.5  # the other legs' turn
+    state.userdata[1] = state.userdata[0]
+    drawn.commands[1] = drawn.commands[0] * np.tile([1, -1, -1], 8)
+    drawn.phase[1] += 0.5  # the other legs' turn
     world.set_state(world.get_state())
     for action in np.random.default_rng(0).uniform(-0.3, 0.3, (8, 12)).astype(np.float32):
         step = world.step(np.stack([action, action[action_order] * action_sign.astype(np.float32)]))
@@ -88,7 +88,7 @@ def test_the_mirror_image_of_an_episode_is_an_episode():
 
 def test_rewards_of_a_robot_at_rest_and_on_course():
     world = begin(STILL, 1)
-    world.sim.userdata[:, COMMANDS] = 0.0
+    world.sim.memory.commands = 0.0
     stand(world, 200)
     step = world.step(np.zeros((1, 12), np.float32))
     terms = {name: value[0] for name, value in step.terms.items()}
@@ -104,7 +104,7 @@ def test_rewards_of_a_robot_at_rest_and_on_course():
 
 def test_tracking_error_is_between_command_and_motion_in_the_robots_own_frame():
     world = begin(STILL, 1)
-    world.sim.userdata[:, COMMANDS] = np.tile([0.6, -0.2, 0.4], 8)
+    world.sim.memory.commands = np.tile([0.6, -0.2, 0.4], 8)
     step = world.step(np.zeros((1, 12), np.float32))
     _, velocity = body_frame(world.sim.qpos[:, 3:7], world.sim.qvel[:, :3])
     squared = (0.6 - velocity[0, 0]) ** 2 + (-0.2 - velocity[0, 1]) ** 2
@@ -120,46 +120,47 @@ def test_the_reward_is_never_negative():
 
 def test_commands_change_when_their_time_has_come():
     world = begin(STILL, 1)
-    world.sim.userdata[:, SWITCHES] = [0.0, 0.1, 0.2, 9, 9, 9, 9, 9]
-    world.sim.userdata[:, COMMANDS] = np.arange(24) / 100
+    world.sim.memory.switches = [0.0, 0.1, 0.2, 9, 9, 9, 9, 9]
+    world.sim.memory.commands = np.arange(24) / 100
     seen = [world.step(np.zeros((1, 12), np.float32)).observations[0, 45:48] for _ in range(12)]
     expected = [0.0] * 4 + [0.03] * 5 + [0.06] * 3  # after 0.02 s, 0.04 s, ...
     np.testing.assert_allclose([command[0] for command in seen], expected)
 
 
 def test_draws_are_within_their_bounds_and_fill_them():
-    drawn = begin(Go1(push_speed=0.7), 2000).sim.userdata
-    for column, (low, high) in ((FRICTION, (0.4, 1.25)), (LOAD, (-1, 1)), (STRENGTH, (0.9, 1.1))):
-        assert low <= drawn[:, column].min() < low + 0.01 * (high - low)
-        assert high - 0.01 * (high - low) < drawn[:, column].max() <= high
-    commands = drawn[:, COMMANDS].reshape(-1, 3)
+    drawn = begin(Go1(push_speed=0.7), 2000).sim.memory
+    for column, (low, high) in ((drawn.friction, (0.4, 1.25)), (drawn.load, (-1, 1)), (drawn.strength, (0.9, 1.1))):
+        assert low <= column.min() < low + 0.01 * (high - low)
+        assert high - 0.01 * (high - low) < column.max() <= high
+    commands = drawn.commands.reshape(-1, 3)
     np.testing.assert_allclose(commands.min(axis=0), (-0.75, -0.5, -0.9), atol=0.01)
     np.testing.assert_allclose(commands.max(axis=0), (1.25, 0.5, 0.9), atol=0.01)
     standing = (commands == 0.0).all(axis=1).mean()
     assert standing == pytest.approx(0.1 + 0.9 * 0.1 * 0.4 * 0.4, abs=0.01)
-    holds = np.diff(drawn[:, SWITCHES], axis=1)
+    holds = np.diff(drawn.switches, axis=1)
     assert holds.mean() == pytest.approx(5.0, rel=0.05)
-    speeds = np.linalg.norm(drawn[:, PUSH_VELOCITIES].reshape(-1, 2), axis=1)
+    speeds = np.linalg.norm(drawn.push_velocities.reshape(-1, 2), axis=1)
     assert speeds.max() <= 0.7
     assert speeds.mean() == pytest.approx(0.35, rel=0.05)
 
 
 def test_each_robot_has_the_physics_it_drew():
     world = begin(Go1(), 8)
-    for i, drawn in enumerate(world.sim.userdata):
+    drawn = world.sim.memory
+    for i in range(8):
         model = world.batch.get_model(i)
-        assert model.geom("floor").friction[0] == drawn[FRICTION]
-        assert model.body("trunk").mass[0] == pytest.approx(5.204 + drawn[LOAD])
-        np.testing.assert_allclose(model.actuator_gainprm[:, 0], 35 * drawn[STRENGTH])
-        np.testing.assert_allclose(model.actuator_biasprm[:, 1], -35 * drawn[STRENGTH])
-        assert model.body_subtreemass[0] == pytest.approx(12.743 + drawn[LOAD], abs=0.001)  # derived from it
+        assert model.geom("floor").friction[0] == drawn.friction[i]
+        assert model.body("trunk").mass[0] == pytest.approx(5.204 + drawn.load[i])
+        np.testing.assert_allclose(model.actuator_gainprm[:, 0], 35 * drawn.strength[i])
+        np.testing.assert_allclose(model.actuator_biasprm[:, 1], -35 * drawn.strength[i])
+        assert model.body_subtreemass[0] == pytest.approx(12.743 + drawn.load[i], abs=0.001)  # derived from it
 
 
 def test_a_push_changes_the_trunks_velocity_by_what_was_drawn():
     world = begin(Go1(push_speed=1.0), 1)
     sim = world.sim
-    first = sim.userdata[0, PUSH_TIMES][0]
-    velocity = sim.userdata[0, PUSH_VELOCITIES][:2].copy()
+    first = sim.memory.push_times[0, 0]
+    velocity = sim.memory.push_velocities[0, :2].copy()
     gained = []
     for sim.time[0] in np.round(first / 0.02) * 0.02 + 0.02 * np.arange(-3, 4):
         before = sim.qvel.copy()
@@ -228,7 +229,7 @@ def test_one_robot_takes_the_turn_of_its_seed_behind_every_door():
 
 def test_in_evaluation_the_seed_chooses_the_command():
     world = begin(Go1(**Go1.evaluation), 72, seed=1_000_000)
-    commands = world.sim.userdata[:, COMMANDS].reshape(72, 8, 3)
+    commands = world.sim.memory.commands.reshape(72, 8, 3)
     assert (commands == commands[:, :1]).all()
     assert {tuple(command) for command in commands[:36, 0]} == {tuple(command) for command in Go1.grid_commands}
     np.testing.assert_array_equal(commands[:36], commands[36:])

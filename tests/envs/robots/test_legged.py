@@ -99,7 +99,7 @@ def test_begins_lightly_touching_the_floor_and_at_rest(name):
 @robots
 def test_the_mirror_image_of_a_robot_lives_the_mirror_image_of_its_life(name):
     env = envs.make_vec(name, 2, reset_noise=0.1)
-    observation, action = env.task.mirror(env.world.model)
+    observation, action = env.world.mirror
     first = env.reset()[0]
     image = observation.sign * first[observation.order]
     sim, size = env.world.sim, env.world.model.nq - 2

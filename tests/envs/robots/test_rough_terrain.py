@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 
 import envs
-from envs.robots.go1 import COMMANDS, SWITCHES
-from envs.robots.rough_terrain import COMMANDED, COVERED, LEVEL, SCAN, RoughTerrain
+from envs.robots.rough_terrain import SCAN, RoughTerrain
 from envs.world import World
 
 TASK = RoughTerrain(difficulties=(0.0, 0.5, 1.0), push_speed=0.0)
@@ -66,7 +65,7 @@ def test_each_ray_keeps_its_error_for_an_episode():
 def test_begins_on_the_ground_of_one_of_the_first_fields_in_its_middle(world):
     begin(world)
     sim = world.sim
-    level = sim.userdata[:, LEVEL]
+    level = sim.memory.level
     assert set(level) <= {0, 1, 2}
     assert np.abs(sim.qpos[:, 0] - 28.0 * (level - 1)).max() <= 3.0
     assert np.abs(sim.qpos[:, 1]).max() <= 3.0
@@ -76,23 +75,23 @@ def test_begins_on_the_ground_of_one_of_the_first_fields_in_its_middle(world):
 
 def test_goes_on_to_where_its_success_leads():
     world = begin(World(TASK, 6, 1))
-    memory = world.sim.userdata
+    memory = world.sim.memory
     #           was told to stand, did well, neither, did badly, badly on the first, well on the last
-    memory[:, LEVEL] = [0, 1, 1, 1, 0, 2]
-    memory[:, COMMANDED] = [0.5, 5, 5, 5, 5, 5]
-    memory[:, COVERED] = [0, 3.6, 3, 1.9, 1, 4.9]
+    memory.level = [0, 1, 1, 1, 0, 2]
+    memory.commanded = [0.5, 5, 5, 5, 5, 5]
+    memory.covered = [0, 3.6, 3, 1.9, 1, 4.9]
     world.reset(np.arange(6))
-    np.testing.assert_array_equal(memory[:5, LEVEL], [0, 2, 1, 0, 0])
-    assert 0 <= memory[5, LEVEL] <= 2
+    np.testing.assert_array_equal(memory.level[:5], [0, 2, 1, 0, 0])
+    assert 0 <= memory.level[5] <= 2
     np.testing.assert_allclose(world.sim.qpos[:5, 0], [-28, 28, 0, -28, -28], atol=3.0)
     stand(world, 20)
-    assert (world._elapsed == 20).all()  # none has fallen at once
+    assert (world.episodes.elapsed == 20).all()  # none has fallen at once
 
 
 def test_remembers_nothing_after_a_reset_with_a_seed():
     world = begin(World(TASK, 6, 1))
     fresh = world.sim.userdata.copy()
-    world.sim.userdata[:, [LEVEL, COMMANDED, COVERED]] = [1, 5, 5]
+    world.sim.memory.level, world.sim.memory.commanded, world.sim.memory.covered = 1, 5, 5
     begin(world)
     np.testing.assert_array_equal(world.sim.userdata, fresh)
 
@@ -111,25 +110,25 @@ def test_a_fall_costs_once_what_no_other_term_can_make_up_for():
 def test_what_is_covered_is_the_way_along_the_command():
     world = begin(World(RoughTerrain(difficulties=(0.0,), push_speed=0.0), 6, 1))
     sim = world.sim
-    sim.userdata[:, COMMANDS] = np.tile([0.6, 0.0, 0.0], 8)
+    sim.memory.commands = np.tile([0.6, 0.0, 0.0], 8)
     sim.qvel[:, :3] = 0.0
     stand(world, 30)
     start = sim.qpos[:, :2].copy()
     w, _, _, z = sim.qpos[:, 3:7].T
     heading = np.stack([1 - 2 * z * z, 2 * w * z], axis=1)
     sim.qvel[:, :2] = 0.5 * heading
-    covered = sim.userdata[:, COVERED].copy()
+    covered = sim.memory.covered.copy()
     stand(world, 2)
     moved = ((sim.qpos[:, :2] - start) * heading).sum(axis=1)
-    assert (sim.userdata[:, COVERED] - covered > 0.5 * 0.02 * 0.9).all()
+    assert (sim.memory.covered - covered > 0.5 * 0.02 * 0.9).all()
     assert (moved > 0.0).all()
 
 
 def test_the_distance_commanded_is_that_of_a_whole_episode(world):
     begin(world)
     sim = world.sim
-    sim.userdata[0, SWITCHES] = [0, 2, 5, 11, 12, 13, 14, 15]
-    sim.userdata[0, COMMANDS] = np.ravel([[0.3, 0.4, 0.9]] * 1 + [[0, 0, 1]] * 1 + [[-1, 0, 0]] * 6)
+    sim.memory.switches[0] = [0, 2, 5, 11, 12, 13, 14, 15]
+    sim.memory.commands[0] = np.ravel([[0.3, 0.4, 0.9]] * 1 + [[0, 0, 1]] * 1 + [[-1, 0, 0]] * 6)
     assert TASK._distance(sim)[0] == pytest.approx(0.5 * 2 + 0 * 3 + 1.0 * 5)
 
 
@@ -156,7 +155,7 @@ def test_it_is_evaluated_on_ground_it_was_not_trained_on():
 
 
 def test_the_mirror_image_of_a_scan_is_seen_by_the_mirrored_robot(world):
-    order, sign = TASK.mirror(world.model).observation
+    order, sign = world.mirror.observation
     assert sorted(order) == list(range(65))
     np.testing.assert_allclose(SCAN[order[51:] - 51], SCAN * [1, -1], atol=1e-12)
     np.testing.assert_array_equal(sign[50:], 1)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import envs
-from envs.robots.stand_up import FULL_WEIGHT, LEVEL, LONG, PRESENT, StandUp
+from envs.robots.stand_up import FULL_WEIGHT, LONG, StandUp
 
 
 def test_the_papers_numbers():
@@ -56,13 +56,13 @@ def test_weighs_more_after_standing_at_the_end_and_less_after_lying():
     sim = env.world.sim
     levels = []
     for standing in (True, True, True, False):
-        levels.append(sim.userdata[:, LEVEL].tolist())
+        levels.append(sim.memory.level.tolist())
         for _ in range(120):
             sim.qpos[0, 2:7] = 0.96 if standing else 0.3, 1.0, 0.0, 0.0, 0.0
             sim.qpos[1, 2:7] = 0.3, 1.0, 0.0, 0.0, 0.0
             sim.qvel[:] = 0.0
             env.step(np.zeros((2, 10), np.float32))
-    levels.append(sim.userdata[:, LEVEL].tolist())
+    levels.append(sim.memory.level.tolist())
     assert levels == [[0, 0], [1, 0], [2, 0], [3, 0], [2.5, 0]]
 
 
@@ -75,7 +75,7 @@ def test_who_flies_does_not_stand():
         sim.qpos[1, 2] += 0.2  # m
         sim.qvel[:] = 0.0
         env.step(np.zeros((2, 10), np.float32))
-    assert sim.userdata[:, LEVEL].tolist() == [1, 0]
+    assert sim.memory.level.tolist() == [1, 0]
 
 
 def test_begins_some_episodes_by_standing_which_are_no_trials():
@@ -88,14 +88,14 @@ def test_begins_some_episodes_by_standing_which_are_no_trials():
         sim.qpos[:, 2:7] = 0.96, 1.0, 0.0, 0.0, 0.0
         sim.qvel[:] = 0.0
         env.step(np.zeros((400, 10), np.float32))
-    np.testing.assert_array_equal(sim.userdata[:, LEVEL], np.where(upright, 0.0, 1.0))
+    np.testing.assert_array_equal(sim.memory.level, np.where(upright, 0.0, 1.0))
 
 
 def test_keeps_the_weight_of_a_trial_in_which_it_stood():
     env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.3, first_level=4, early_steps=130)
     env.reset()
     sim = env.world.sim
-    present = sim.userdata[:, PRESENT].copy()
+    present = sim.memory.present.copy()
     trials = present > 4
     assert 80 < trials.sum() < 160
     assert present[trials].min() < 5
@@ -106,19 +106,19 @@ def test_keeps_the_weight_of_a_trial_in_which_it_stood():
         sim.qpos[stands, 2] = 0.96
         sim.qvel[:] = 0.0
         env.step(np.zeros((400, 10), np.float32))
-    np.testing.assert_array_equal(sim.userdata[stands, LEVEL], np.minimum(present[stands] + 1, LONG))
-    np.testing.assert_array_equal(sim.userdata[~stands, LEVEL], 4)  # the least is where they are
+    np.testing.assert_array_equal(sim.memory.level[stands], np.minimum(present[stands] + 1, LONG))
+    np.testing.assert_array_equal(sim.memory.level[~stands], 4)  # the least is where they are
 
 
 def test_a_trial_that_failed_costs_nothing():
     env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.3, first_level=0, early_steps=10)
     env.reset()
     sim = env.world.sim
-    sim.userdata[:, LEVEL] = 5
-    trials = sim.userdata[:, PRESENT] > 5
+    sim.memory.level = 5
+    trials = sim.memory.present > 5
     for _ in range(10):
         env.step(np.zeros((400, 10), np.float32))
-    np.testing.assert_array_equal(sim.userdata[:, LEVEL], np.where(trials, 5, 4.5))
+    np.testing.assert_array_equal(sim.memory.level, np.where(trials, 5, 4.5))
 
 
 def test_its_head_is_above_the_target_height_when_it_stands_straight():

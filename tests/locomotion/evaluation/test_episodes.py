@@ -50,7 +50,7 @@ def test_scores_are_those_of_the_episodes_one_by_one(policy):
 
 def test_a_task_is_evaluated_as_it_says_and_in_its_trials(tmp_path):
     env = make_env("Go1", 1)
-    mirror = env.task.mirror(env.world.model)
+    mirror = env.world.mirror
     policy = ActorCritic(env.observation_space, env.action_space, lambda _: 1e-3, mirror=mirror)
     save_policy(policy, describe(policy, "Locomotion/Go1-v0", "trpo", seed=0, steps=0), tmp_path)
     scores = evaluate_folder(tmp_path, 6, seed=0, threads=1)

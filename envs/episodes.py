@@ -1,0 +1,99 @@
+"""Book-keeping of episodes: their age, their end, and the sums over each robot's present one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+
+class Episodes:
+    """The present episodes of N robots.
+
+    Args:
+        num_robots: N.
+        dt: s between two actions.
+        terms: the names of the reward's terms.
+        tracked: the names of what the task tracks besides.
+    """
+
+    def __init__(self, num_robots: int, dt: float, terms: Collection[str], tracked: Collection[str]):
+        self.dt = dt
+        self.elapsed = np.zeros(num_robots, np.int64)  # steps so far
+        self.limits = np.zeros(num_robots, np.int64)  # steps after which the episodes are cut off
+        self.whole = np.ones(num_robots, bool)  # whether `stagger` has not made them shorter
+        self.returns = np.zeros(num_robots)
+        self._totals = np.zeros((len(terms) + len(tracked), num_robots))
+        rows = iter(self._totals)
+        self._sums = {
+            "terms": {name: next(rows) for name in terms},
+            "tracked": {name: next(rows) for name in tracked},
+        }
+        self._started = time.perf_counter()
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All numbers that are kept, by the keys of a saved state: live arrays (N,)."""
+        return {
+            "elapsed": self.elapsed,
+            "limits": self.limits,
+            "whole": self.whole,
+            "returns": self.returns,
+            **{f"{kind}.{name}": total for kind, totals in self._sums.items() for name, total in totals.items()},
+        }
+
+    @property
+    def tracked(self) -> tuple[str, ...]:
+        """The names of what the task tracks."""
+        return tuple(self._sums["tracked"])
+
+    def so_far(self, name: str) -> np.ndarray:
+        """Return the sums (N,) of a tracked quantity over the present episodes."""
+        return self._sums["tracked"][name].copy()
+
+    def begin(self, ids: np.ndarray, limits: np.ndarray) -> None:
+        """Begin a new episode for the robots `ids`, of at most `limits` steps."""
+        self.elapsed[ids] = 0
+        self.limits[ids] = limits
+        self.whole[ids] = True
+        self.returns[ids] = 0.0
+        self._totals[:, ids] = 0.0
+
+    def stagger(self) -> None:
+        """Spread the ends of the present episodes evenly over an episode's length."""
+        count = len(self.limits)
+        turn = np.arange(1, count + 1)
+        self.limits[:] = self.limits * turn // count
+        self.whole[:] = turn == count
+
+    def add(
+        self, rewards: np.ndarray, terms: Mapping[str, np.ndarray], tracked: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Count one more step of all robots; return which episodes (N,) are out of time."""
+        self.elapsed += 1
+        self.returns += rewards
+        for kind, values in (("terms", terms), ("tracked", tracked)):
+            for name, value in values.items():
+                self._sums[kind][name] += value
+        return self.elapsed >= self.limits
+
+    def summary(self, i: int, terminated: bool, physics_error: bool) -> dict[str, Any]:
+        """Describe the episode of robot i, which ends here."""
+        return {
+            "return": self.returns.item(i),
+            "length": self.elapsed.item(i),
+            "seconds": self.elapsed.item(i) * self.dt,
+            "wall_time": time.perf_counter() - self._started,
+            "terminated": terminated,
+            "physics_error": physics_error,
+            "whole": self.whole.item(i),
+            **{kind: {name: total.item(i) for name, total in totals.items()} for kind, totals in self._sums.items()},
+        }
+
+
+def outcome(episode: dict[str, Any]) -> dict[str, Any]:
+    """Return what the last `info` of an episode says of its end, given its summary."""
+    success = {} if episode["succeeded"] is None else {"is_success": episode["succeeded"]}
+    return success | ({"physics_error": True} if episode["physics_error"] else {})
