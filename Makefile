@@ -1,5 +1,6 @@
 # make walk    sets up, trains a robot from nothing, scores it and leaves a video of it walking
 # make test    sets up, then lint, types and tests
+# make wheel   dist/locomotion-*.whl, which brings the command `locomotion`
 # make setup   .venv with everything in it, pinned by constraints.txt
 
 PYTHON ?= python3
@@ -10,13 +11,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Root may use apt as it is, others where sudo asks no password.
 APT := $(shell command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] && echo apt-get || { sudo -n true 2>/dev/null && echo sudo apt-get; }; })
 
-.PHONY: setup walk test lint types clean
+.PHONY: setup walk test lint types wheel installed clean
 
 walk: setup
 	$(PY) scripts/train.py Go1
 
 test: setup lint types
 	$(PY) -m pytest -n 2
+	$(MAKE) installed
 
 lint: setup
 	.venv/bin/ruff check
@@ -24,6 +26,18 @@ lint: setup
 
 types: setup
 	.venv/bin/mypy
+
+wheel: setup
+	rm -rf build dist
+	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+# The wheel, alone in an empty environment outside the clone, has all that the command needs.
+installed: wheel
+	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
+	$(PYTHON) -m venv $$place/venv && \
+	$$place/venv/bin/pip install --quiet --constraint constraints.txt dist/*.whl && cd $$place && \
+	venv/bin/locomotion evaluate CartPole --episodes 1 && \
+	venv/bin/locomotion train Go1 --steps 6144 --evaluations 0 --final-episodes 2 --video-seconds 0 --track off
 
 setup: .venv/ready
 
@@ -40,4 +54,4 @@ setup: .venv/ready
 	@touch $@
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

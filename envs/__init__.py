@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from envs.graphics import choose_backend
 from envs.registry import (
     OWN_TASKS,
+    CannotRegister,
     UnknownEnvironment,
     canonical_id,
     is_own,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchedVecEnv",
+    "CannotRegister",
     "Mirror",
     "Renderer",
     "RenderingUnavailable",

@@ -45,6 +45,11 @@ class Episodes:
         }
 
     @property
+    def terms(self) -> tuple[str, ...]:
+        """The names of the reward's terms."""
+        return tuple(self._sums["terms"])
+
+    @property
     def tracked(self) -> tuple[str, ...]:
         """The names of what the task tracks."""
         return tuple(self._sums["tracked"])

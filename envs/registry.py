@@ -63,6 +63,10 @@ class UnknownEnvironment(ValueError):  # noqa: N818 - as its message reads
     """No environment has this id."""
 
 
+class CannotRegister(ValueError):  # noqa: N818 - as its message reads
+    """A robot cannot be registered under this name, or its class has a field that could not be set."""
+
+
 def full_id(name: str) -> str:
     """Return the canonical id of a robot of our namespace: `Locomotion/CartPole-v0` for `CartPole`."""
     return f"{NAMESPACE}/{name}-v0"
@@ -172,14 +176,14 @@ def register(name: str, task_class: type[Task]) -> None:
 
     Raises:
         TypeError: for a class that is no such dataclass.
-        ValueError: for a name that is taken or is no identifier; for a field that could not be set because `make_vec`
-            or `gymnasium.make` has an argument of that name.
+        CannotRegister: for a name that is taken or is no identifier; for a field that could not be set because
+            `make_vec` or `gymnasium.make` has an argument of that name.
     """
     if not (name.isascii() and name.isidentifier()):
-        raise ValueError(f"a robot's name is a word of letters, digits and underscores, got {name!r}")
+        raise CannotRegister(f"a robot's name is a word of letters, digits and underscores, got {name!r}")
     taken = {re.sub(r"-v\d+$", "", env_id).rpartition("/")[2] for env_id in (*gymnasium.registry, *GYMNASIUM_TASKS)}
     if name in taken or name in OWN_TASKS or name in REGISTERED:
-        raise ValueError(f"there is a robot {name!r} already; register yours by another name")
+        raise CannotRegister(f"there is a robot {name!r} already; register yours by another name")
     _require_task_class(task_class)
     REGISTERED[name] = task_class
     register_with_gymnasium([name])
@@ -194,7 +198,9 @@ def _require_task_class(cls: type[Task]) -> None:
         raise TypeError(f"{cls.__name__} must be a frozen dataclass: write @dataclass(frozen=True) above it")
     for field in dataclasses.fields(cls):
         if field.name in RESERVED:
-            raise ValueError(f"{cls.__name__}.{field.name} could not be set: it is an argument of make_vec; rename it")
+            raise CannotRegister(
+                f"{cls.__name__}.{field.name} could not be set: it is an argument of make_vec; rename it"
+            )
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise TypeError(f"{cls.__name__}.{field.name} must have a default")
 

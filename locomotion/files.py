@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import envs
 from locomotion.errors import UsageError
 
 RUNS = Path("runs")
@@ -20,8 +21,7 @@ UNFINISHED = ".unfinished-"  # how the name of a folder begins that takes anothe
 
 def folder_name(env: str) -> str:
     """Return an environment's id as a folder's name: `Locomotion/CartPole-v0` is `CartPole`."""
-    own = env.removeprefix("Locomotion/").removesuffix("-v0")
-    return own if env == f"Locomotion/{own}-v0" else env.replace("/", "-").replace(":", "-")
+    return envs.short_name(env).replace("/", "-").replace(":", "-")
 
 
 def new_folder(wanted: Path) -> Path:

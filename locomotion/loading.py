@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import envs
 from locomotion.errors import UsageError
 
 _loaded: set[Path] = set()
@@ -28,6 +29,9 @@ def load_files(paths: Iterable[Path]) -> None:
         _loaded.add(place)
         try:
             _run(place)
+        except envs.CannotRegister as error:
+            _loaded.remove(place)
+            raise UsageError(f"{path}: {error}") from error
         except BaseException:
             _loaded.remove(place)
             raise
