@@ -11,7 +11,6 @@ import textwrap
 import tokenize
 import typing
 from collections.abc import Collection, Mapping
-from functools import cache
 from typing import Any
 
 
@@ -42,8 +41,7 @@ def option_group(
     return group
 
 
-@cache
-def field_notes(cls: Any) -> dict[str, str]:
+def field_notes(cls: type) -> dict[str, str]:
     """Return what a class and its bases say of each field: the docstring below it, or the comment at its line's end.
 
     A field that says nothing of itself has the note of the base's field that it overrides.
