@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
@@ -17,15 +17,25 @@ class RenderingUnavailable(RuntimeError):  # noqa: N818 - it names a state of th
     """There is no OpenGL to draw with on this machine."""
 
 
-def renderer_for(render_mode: str | None, world: World, width: int, height: int) -> Renderer | None:
-    """Return what an environment of Gymnasium's render modes draws with.
+class Pictures(NamedTuple):
+    """The pictures that an environment draws."""
+
+    render_mode: str | None  # Gymnasium's: `rgb_array`, or None for no pictures
+    width: int  # in pixels
+    height: int  # in pixels
+
+
+def renderer_for(pictures: Pictures | None, world: World) -> Renderer | None:
+    """Return what draws these pictures, or None for none.
 
     Raises:
-        ValueError: for a mode there is not.
+        ValueError: for an unknown render mode.
     """
-    if render_mode not in (None, "rgb_array"):
-        raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
-    return None if render_mode is None else Renderer(world, width, height)
+    if pictures is None or pictures.render_mode is None:
+        return None
+    if pictures.render_mode != "rgb_array":
+        raise ValueError(f"render_mode must be None or 'rgb_array', got {pictures.render_mode!r}")
+    return Renderer(world, pictures.width, pictures.height)
 
 
 class Renderer:

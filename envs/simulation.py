@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
-from mujoco.batch import Batch
+from mujoco.batch import Batch, SimulationError
+
+# The warnings after which MuJoCo has thrown a simulation's state or controls away, without raising.
+BLOWN_UP = [
+    mujoco.mjtWarning.mjWARN_BADQPOS.value,
+    mujoco.mjtWarning.mjWARN_BADQVEL.value,
+    mujoco.mjtWarning.mjWARN_BADQACC.value,
+    mujoco.mjtWarning.mjWARN_BADCTRL.value,
+]
+
+# Model fields from which MuJoCo derives others, which must then follow.
+SETCONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)
 
 
 def compile_model(spec: mujoco.MjSpec) -> mujoco.MjModel:
@@ -78,17 +89,18 @@ class Fields:
 class Simulation(Fields):
     """All robots of a batch. State fields (`qpos`, `ctrl`, ...) are live and may be written."""
 
-    def __init__(
-        self, batch: Batch, dt: float, cfrc_ext: np.ndarray | None = None, memory: Mapping[str, int] | None = None
-    ):
+    def __init__(self, batch: Batch, dt: float, memory: Mapping[str, int], contact_forces: bool):
         self.batch = batch
         self.model = batch.model
         self.dt = dt
+        self.memory_sizes = memory
+        self.memory = Memory(batch.userdata, memory)
         self._bodies: dict[str | int, int] = {}
-        self.memory_sizes = memory or {}
-        self.memory = Memory(batch.userdata, self.memory_sizes)
-        if cfrc_ext is not None:
-            self.cfrc_ext = cfrc_ext
+        self._data: mujoco.MjData | None = None
+        if contact_forces:
+            self.cfrc_ext = np.zeros((batch.nsim, batch.model.nbody, 6))
+            self._data = mujoco.MjData(batch.model)
+            self.bind("ncon")
 
     def bind(self, name: str) -> np.ndarray:
         """Have a field filled from the next call on; return its live array."""
@@ -106,6 +118,41 @@ class Simulation(Fields):
 
     def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
         return self.batch.ray(points, direction, geomgroup=groups)[0]
+
+    def advance(self, substeps: int) -> np.ndarray:
+        """Take physics steps; return which simulations (N,) blew up."""
+        batch = self.batch
+        failed = np.zeros(batch.nsim, bool)
+        try:
+            batch.step(nstep=substeps)
+        except SimulationError as error:
+            failed[error.ids] = True
+        if np.count_nonzero(batch.warning):
+            failed |= batch.warning[:, BLOWN_UP, 1].any(axis=1)
+            batch.warning[:] = 0
+        if self._data is not None:
+            self._fill_contact_forces(self._data)
+        return failed
+
+    def _fill_contact_forces(self, data: mujoco.MjData) -> None:
+        """Fill `cfrc_ext` (N, bodies, 6) as Gymnasium does: by mj_rnePostConstraint after the step.
+
+        Copying a simulation out costs more than the computation: those on which no force acts are left out.
+        """
+        model, get_data, cfrc_ext, forces = self.model, self.batch.get_data, self.cfrc_ext, data.cfrc_ext
+        cfrc_ext[:] = 0.0
+        touched = (self.ncon > 0) | self.xfrc_applied.any(axis=(1, 2))
+        for i in range(len(cfrc_ext)) if model.neq else touched.nonzero()[0].tolist():
+            get_data(i, data)
+            mujoco.mj_rnePostConstraint(model, data)
+            cfrc_ext[i] = forces
+
+    def individualise(self, ids: np.ndarray, fields: Mapping[str, np.ndarray]) -> None:
+        """Give the robots `ids` physics of their own: fields of the model (len(ids), ...)."""
+        for name, values in fields.items():
+            self.batch.expand(name)[ids] = values
+        if not SETCONST_INPUTS.isdisjoint(fields):
+            self.batch.set_const(ids)
 
     def first(self, count: int) -> First:
         """Return the first `count` robots."""

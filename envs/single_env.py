@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.episodes import outcome
 from envs.registry import require_task
-from envs.rendering import renderer_for
+from envs.rendering import Pictures, renderer_for
 from envs.world import World
 
 ONLY = np.array([0])
@@ -40,7 +40,7 @@ class SingleEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self.action_space = self.world.action_space
         self.metadata = type(self).metadata | {"render_fps": round(1.0 / self.world.dt)}
         self.render_mode = render_mode
-        self._renderer = renderer_for(render_mode, self.world, width, height)
+        self._renderer = renderer_for(Pictures(render_mode, width, height), self.world)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

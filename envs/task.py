@@ -152,10 +152,10 @@ class Task:
         """
         return {}
 
-    def steer(self, sim: Fields, commands: np.ndarray) -> None:
+    def set_commands(self, sim: Fields, commands: np.ndarray) -> None:
         """Have the robots of `sim` obey these commands (len(self.commands),) from now to the end of their episodes."""
 
-    def obedience(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
+    def command_tracking(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
         """Return what the robots are told to do now and what they do, both (N, len(self.commands))."""
         return np.zeros((len(sim.qpos), 0)), np.zeros((len(sim.qpos), 0))
 
@@ -198,7 +198,7 @@ def mean_over_time(episodes: Mapping[str, np.ndarray], name: str) -> float:
     return float(np.mean(episodes[name] / episodes["seconds"]))
 
 
-def told_once(sim: Fields, quantity: np.ndarray) -> np.ndarray:
+def on_first_step(sim: Fields, quantity: np.ndarray) -> np.ndarray:
     """Return a quantity (N,) in the first step of an episode and 0 in all others, so that `track` sums up to it."""
     return np.where(sim.time < 1.5 * sim.dt, quantity, 0.0)
 

@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from envs.episodes import outcome
 from envs.registry import canonical_id, make_task
-from envs.rendering import Renderer, renderer_for
+from envs.rendering import Pictures, Renderer, renderer_for
 from envs.task import Task
 from envs.world import World
 
@@ -68,9 +68,7 @@ def make_vec(
         num_envs,
         seed,
         num_threads=num_threads,
-        render_mode=render_mode,
-        width=width,
-        height=height,
+        pictures=Pictures(render_mode, width, height),
         stagger=stagger,
     )
 
@@ -94,15 +92,13 @@ class BatchedVecEnv(VecEnv):
         seed: int | None = 0,
         *,
         num_threads: int | None = None,
-        render_mode: str | None = None,
-        width: int = 480,
-        height: int = 480,
+        pictures: Pictures | None = None,
         stagger: bool = False,
     ):
         self.world = World(task, num_envs, num_threads)
         self.task = task
         self._stagger = stagger
-        self._renderer = renderer_for(render_mode, self.world, width, height)
+        self._renderer = renderer_for(pictures, self.world)
         self.robots = [Robot(self.world, i, self._renderer) for i in range(num_envs)]
         super().__init__(num_envs, self.world.observation_space, self.world.action_space)
         self.metadata["render_fps"] = round(1.0 / self.world.dt)

@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 
 from envs.episodes import outcome
 from envs.registry import require_task
-from envs.rendering import renderer_for
+from envs.rendering import Pictures, renderer_for
 from envs.world import World
 
 
@@ -53,7 +53,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.metadata = type(self).metadata | {"render_fps": round(1.0 / self.world.dt)}
         self.render_mode = render_mode
-        self._renderer = renderer_for(render_mode, self.world, width, height)
+        self._renderer = renderer_for(Pictures(render_mode, width, height), self.world)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None

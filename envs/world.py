@@ -6,29 +6,16 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-import mujoco
 import numpy as np
 from gymnasium.utils.seeding import np_random
-from mujoco.batch import Batch, SimulationError
+from mujoco.batch import Batch
 
 from envs.episodes import Episodes
 from envs.mirror import Mirror
 from envs.observation import joined, layout_of, names_of
 from envs.registry import canonical_id, require_task
-from envs.simulation import Fields, Simulation, compile_model
+from envs.simulation import Simulation, compile_model
 from envs.task import Measured, Task
-
-# The warnings after which MuJoCo has thrown a simulation's state or controls away, without raising.
-BLOWN_UP = [
-    mujoco.mjtWarning.mjWARN_BADQPOS.value,
-    mujoco.mjtWarning.mjWARN_BADQVEL.value,
-    mujoco.mjtWarning.mjWARN_BADQACC.value,
-    mujoco.mjtWarning.mjWARN_BADCTRL.value,
-]
-
-
-# Model fields from which MuJoCo derives others, which must then follow.
-SETCONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)
 
 
 def available_cores() -> int:
@@ -89,12 +76,11 @@ class World:
         threads = min(num_threads or available_cores(), num_robots)
         # mj_rnePostConstraint needs all of a simulation's MjData, which only a persistent batch keeps.
         self.batch = Batch(self.model, num_robots, nthread=threads, persistent=task.contact_forces)
-        self._data = mujoco.MjData(self.model)
-        self._cfrc_ext = np.zeros((num_robots, self.model.nbody, 6)) if task.contact_forces else None
-        self.sim = Simulation(self.batch, self.dt, self._cfrc_ext, task.memory)
         # Episodes begin in a batch of their own on one thread: waking the others for a few robots takes longer.
-        untouched = None if self._cfrc_ext is None else np.zeros_like(self._cfrc_ext)
-        self._reset_batch = Simulation(Batch(self.model, num_robots, nthread=1), self.dt, untouched, task.memory)
+        self._reset_batch = Batch(self.model, num_robots, nthread=1)
+        self.sim, self._reset_sim = (
+            Simulation(batch, self.dt, task.memory, task.contact_forces) for batch in (self.batch, self._reset_batch)
+        )
 
         seeded = [np_random() for _ in range(num_robots)]
         self.rngs = [rng for rng, _ in seeded]
@@ -124,7 +110,7 @@ class World:
             terms = task.rewards(sim, idle, now, self._before)
             tracked = task.track(sim, idle, now, self._before)
             task.terminated(sim, now)
-            task.observe(self._reset_batch, Measured(**task.measure(self._reset_batch)))
+            task.observe(self._reset_sim, Measured(**task.measure(self._reset_sim)))
         for name, value in (terms | tracked).items():
             if np.shape(value) != (self.num_robots,):
                 raise ValueError(
@@ -132,8 +118,6 @@ class World:
                     f" got shape {np.shape(value)}"
                 )
         self.episodes = Episodes(self.num_robots, self.dt, terms, tracked)
-        if task.contact_forces:
-            sim.bind("ncon")
 
     @property
     def observation_names(self) -> list[str]:
@@ -166,30 +150,22 @@ class World:
 
     def _begin(self, ids: np.ndarray) -> None:
         """Begin a new episode for the robots `ids` with the next draws of their generators."""
-        task, sim = self.task, self._reset_batch.first(len(ids))
-        states = self._reset_batch.batch.state[: len(ids)]
+        task, sim = self.task, self._reset_sim.first(len(ids))
+        states = self._reset_batch.state[: len(ids)]
         states[:] = self._rest
         sim.userdata[:] = self.sim.userdata[ids]
         rows = ids.tolist()
         task.place(sim, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])
-        self._reset_batch.batch.forward(np.arange(len(ids)))
+        self._reset_batch.forward(np.arange(len(ids)))
         self.batch.state[ids] = states
-        self._individualise(ids, sim)
-        if self._cfrc_ext is not None:
-            self._cfrc_ext[ids] = 0.0
+        self.sim.individualise(ids, task.physics(sim))
+        if task.contact_forces:
+            self.sim.cfrc_ext[ids] = 0.0
         self.episodes.begin(ids, task.episode_limits(sim))
         now = Measured(**task.measure(sim))
         for name in task.remembered:
             getattr(self._before, name)[ids] = getattr(now, name)
         self._observations[ids] = joined(task.observe(sim, now))
-
-    def _individualise(self, ids: np.ndarray, sim: Fields) -> None:
-        """Give the robots `ids`, whose state `sim` shows, the physics of their own."""
-        fields = self.task.physics(sim)
-        for name, values in fields.items():
-            self.batch.expand(name)[ids] = values
-        if not SETCONST_INPUTS.isdisjoint(fields):
-            self.batch.set_const(ids)
 
     def stagger(self) -> None:
         """Spread the ends of the present episodes evenly over an episode's length.
@@ -212,7 +188,7 @@ class World:
         task, sim = self.task, self.sim
         actions, broken = self._checked(actions)
         task.apply(sim, actions)
-        broken |= self._advance()
+        broken |= self.sim.advance(self.substeps)
 
         now = Measured(**task.measure(sim))
         terms = task.rewards(sim, actions, now, self._before)
@@ -255,34 +231,6 @@ class World:
             actions = np.where(broken[:, None], actions.dtype.type(0), actions)
         # The order in which numpy adds up a row depends on the memory's layout: always one robot after the other.
         return np.ascontiguousarray(actions), broken
-
-    def _advance(self) -> np.ndarray:
-        """Step the physics; return which simulations (N,) blew up."""
-        failed = np.zeros(self.num_robots, bool)
-        try:
-            self.batch.step(nstep=self.substeps)
-        except SimulationError as error:
-            failed[error.ids] = True
-        if np.count_nonzero(self.batch.warning):
-            failed |= self.batch.warning[:, BLOWN_UP, 1].any(axis=1)
-            self.batch.warning[:] = 0
-        if self._cfrc_ext is not None:
-            self._fill_contact_forces(self._cfrc_ext)
-        return failed
-
-    def _fill_contact_forces(self, cfrc_ext: np.ndarray) -> None:
-        """Fill `cfrc_ext` (N, bodies, 6) as Gymnasium does: by mj_rnePostConstraint after the step.
-
-        Copying a simulation out costs more than the computation: those on which no force acts are left out.
-        """
-        model, data, get_data, sim = self.model, self._data, self.batch.get_data, self.sim
-        forces = data.cfrc_ext
-        cfrc_ext[:] = 0.0
-        touched = (sim.ncon > 0) | sim.xfrc_applied.any(axis=(1, 2))
-        for i in range(self.num_robots) if model.neq else touched.nonzero()[0].tolist():
-            get_data(i, data)
-            mujoco.mj_rnePostConstraint(model, data)
-            cfrc_ext[i] = forces
 
     def _summary(self, i: int, terminated: bool, broken: bool) -> dict[str, Any]:
         """Describe the episode that robot i has just ended."""
@@ -327,7 +275,7 @@ class World:
             )
         for name, array in self._arrays.items():
             array[:] = state[name]
-        self._individualise(np.arange(self.num_robots), self.sim)
+        self.sim.individualise(np.arange(self.num_robots), self.task.physics(self.sim))
         for rng, saved in zip(self.rngs, state["generators"], strict=True):
             rng.bit_generator.state = saved
         self.seeds = list(state.get("seeds", self.seeds))  # states of older versions have none

@@ -260,10 +260,10 @@ class Go1(Task):
         biases[:, :, 1] *= strength[:, None]
         return {"geom_friction": frictions, "body_mass": masses, "actuator_gainprm": gains, "actuator_biasprm": biases}
 
-    def steer(self, sim: Fields, commands: np.ndarray) -> None:
+    def set_commands(self, sim: Fields, commands: np.ndarray) -> None:
         sim.memory.commands = np.tile(commands, SEGMENTS)
 
-    def obedience(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
+    def command_tracking(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
         command, _ = self.present_command(sim)
         _, velocity = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
         return command, np.column_stack([velocity[:, :2], sim.qvel[:, 5]])

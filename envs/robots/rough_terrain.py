@@ -15,7 +15,7 @@ from envs.mirror import MirroredParts, SignedPermutation
 from envs.robots.go1 import SEGMENTS, Go1
 from envs.robots.terrain import Terrain, patchwork
 from envs.simulation import Fields
-from envs.task import Measured, told_once
+from envs.task import Measured, on_first_step
 
 # Where the ground is looked at, in m ahead of the trunk and to its left: along the two lines on which the feet tread.
 AHEAD, LEFT = np.linspace(-0.3, 0.6, 7), np.array([-0.13, 0.13])
@@ -96,7 +96,7 @@ class RoughTerrain(Go1):
 
     def progress(self, sim: Fields) -> np.ndarray:
         """Return how far (N,) a step at the present velocity leads where the command points, in m."""
-        told, done = self.obedience(sim)
+        told, done = self.command_tracking(sim)
         size = np.maximum(np.hypot(told[:, 0], told[:, 1]), 1e-6)
         return (told[:, :2] * done[:, :2]).sum(axis=1) / size * sim.dt
 
@@ -173,8 +173,8 @@ class RoughTerrain(Go1):
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return super().track(sim, action, now, before) | {
             "covered": self.progress(sim),
-            "commanded": told_once(sim, sim.memory.commanded),  # m
-            "level": told_once(sim, sim.memory.level),
+            "commanded": on_first_step(sim, sim.memory.commanded),  # m
+            "level": on_first_step(sim, sim.memory.level),
         }
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from envs.orientation import to_world
 from envs.robots.biped import Biped
 from envs.robots.legged import UPRIGHT, Legged
 from envs.simulation import Fields, Memory
-from envs.task import Measured, told_once
+from envs.task import Measured, on_first_step
 
 ON_THE_BACK = (np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0)  # as a quaternion
 FULL_WEIGHT = 20  # notches from the least weight to all of it
@@ -126,7 +126,7 @@ class StandUp(Legged):
         late = sim.time > self.standing_time
         return {
             "seconds_down": np.where(late & (now.head < self.standing_height), sim.dt, 0.0),
-            "level": told_once(sim, sim.memory.level),
+            "level": on_first_step(sim, sim.memory.level),
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool | None:

@@ -94,7 +94,7 @@ class Player:
         """Return what a robot that obeys is told to do and what it does, in the order of its task's `commands`."""
         if not isinstance(self.vec_env, envs.BatchedVecEnv) or not self.vec_env.task.commands:
             return None
-        told, done = self.vec_env.task.obedience(self.vec_env.world.sim)
+        told, done = self.vec_env.task.command_tracking(self.vec_env.world.sim)
         return told[0], done[0]
 
     def speed(self) -> float | None:

@@ -165,7 +165,7 @@ class Session:
             self._push_steps -= 1
             forces[self.pushed_body, :3] += self._push
         if self.commands is not None:
-            self.task.steer(self.world.sim, self.commands)
+            self.task.set_commands(self.world.sim, self.commands)
         self.player.act()
         if self.player.steps == 0:  # a new episode begins without the last one's push
             self._push_steps = 0

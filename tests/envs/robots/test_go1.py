@@ -251,7 +251,7 @@ def test_errors_are_root_mean_squares_over_settled_time():
 
 def test_obeys_whoever_steers():
     world = begin(STILL, 2)
-    world.task.steer(world.sim.first(2), np.array([0.5, -0.1, 0.3]))
+    world.task.set_commands(world.sim.first(2), np.array([0.5, -0.1, 0.3]))
     stand(world, 30)
     np.testing.assert_array_equal(world.observations[:, 45:48], [[0.5, -0.1, 0.3]] * 2)
 
