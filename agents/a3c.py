@@ -1,9 +1,8 @@
-"""The asynchronous advantage actor-critic (Mnih et al. 2016): processes that improve one policy and never wait."""
+"""The asynchronous advantage actor-critic (Mnih et al. 2016): processes that update one policy without waiting."""
 
 from __future__ import annotations
 
 import copy
-import time
 import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
@@ -22,7 +21,9 @@ from agents.a2c import A2C
 from agents.a3c_worker import Report, Shared, work
 from agents.baselines import ValueNetwork
 from agents.critics import AdamFit
+from agents.iteration_log import record_episodes
 from agents.policies import ActorCritic
+from agents.ranges import Checked, at_least_one
 from agents.rollout import Rollout
 
 ROW = 64  # updates in a row of the log
@@ -30,51 +31,50 @@ MAX_DEATHS = 3  # of one worker, without an update between them
 
 
 class A3C(A2C):
-    """A2C by several processes at once, each with robots of its own; their gradients step one policy as they come.
+    """A2C by several processes at once, each with its own robots, whose gradients step one shared policy.
 
-    A worker copies the policy, lets its robots act for `n_steps`, and with the gradients at its copy steps actor and
-    critic in shared memory, by the optimisers' shared statistics (RMSProp's of the actor), while others do the same:
-    no locks (Recht et al. 2011, "Hogwild!"). How many updates of others came between copying and stepping is logged as
-    `train/staleness`. A single worker does exactly what A2C does.
+    A worker copies the policy, steps its robots `n_steps` times, and with the gradients at its copy steps actor and
+    critic in shared memory, with shared optimiser statistics (RMSProp's for the actor), while other workers do the
+    same, without locks (Recht et al. 2011, "Hogwild!"). The number of other workers' updates between copying and
+    stepping is logged as `train/staleness`. A single worker does exactly what A2C does.
 
-    The statistics of observations and returns are shared as well, but only the first worker moves them: a change of
-    theirs is no small step that may get lost, for the critic's last layer moves against it. The other workers' robots
-    see the same distribution, so that nothing is missed.
+    The statistics of observations and returns are shared as well, but only the first worker updates them: such an
+    update must not be lost, because the critic's last layer changes together with it. The other workers' robots see
+    the same distribution, so that no information is missing.
 
-    The learner's own policy is a copy, renewed for each row of the log: callbacks see one that holds still. They are
-    called for every step, but after the update that it served, and see no single robot's `dones` or `infos`. A worker
-    that dies is replaced by one with new robots, and `learn` begins with new robots, too: a run that goes on from a
-    checkpoint keeps policy, statistics and counts.
+    The learner's own policy is a copy, renewed for each row of the log, so that callbacks see a policy that does not
+    change. They are called for every step, but after the update that used it, and see no single robot's `dones` or
+    `infos`. A worker that dies is replaced by one with new robots, and `learn` begins with new robots, too: a run that
+    is resumed from a checkpoint keeps policy, statistics and counts.
 
     Args:
         policy: "MlpPolicy", or a subclass of ActorCritic.
-        env: robots as a worker has them, which show the spaces; they stay where they are.
-        make_env: makes a worker's robots, in its process, where they are then seeded. It is pickled, as all arguments
-            are: a function of a module, or a `functools.partial` of one.
-        workers: how many; more than there are cores would only get in each other's way.
+        env: robots like a worker's, for their spaces alone; they are never stepped.
+        make_env: makes a worker's robots in its process, where they are then seeded. It is pickled, as all arguments
+            are: it must be a function of a module, or a `functools.partial` of one.
+        workers: number of processes; more than there are cores slow each other down.
         **kwargs: of A2C.
 
     Raises:
-        ValueError: for fewer than 1 worker, no `make_env`, a baseline whose numbers cannot be shared or that takes more
-            than one step at a time, episodic rollouts, or a GPU.
+        ValueError: for fewer than 1 worker, no `make_env`, a baseline that cannot be shared or that takes more than one
+            step at a time, episodic rollouts, or a GPU.
     """
 
     shared: Shared
+    workers = Checked(at_least_one)
 
     def __init__(
         self,
         policy: str | type[ActorCritic],
         env: GymEnv | str | None,
-        make_env: Callable[[], VecEnv] | None = None,  # SB3's `load` brings it later
+        make_env: Callable[[], VecEnv] | None = None,  # SB3's `load` sets it later
         workers: int = 2,
         **kwargs: Any,
     ):
-        if workers < 1:
-            raise ValueError(f"workers must be at least 1, got {workers}")
         self.make_env = make_env
         self.workers = workers
         self.worker_arguments = {"policy": policy, **kwargs, "verbose": 0}
-        self.crew: dict[Connection, tuple[int, BaseProcess]] = {}  # a worker's number and process, by its reports
+        self.processes: dict[Connection, tuple[int, BaseProcess]] = {}  # a worker's number and process, by its reports
         super().__init__(policy, env, **kwargs)
 
     def _setup_model(self) -> None:
@@ -84,21 +84,21 @@ class A3C(A2C):
         learned = self.baseline.critic if isinstance(self.baseline, ValueNetwork) else self.baseline
         if not isinstance(learned, AdamFit):
             raise ValueError(
-                "workers share what an optimiser steps: the baseline must be a ValueNetwork fitted by AdamFit, got"
+                "workers share an optimiser's parameters: the baseline must be a ValueNetwork fitted by AdamFit, got"
                 f" {type(learned).__name__}"
             )
         if learned.epochs != 1 or learned.max_batches != 1:
             raise ValueError(
-                "a worker's copy stands still: the critic must take one step at a time,"
+                "a worker's copy does not change within an update: the critic must take one step at a time,"
                 f" AdamFit(epochs=1, max_batches=1), got epochs={learned.epochs}, max_batches={learned.max_batches}"
             )
         if self.episodic:
-            raise ValueError("workers know no episodic rollouts; leave episodic out")
+            raise ValueError("workers have no episodic rollouts; leave episodic out")
         if self.device.type != "cpu":
             raise ValueError(f"workers share the CPU's memory, got device {self.device}")
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "crew", "shared"]
+        return [*super()._excluded_save_params(), "processes", "shared"]
 
     def learn(  # type: ignore[override]
         self,
@@ -109,9 +109,9 @@ class A3C(A2C):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ):
-        """Learn as SB3's learners do; a row of the log is `log_interval` updates, whosever they are.
+        """Learn as SB3's learners do; a row of the log is `log_interval` updates of any workers.
 
-        The workers import the main module: where it calls this, it must be under `if __name__ == "__main__":`.
+        The workers import the main module: a call there must be under `if __name__ == "__main__":`.
 
         Raises:
             RuntimeError: for an exception in a worker, with its traceback, or a worker that dies again and again.
@@ -121,14 +121,14 @@ class A3C(A2C):
                 total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar
             )
         finally:
-            for reports, (_, process) in self.crew.items():
-                process.kill()  # be it in the middle of an update: what it shares is no longer needed
+            for reports, (_, process) in self.processes.items():
+                process.kill()  # possibly in the middle of an update: the shared memory is no longer needed
                 process.join()
                 reports.close()
-            self.crew = {}
+            self.processes = {}
 
-    def _start(self) -> None:
-        """Copy policy and optimisers to where all can write, and hire the workers."""
+    def _start_workers(self) -> None:
+        """Copy policy and optimisers to shared memory, and start the workers."""
         policy, actor_optimizer = copy.deepcopy((self.policy, self.actor_optimizer))
         for optimizer in (policy.optimizer, actor_optimizer):
             share_statistics(optimizer)
@@ -138,13 +138,13 @@ class A3C(A2C):
         self.deaths = [0] * self.workers  # of each worker, since its last report
         self.replaced = 0
         seed = int(np.random.default_rng().integers(2**31)) if self.seed is None else self.seed
-        self._next_seed = seed + self.n_envs * self._n_updates  # who goes on does not live the beginning again
+        self._next_seed = seed + self.n_envs * self._n_updates  # a resumed run has other episodes than its beginning
         for number in range(self.workers):
-            self._hire(number)
+            self._start_worker(number)
 
-    def _hire(self, number: int) -> None:
+    def _start_worker(self, number: int) -> None:
         context = get_context("forkserver")  # a fork of this process would copy locks that other threads may hold
-        context.set_forkserver_preload([work.__module__, "torch._dynamo"])  # the latter is what any optimiser imports
+        context.set_forkserver_preload([work.__module__, "torch._dynamo"])  # any optimiser imports the latter
         reports, ours = context.Pipe(duplex=False)
         arguments = self.worker_arguments | {
             "seed": self._next_seed % 2**32,
@@ -159,26 +159,26 @@ class A3C(A2C):
             daemon=True,
         )
         process.start()
-        ours.close()  # the worker alone holds this end now: its death ends the reports
-        self.crew[reports] = number, process
+        ours.close()  # now the worker alone holds this end: its death ends the reports
+        self.processes[reports] = number, process
 
     def collect_rollouts(  # type: ignore[override]
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: Rollout, n_rollout_steps: int
     ) -> bool:
-        """Take in the reports for a row of the log; for the last row, all that are still to come."""
+        """Receive the workers' reports for a row of the log; for the last row, all remaining ones."""
         callback.on_rollout_start()
-        if not self.crew:
-            self._start()
-        self._iteration_start = time.perf_counter()
+        if not self.processes:
+            self._start_workers()
+        self.iteration_log.begin()
         self._first_step = self.num_timesteps
         left = self._log_interval or ROW
-        while self.crew and (left > 0 or self.num_timesteps >= self._total_timesteps):
-            for reports in wait(list(self.crew)):
+        while self.processes and (left > 0 or self.num_timesteps >= self._total_timesteps):
+            for reports in wait(list(self.processes)):
                 report = self._receive(reports)  # type: ignore[arg-type]
                 if report is None:
                     continue
                 left -= 1
-                self._take_in(report)
+                self._add(report)
                 callback.update_locals(locals())
                 for _ in range(n_rollout_steps):
                     self.num_timesteps += env.num_envs
@@ -188,12 +188,12 @@ class A3C(A2C):
         return True
 
     def _receive(self, reports: Connection) -> Report | None:
-        """Return a worker's next report, or None where they end: if by its death, it has been replaced."""
-        number, process = self.crew[reports]
+        """Return a worker's next report, or None after its last; a worker that died has then been replaced."""
+        number, process = self.processes[reports]
         try:
             report = reports.recv()
         except (EOFError, OSError):  # OSError: in the middle of one
-            del self.crew[reports]
+            del self.processes[reports]
             reports.close()
             process.join()
             if process.exitcode != 0:
@@ -212,10 +212,10 @@ class A3C(A2C):
             raise RuntimeError(f"{died}: {MAX_DEATHS} deaths without an update in between")
         warnings.warn(f"{died}; another takes its place", RuntimeWarning, stacklevel=2)
         self.replaced += 1
-        self.shared.updates[number] = self.reported[number]  # not that which it may have died telling of
-        self._hire(number)
+        self.shared.updates[number] = self.reported[number]  # without one that it may have died reporting
+        self._start_worker(number)
 
-    def _take_in(self, report: Report) -> None:
+    def _add(self, report: Report) -> None:
         self._n_updates += 1
         self.physics_errors += report.physics_errors
         self.ep_info_buffer.extend(report.episodes)  # type: ignore[union-attr]
@@ -224,23 +224,22 @@ class A3C(A2C):
             self.logger.record_mean(name, value)
 
     def train(self) -> None:
-        """Copy what the workers have learned so far; write a row: the means of their figures, and our own."""
+        """Copy the shared policy and optimisers; write a row: means of the workers' figures, and the learner's own."""
         self.policy.load_state_dict(self.shared.policy.state_dict())
         self.policy.optimizer.load_state_dict(copy.deepcopy(self.shared.policy.optimizer.state_dict()))
         self.actor_optimizer.load_state_dict(copy.deepcopy(self.shared.actor_optimizer.state_dict()))
         record = self.logger.record
         record("train/n_updates", self._n_updates, exclude="tensorboard")
         record("train/replaced_workers", self.replaced)
-        seconds = time.perf_counter() - self._iteration_start
-        record("time/steps_per_second", (self.num_timesteps - self._first_step) / seconds)
+        self.iteration_log.record_speed(self.logger, self.num_timesteps - self._first_step)
         record("rollout/physics_errors", self.physics_errors)
-        self._record_episodes()
+        record_episodes(self.logger, self.ep_info_buffer or [])
         if self._log_interval is not None:
             self.dump_logs(self._n_updates)
 
 
 def share_statistics(optimizer: torch.optim.Optimizer) -> None:
-    """Move an optimiser's statistics to shared memory; where it has none yet, make them, zero."""
+    """Move an optimiser's statistics to shared memory; one without any is given zeros."""
     if not optimizer.state:
         update_learning_rate(optimizer, 0.0)
         for group in optimizer.param_groups:

@@ -1,4 +1,4 @@
-"""A process of A3C: what it shares with the others, what it does, and what it reports."""
+"""A worker process of A3C: its shared memory, its updates and its reports."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from agents.threads import use_one_thread
 
 
 class Shared(NamedTuple):
-    """What all workers read and write, without locks, in memory that all their processes see."""
+    """Memory that all workers read and write without locks."""
 
     policy: ActorCritic  # with the optimiser of its critic
     actor_optimizer: torch.optim.Optimizer
-    updates: Tensor  # (workers,) how many each of them has made; only its own worker writes a number
+    updates: Tensor  # (workers,) number of updates of each worker, which alone writes it
     first_step: int  # environment steps before the first of these updates
 
 
 class Report(NamedTuple):
-    """What a worker has to tell after an update."""
+    """A worker's report of an update."""
 
     figures: dict[str, float]
-    episodes: list[dict[str, Any]]  # that ended in its rollout, as SB3's `ep_info_buffer` holds them
+    episodes: list[dict[str, Any]]  # that ended in its rollout, in the form of SB3's `ep_info_buffer`
     successes: list[float]
     physics_errors: int
 
@@ -43,9 +43,9 @@ class Worker(A2C):
     """A2C on a copy of the shared policy; the gradients at the copy step the shared one.
 
     Args:
-        shared: what all workers improve.
-        number: which of them this is.
-        reports: where it tells of each update.
+        shared: policy and optimisers that all workers update.
+        number: this worker's.
+        reports: receives a `Report` of each update.
         **kwargs: of A2C.
     """
 
@@ -56,26 +56,26 @@ class Worker(A2C):
         self.reports = reports
         self.policy.optimizer, self.actor_optimizer = shared.policy.optimizer, shared.actor_optimizer
         for optimizer in self.optimizers().values():
-            optimizer.register_step_pre_hook(self._lend_gradients)
+            optimizer.register_step_pre_hook(self._hand_over_gradients)
         self.set_logger(Logger(None, []))
         self.num_timesteps = self.steps_of_all()
 
-    def _lend_gradients(self, *_: Any) -> None:
+    def _hand_over_gradients(self, *_: Any) -> None:
         for mine, ours in zip(self.policy.parameters(), self.shared.policy.parameters(), strict=True):
             ours.grad = mine.grad
 
     def steps_of_all(self) -> int:
-        """Return the environment steps that all workers have learned from."""
+        """Return the number of environment steps that all workers have learned from."""
         return self.shared.first_step + int(self.shared.updates.sum()) * self.n_steps * self.n_envs
 
     def updates_of_others(self) -> int:
-        """Return how many updates the other workers have made."""
+        """Return the number of the other workers' updates."""
         return int(self.shared.updates.sum() - self.shared.updates[self.number])
 
     def collect_rollouts(self, *args: Any, **kwargs: Any) -> bool:
-        """Copy the shared policy and let the robots act by it; the first of all to do so is the first worker.
+        """Copy the shared policy and collect a rollout by it, after the first worker's first update.
 
-        Whoever came before it would learn from observations that nobody has normalised yet.
+        Before that update the statistics of observations are empty.
         """
         while self.number > 0 and self.shared.updates[0] == 0:
             time.sleep(0.001)
@@ -86,11 +86,11 @@ class Worker(A2C):
     def improve(self, samples: Samples) -> None:
         self.logger.record("train/staleness", self.updates_of_others() - self._seen)
         super().improve(samples)
-        if self.number == 0:  # what the critic's fit, which follows, does to the copy
+        if self.number == 0:  # as the critic's fit, which follows, does to the copy
             self.shared.policy.value_net.update(samples.returns[:, None])
 
     def train(self) -> None:
-        """Update the shared policy, and tell of it."""
+        """Update the shared policy, and report it."""
         super().train()
         if self.number == 0:
             observations = self.rollout_buffer.observations
@@ -105,8 +105,8 @@ class Worker(A2C):
         assert episodes is not None
         assert successes is not None
         self.reports.send(Report(figures, list(episodes), list(map(float, successes)), self.physics_errors))
-        for told in (self.logger.name_to_value, episodes, successes):
-            told.clear()
+        for reported in (self.logger.name_to_value, episodes, successes):
+            reported.clear()
         self.physics_errors = 0
 
 
@@ -118,12 +118,12 @@ def work(
     total_timesteps: int,
     reports: Connection,
 ) -> None:
-    """Be a worker until all have taken `total_timesteps` steps; an exception's traceback is its last report."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, and is the learner's to obey
+    """Run a worker until all have taken `total_timesteps` steps; an exception's traceback is its last report."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the learner handles it
     use_one_thread()
     try:
         worker = Worker(shared, number, reports, env=make_env(), **arguments)
         worker.learn(total_timesteps - worker.num_timesteps, log_interval=None, reset_num_timesteps=False)
     except BaseException:
-        with contextlib.suppress(BrokenPipeError):  # nobody listens: the learner was killed
+        with contextlib.suppress(BrokenPipeError):  # the learner was killed
             reports.send(traceback.format_exc())

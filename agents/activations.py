@@ -24,3 +24,8 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
     "relu": Activation(nn.ReLU, lambda x: np.maximum(x, 0.0), lambda y: (y > 0.0).astype(y.dtype)),
 }
+
+
+def activation_of(layer: nn.Module) -> Activation | None:
+    """Return the activation that a layer is, or None where the table has none."""
+    return next((activation for activation in ACTIVATIONS.values() if activation.module is type(layer)), None)

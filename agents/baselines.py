@@ -1,7 +1,7 @@
-"""Baselines: what is subtracted from the return, none of which depends on the action (the lecture's slides 8 to 10).
+"""Baselines, subtracted from the return; none depends on the action (the lecture's slides 8 to 10).
 
-A baseline is fitted after the update it served, so that it never knew the returns it is subtracted from: with it the
-policy gradient stays unbiased.
+A baseline is fitted after the policy update that used it, so that it is independent of the returns it is subtracted
+from, and the policy gradient stays unbiased.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from agents.samples import Samples
 
 
 class Baseline(Protocol):
-    """Expects a return where an action is about to be taken."""
+    """A prediction of the return before an action is taken."""
 
     def values(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return what is expected (B,) at observations (B, ...), `times` (B,) steps after an episode's beginning."""
+        """Return the predictions (B,) at observations (B, ...), `times` (B,) steps after an episode's beginning."""
 
     def fit(self, samples: Samples) -> None:
-        """Learn from the returns of samples."""
+        """Fit the predictions to the returns of samples."""
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return the numbers that were learned, those apart that the policy holds."""
+        """Return the learned state that is not part of the policy."""
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
 
 
 class ValueNetwork:
-    """The critic: V(s), a network of the policy's.
+    """The critic: V(s), the policy's value network.
 
     Args:
-        policy: whose critic it is.
-        critic: how it is fitted.
+        policy: holds the network.
+        critic: fits it.
     """
 
     def __init__(self, policy: ActorCritic, critic: CriticFit):
@@ -62,7 +62,7 @@ class ValueNetwork:
 
 
 class Constant:
-    """The mean return, or, as the simplest of all, no baseline: the 0 it begins with."""
+    """The mean return; 0 before the first fit."""
 
     def __init__(self) -> None:
         self.value = np.zeros(1, np.float32)
@@ -88,13 +88,13 @@ class NoBaseline(Constant):
 
 
 class OptimalConstant(Constant):
-    """The constant of least variance: the returns' mean, weighted by the squared length of each action's score.
+    """The constant of least variance: the mean return, weighted by the squared length of each action's score.
 
     E[|grad log pi|^2 R] / E[|grad log pi|^2] (Greensmith, Bartlett and Baxter 2004, theorem 13, for the sum of the
     components' variances).
 
     Args:
-        policy: whose scores they are.
+        policy: the one whose actions are scored.
     """
 
     def __init__(self, policy: ActorCritic):
@@ -115,7 +115,7 @@ def squared_scores(policy: ActorCritic, features: Tensor, actions: Tensor) -> Te
     """Return |grad log pi(a|s)|^2 by the actor's parameters (B,), for the actor's features (B, F) and actions."""
     parameters = policy.actor_parameters()
     squares = []
-    for feature, action in zip(features.split(64), actions.split(64), strict=True):  # more at once would not fit caches
+    for feature, action in zip(features.split(64), actions.split(64), strict=True):  # more do not fit the caches
         log_prob = policy.log_prob(feature, action)
         each = torch.eye(len(feature), device=feature.device)
         scores = torch.autograd.grad(log_prob, parameters, each, is_grads_batched=True)
@@ -127,7 +127,7 @@ class TimeDependent:
     """The mean return at each time of an episode (the "no value function" of Schulman et al. 2016, section 6)."""
 
     def __init__(self) -> None:
-        self.means = np.zeros(1, np.float32)  # by time; later than any that was seen, the last one
+        self.means = np.zeros(1, np.float32)  # by time; at later times the last one
 
     def values(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
         return self.means[np.minimum(times, len(self.means) - 1)]
@@ -136,7 +136,7 @@ class TimeDependent:
         times, returns = samples.times, samples.returns.cpu().numpy()
         counts = np.bincount(times)
         sums = np.bincount(times, returns)
-        known = counts > 0  # between them, in a straight line
+        known = counts > 0  # the mean is linear between them
         self.means = np.interp(np.arange(len(counts)), np.flatnonzero(known), sums[known] / counts[known]).astype(
             np.float32
         )
@@ -170,7 +170,7 @@ class LinearFeatures:
         self.weights = np.linalg.solve(squares, features.T @ samples.returns.double().cpu().numpy() / len(features))
 
     def features(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return what the return is linear in (B, 2 size + 4): observation clipped to +-10, squares, time, 1."""
+        """Return the features (B, 2 size + 4): observation clipped to +-10, squares, powers of time, 1."""
         seen = np.clip(observations.reshape(len(observations), -1).astype(float), -10.0, 10.0)
         time = times[:, None] / 100.0
         return np.concatenate([seen, seen**2, time, time**2, time**3, np.ones_like(time)], axis=1)

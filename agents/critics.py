@@ -1,26 +1,28 @@
-"""How a value network is fitted to the returns of a rollout."""
+"""Fits of a value network to the returns of a rollout."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from agents.layers import LiveChain
+from agents.numpy_networks import NumpyCritic, is_differentiable
 from agents.policies import ActorCritic
 from agents.trust_region import assign, conjugate_gradient, flat, gauss_newton_product
 
 
 class CriticFit(Protocol):
-    """A way to move the critic towards the returns."""
+    """A fit of the critic to the returns."""
 
     def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
         """Fit V to returns (B,) at features (B, F)."""
 
 
+@dataclass(frozen=True)
 class TrustRegionFit:
     """Gauss-Newton steps inside a trust region (Schulman et al. 2016, section 5, equations 28 to 30).
 
@@ -29,11 +31,10 @@ class TrustRegionFit:
     KL divergence.
     """
 
-    def __init__(self, epsilon: float = 0.1, steps: int = 3, cg_iterations: int = 10, damping: float = 0.01):
-        self.epsilon = epsilon
-        self.steps = steps
-        self.cg_iterations = cg_iterations
-        self.damping = damping
+    epsilon: float = 0.1
+    steps: int = 3
+    cg_iterations: int = 10  # most products for a step
+    damping: float = 0.01  # added to the Gauss-Newton matrix's diagonal
 
     def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
         parameters = policy.critic_parameters()
@@ -50,27 +51,21 @@ class TrustRegionFit:
             divergence = step @ product(step) / (2 * sigma_squared)
             if not (torch.isfinite(divergence) and divergence > 0):
                 break
-            # The Gauss-Newton step itself is the minimiser: a wide trust region must not carry us past it.
+            # At most the Gauss-Newton step itself, which is the minimiser: a wide trust region must not go beyond it.
             step = step * torch.clamp(torch.sqrt(self.epsilon / divergence), max=1.0)
             assign(parameters, flat(parameters) + step)
 
 
+@dataclass(frozen=True)
 class AdamFit:
-    """Epochs of Adam over shuffled minibatches.
+    """Epochs of Adam over shuffled minibatches."""
 
-    Args:
-        epochs: passes over the rollout.
-        batch_size: of a minibatch; of a rollout so long that there would be more than `max_batches`, it is larger.
-        max_batches: of an epoch: beyond it more steps cost time and bring nothing.
-        proximity: kappa, the price of moving the parameters by a squared distance away from where they were: with
-            one-step targets, r + gamma V(s'), each fit is then a step of fitted V iteration (the lecture's slide 11).
-    """
-
-    def __init__(self, epochs: int = 5, batch_size: int = 256, max_batches: int = 16, proximity: float = 0.0):
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.max_batches = max_batches
-        self.proximity = proximity
+    epochs: int = 5  # passes over the rollout
+    batch_size: int = 256  # of a minibatch; larger where there would be more than `max_batches`
+    max_batches: int = 16  # of an epoch: beyond it more steps cost time and do not improve the fit
+    # Weight kappa of the squared distance of the parameters from where they were: with one-step targets,
+    # r + gamma V(s'), each fit is then a step of fitted V iteration (the lecture's slide 11).
+    proximity: float = 0.0
 
     def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
         parameters = policy.critic_parameters()
@@ -88,17 +83,17 @@ class AdamFit:
 
 
 def differentiation(policy: ActorCritic) -> Callable[[Tensor, Tensor], None]:
-    """Return what writes into `grad` the gradient of the critic's squared error, in units of its last layer.
+    """Return a function that writes into `grad` the gradient of the critic's squared error in its last layer's units.
 
     Returns:
-        (features (B, F), normalised returns (B,)) -> None. By hand, in numpy, where the critic is a plain chain of
-        layers, for autograd takes three times as long for networks so small; by autograd otherwise.
+        (features (B, F), normalised returns (B,)) -> None. In numpy where `NumpyCritic` takes all layers, because
+        autograd takes three times as long for networks so small; by autograd otherwise.
     """
-    try:
-        chain = LiveChain([*policy.mlp_extractor.value_net, policy.value_net])
-    except TypeError:
+    layers = policy.critic_layers()
+    if not all(is_differentiable(layer) for layer in layers):
         return partial(_differentiate_by_autograd, policy)
-    return lambda features, targets: chain.differentiate(features.numpy(), targets.numpy())
+    critic = NumpyCritic(layers)
+    return lambda features, targets: critic.differentiate(features.numpy(), targets.numpy())
 
 
 def _differentiate_by_autograd(policy: ActorCritic, features: Tensor, targets: Tensor) -> None:

@@ -1,7 +1,11 @@
 """Action distributions: torch's, and SB3's around them, which a policy holds as its `action_dist`."""
 
-import math
+from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.distributions import CategoricalDistribution, DiagGaussianDistribution
@@ -11,7 +15,7 @@ from torch.distributions import Categorical, Independent, Normal
 
 
 class ClippedNormal(Normal):
-    """A Gaussian whose samples are clipped to [low, high] before the environment sees them; log_prob is of the latter.
+    """A Gaussian whose samples are clipped to [low, high] by the environment; log_prob is that of the clipped ones.
 
     All samples beyond a bound have the same effect, so their log-probability is that of the whole tail, not the
     density at the sample. The policy gradient stays unbiased and loses the variance that comes from telling such
@@ -20,7 +24,7 @@ class ClippedNormal(Normal):
 
     Args:
         mean: (B, actions).
-        std: (B, actions), or what broadcasts to it.
+        std: (B, actions), or broadcastable to it.
         low: bound (actions,).
         high: bound (actions,).
     """
@@ -67,9 +71,13 @@ class ClippedGaussian(DiagGaussianDistribution):
         low, high = self.low.to(mean), self.high.to(mean)
         return Independent(ClippedNormal(mean, log_std.exp(), low, high), 1, validate_args=False)
 
-    def proba_distribution(self, mean_actions: Tensor, log_std: Tensor) -> "ClippedGaussian":
+    def proba_distribution(self, mean_actions: Tensor, log_std: Tensor) -> ClippedGaussian:
         self.distribution = self.at(mean_actions, log_std).base_dist
         return self
+
+    def mode_at(self, mean: Tensor, log_std: Tensor) -> Tensor:
+        """Return the mean (B, actions) of the clipped actions, for the parameters of `at`."""
+        return self.at(mean, log_std).base_dist.clipped_mean
 
     def mode(self) -> Tensor:
         return self.distribution.clipped_mean
@@ -89,13 +97,17 @@ class Softmax(CategoricalDistribution):
         """Return torch's distribution for logits (B, actions); its figures are (B,)."""
         return Categorical(logits=logits, validate_args=False)
 
-    def proba_distribution(self, action_logits: Tensor) -> "Softmax":
+    def proba_distribution(self, action_logits: Tensor) -> Softmax:
         self.distribution = self.at(action_logits)
         self.logits = action_logits
         return self
 
+    def mode_at(self, logits: Tensor) -> Tensor:
+        """Return the likeliest actions (B,), for the parameters of `at`."""
+        return logits.argmax(1)
+
     def mode(self) -> Tensor:
-        return self.logits.argmax(1)
+        return self.mode_at(self.logits)
 
 
 class BoundedMean(nn.Module):
@@ -120,6 +132,11 @@ class BoundedMean(nn.Module):
 
     def forward(self, means: Tensor) -> Tensor:
         return self.middle + self.reach * torch.tanh((means - self.middle) / self.reach)
+
+    def as_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Return `forward` for numpy."""
+        middle, reach = self.middle.numpy(), self.reach.numpy()
+        return lambda x: middle + reach * np.tanh((x - middle) / reach)
 
 
 def expected_excess(z: Tensor) -> Tensor:

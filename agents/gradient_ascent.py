@@ -1,4 +1,4 @@
-"""What learners share that step along the policy gradient itself: an optimiser for the actor."""
+"""Learners that step along the policy gradient itself, by an optimiser for the actor."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
-from stable_baselines3.common.utils import FloatSchedule, update_learning_rate
+from stable_baselines3.common.utils import update_learning_rate
 from torch import Tensor
 
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
+from agents.ranges import Checked, positive
 
 Optimizer = Callable[..., torch.optim.Optimizer]
 
@@ -24,10 +25,13 @@ class GradientAscent(PolicyGradient):
 
     Args:
         actor_learning_rate: of that optimiser; a number, or a function of the share of training that remains.
-        actor_optimizer: makes it of (parameters, lr=...).
+        actor_optimizer: makes the optimiser from (parameters, lr=...).
         max_gradient_norm: longer gradients are shortened to it.
         **kwargs: of PolicyGradient.
     """
+
+    actor_learning_rate = Checked(positive, schedule=True)
+    max_gradient_norm = Checked(positive)
 
     def __init__(
         self,
@@ -38,10 +42,6 @@ class GradientAscent(PolicyGradient):
         max_gradient_norm: float = 0.5,
         **kwargs: Any,
     ):
-        if not callable(actor_learning_rate) and not actor_learning_rate > 0:
-            raise ValueError(f"actor_learning_rate must be positive, got {actor_learning_rate}")
-        if not max_gradient_norm > 0:
-            raise ValueError(f"max_gradient_norm must be positive, got {max_gradient_norm}")
         self.actor_learning_rate = actor_learning_rate
         self.make_actor_optimizer = actor_optimizer
         self.max_gradient_norm = max_gradient_norm
@@ -49,8 +49,8 @@ class GradientAscent(PolicyGradient):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        self.actor_schedule = FloatSchedule(self.actor_learning_rate)
-        self.actor_optimizer = self.make_actor_optimizer(self.policy.actor_parameters(), lr=self.actor_schedule(1.0))
+        rate = self.scheduled(self.actor_learning_rate)
+        self.actor_optimizer = self.make_actor_optimizer(self.policy.actor_parameters(), lr=rate)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return super().optimizers() | {"actor_optimizer": self.actor_optimizer}
@@ -64,7 +64,7 @@ class GradientAscent(PolicyGradient):
         parameters = self.policy.actor_parameters()
         for parameter, gradient in zip(parameters, torch.autograd.grad(-objective, parameters), strict=True):
             parameter.grad = gradient
-        update_learning_rate(self.actor_optimizer, self.actor_schedule(self._current_progress_remaining))
+        update_learning_rate(self.actor_optimizer, self.scheduled(self.actor_learning_rate))
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_gradient_norm)
         self.actor_optimizer.step()
         return float(norm)

@@ -7,31 +7,35 @@ from typing import Any
 
 import torch
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
-from stable_baselines3.common.utils import FloatSchedule
 from torch import Tensor
 from torch.distributions import kl_divergence
 
 from agents.importance import surrogate
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
+from agents.ranges import Checked, positive
 from agents.samples import Samples
 from agents.trust_region import Product, assign, conjugate_gradient, flat, gauss_newton_product, natural_step
 
 
 class NPG(PolicyGradient):
-    """A step along F^-1 g, as long as the quadratic model of the KL divergence allows, and taken on trust.
+    """A step along F^-1 g to the border of a KL trust region by the KL's quadratic model, without a line search.
 
     Args:
         target_kl: bound on the mean over states of KL(old || new), summed over action dimensions; a number, or a
             function of the share of training that remains (1 to 0), as SB3's schedules are.
-        max_std: bound on the standard deviations of the actions, a number or such a function: as it falls, the policy
-            learns to do without the noise by which it explored. (It may have come to need it: who is symmetric and
-            stands on two feet side by side cannot take a step unless something shakes him.)
-        cg_iterations: products spent on the natural gradient.
+        max_std: bound on the actions' standard deviations, a number or such a function: as it falls, the policy learns
+            to do without exploration noise. (A mirror-symmetric policy that stands with its feet side by side may
+            depend on noise to break the symmetry.)
+        cg_iterations: most Fisher products spent on the natural gradient.
         cg_damping: added to the Fisher matrix's diagonal.
-        fisher_stride: Fisher products use one state in so many of the batch (TRPO, appendix C.1: a tenth will do).
+        fisher_stride: the Fisher matrix is that of every `fisher_stride`-th state of the batch (TRPO, appendix C.1:
+            a tenth of them will do).
         **kwargs: of PolicyGradient.
     """
+
+    target_kl = Checked(positive, schedule=True)
+    max_std = Checked(positive, schedule=True)
 
     def __init__(
         self,
@@ -44,10 +48,6 @@ class NPG(PolicyGradient):
         fisher_stride: int = 5,
         **kwargs: Any,
     ):
-        if not callable(target_kl) and not target_kl > 0:
-            raise ValueError(f"target_kl must be positive, got {target_kl}")
-        if not callable(max_std) and not max_std > 0:
-            raise ValueError(f"max_std must be positive, got {max_std}")
         self.target_kl = target_kl
         self.max_std = max_std
         self.cg_iterations = cg_iterations
@@ -55,21 +55,16 @@ class NPG(PolicyGradient):
         self.fisher_stride = fisher_stride
         super().__init__(policy, env, **kwargs)
 
-    def _setup_model(self) -> None:
-        super()._setup_model()
-        self.kl_schedule = FloatSchedule(self.target_kl)
-        self.std_schedule = FloatSchedule(self.max_std)
-
     def train(self) -> None:
         super().train()
-        self.policy.limit_std(self.std_schedule(self._current_progress_remaining))
+        self.policy.limit_std(self.scheduled(self.max_std))
 
     def improve(self, samples: Samples) -> None:
-        """Take the natural step as it comes: theta + F^-1 g, as long as the bound allows (Kakade 2001)."""
+        """Take the whole step (Kakade 2001)."""
         parameters = self.policy.actor_parameters()
         with torch.no_grad():
             old = self.policy.pi(samples.features)
-        step = self.natural_step(samples, self.kl_schedule(self._current_progress_remaining))
+        step = self.trust_region_step(samples, self.scheduled(self.target_kl))
         if step is not None:
             assign(parameters, flat(parameters) + step)
         with torch.no_grad():
@@ -77,8 +72,8 @@ class NPG(PolicyGradient):
         self.logger.record("train/kl", float(kl_divergence(old, new).mean()))
         self.logger.record("train/entropy", float(old.entropy().mean()))
 
-    def natural_step(self, samples: Samples, bound: float) -> Tensor | None:
-        """Return the step (P,) along the natural gradient to where the quadratic model of the KL equals the bound.
+    def trust_region_step(self, samples: Samples, bound: float) -> Tensor | None:
+        """Return the step (P,) along the natural gradient at whose end the quadratic model of the KL is the bound.
 
         None where the curvature is not a positive finite number.
         """

@@ -1,5 +1,8 @@
-"""Running statistics as parts of the network: they travel in the policy's state_dict."""
+"""Running statistics as modules, so that they are part of the policy's state_dict."""
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import get_flattened_obs_dim
@@ -8,7 +11,7 @@ from torch import Tensor, nn
 
 
 class RunningMoments(nn.Module):
-    """Mean and variance, by component, of all the rows it was ever updated with (Chan, Golub and LeVeque 1979)."""
+    """Mean and variance of each component over all rows since the beginning (Chan, Golub and LeVeque 1979)."""
 
     mean: Tensor
     var: Tensor
@@ -23,7 +26,7 @@ class RunningMoments(nn.Module):
 
     @torch.no_grad()
     def update(self, rows: Tensor) -> None:
-        """Take in rows (B, size)."""
+        """Update the moments with rows (B, size)."""
         rows = rows.double()
         count = self.count + len(rows)
         share = len(rows) / count
@@ -35,13 +38,16 @@ class RunningMoments(nn.Module):
 
 
 class ObservationNormalizer(BaseFeaturesExtractor):
-    """Flattens observations and brings each component to mean 0 and variance 1, clipped to +-`clip`.
+    """Flattens observations and scales each component to mean 0 and variance 1, clipped to +-`clip`.
 
-    `epsilon` is added to the variances that it divides by, as in SB3's `VecNormalize`: what varies much less than its
-    root stays small, such as the forces on a limb that touches the floor once in a thousand steps.
+    Its statistics change only in `update`, which a learner calls between rollouts; before the first call observations
+    are only clipped.
 
-    Its statistics change only in `update`, which a learner calls between rollouts; before the first call it leaves
-    observations as they are.
+    Args:
+        observation_space: of the observations.
+        clip: bound on the scaled components.
+        epsilon: added to the variances, as in SB3's `VecNormalize`: a component that varies much less than its root
+            stays small, such as the force on a limb that touches the floor once in a thousand steps.
     """
 
     scale: Tensor
@@ -53,7 +59,7 @@ class ObservationNormalizer(BaseFeaturesExtractor):
         self.clip = clip
         self.epsilon = epsilon
         self.moments = RunningMoments(size)
-        # What forward needs of the moments, ready in float32.
+        # Of the moments, in float32, for `forward`.
         self.register_buffer("scale", torch.ones(size), persistent=False)
         self.register_buffer("shift", torch.zeros(size), persistent=False)
         self.register_load_state_dict_post_hook(_refresh_after_loading)
@@ -61,8 +67,13 @@ class ObservationNormalizer(BaseFeaturesExtractor):
     def forward(self, observations: Tensor) -> Tensor:
         return ((observations.flatten(1) - self.shift) * self.scale).clamp(-self.clip, self.clip)
 
+    def as_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Return `forward`, with the statistics as they are now, for numpy."""
+        shift, scale, clip = self.shift.numpy().copy(), self.scale.numpy().copy(), self.clip
+        return lambda x: ((x.reshape(len(x), -1).astype(np.float32) - shift) * scale).clip(-clip, clip)
+
     def update(self, observations: Tensor) -> None:
-        """Take in observations (B, ...)."""
+        """Update the statistics with observations (B, ...)."""
         self.moments.update(observations.flatten(1))
         self._refresh()
 
@@ -72,15 +83,15 @@ class ObservationNormalizer(BaseFeaturesExtractor):
 
 
 def _refresh_after_loading(normalizer: ObservationNormalizer, _: object) -> None:
-    """Be a hook that, unlike a lambda, can be pickled along with its module."""
+    """Refresh after load_state_dict; a function, because a lambda could not be pickled along with its module."""
     normalizer._refresh()
 
 
 class ScaledValue(nn.Linear):
-    """A critic's last layer, linear in units of the returns it has seen: V = mean + std (w h + b).
+    """A critic's last layer, linear in units of the returns' spread: V = mean + std (w h + b).
 
-    When the statistics move, w and b move against them, so that V itself stays what it was (van Hasselt et al. 2016,
-    "Learning values across many orders of magnitude", equation 4).
+    When the statistics change, w and b are changed such that V stays the same (van Hasselt et al. 2016, "Learning
+    values across many orders of magnitude", equation 4).
     """
 
     def __init__(self, in_features: int):
@@ -101,12 +112,12 @@ class ScaledValue(nn.Linear):
         return self.mean + self.std * super().forward(latent)
 
     def normalise(self, returns: Tensor) -> Tensor:
-        """Return values (B, 1) in the units of w h + b."""
+        """Return returns (B, 1) in the units of w h + b."""
         return (returns - self.mean) / self.std
 
     @torch.no_grad()
     def update(self, returns: Tensor) -> None:
-        """Take in returns (B, 1)."""
+        """Update the statistics with returns (B, 1)."""
         old_mean, old_std = self.mean, self.std
         self.moments.update(returns)
         self.weight.mul_(old_std / self.std)

@@ -39,16 +39,16 @@ class ActorCritic(ActorCriticPolicy):
         lr_schedule: learning rate of the critic's optimiser, where the critic is fitted by one.
         network: layers and exploration noise; `Network()` by default.
         mirror: how mirroring changes an observation and an action; sets `network.mirror`, which makes the actor
-            symmetric. For a policy whose tensors are loaded later, `symmetry.identity_mirror` will do.
+            symmetric. For a policy whose tensors are loaded later, pass `symmetry.identity_mirror`.
         **kwargs: SB3's own arguments. `net_arch`, `activation_fn`, `log_std_init` and the `epsilon` of
             `features_extractor_kwargs` take precedence over the fields of `network`, which they become.
 
     Raises:
-        ValueError: for a `mean_bound` that is not positive and finite, `network.mirror` without `mirror`, or spaces
-            that do not go with them; for a features extractor with trainable parameters; for `use_sde`.
+        ValueError: for a `mean_bound` that is not positive and finite, an activation without a class, `network.mirror`
+            without `mirror`, or spaces that do not go with them; for a trainable features extractor; for `use_sde`.
     """
 
-    optimizer: torch.optim.Optimizer  # of the critic alone: the actor moves by natural gradient
+    optimizer: torch.optim.Optimizer  # of the critic alone: a learner updates the actor
     value_net: ScaledValue
     action_dist: ClippedGaussian | Softmax
 
@@ -79,6 +79,10 @@ class ActorCritic(ActorCriticPolicy):
             raise ValueError("network.mirror is set: mirror must say how mirroring changes observations and actions")
         if network.mean_bound is not None and not 0.0 < network.mean_bound < math.inf:
             raise ValueError(f"mean_bound must be positive and finite, got {network.mean_bound}")
+        if activation_fn is None and network.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {network.activation!r}")
+        if optimizer_kwargs is None and kwargs.get("optimizer_class", torch.optim.Adam) is torch.optim.Adam:
+            optimizer_kwargs = {"eps": 1e-5, "fused": True}  # one operation in place of a loop over the parameters
         if issubclass(features_extractor_class, ObservationNormalizer):
             extractor_kwargs["epsilon"] = network.obs_epsilon
         self.network = network
@@ -92,7 +96,7 @@ class ActorCritic(ActorCriticPolicy):
             log_std_init=network.log_std_init,
             features_extractor_class=features_extractor_class,
             features_extractor_kwargs=extractor_kwargs,
-            optimizer_kwargs={"eps": 1e-5, "fused": True} if optimizer_kwargs is None else optimizer_kwargs,
+            optimizer_kwargs=optimizer_kwargs,
             **kwargs,
         )
 
@@ -143,7 +147,7 @@ class ActorCritic(ActorCriticPolicy):
             "mirror": self.mirror,
             "share_features_extractor": self.share_features_extractor,  # which SB3 leaves out
         }
-        for name in ("net_arch", "log_std_init"):  # which the network holds, as it does an activation that has a name
+        for name in ("net_arch", "log_std_init"):  # fields of the network, as is an activation that has a name
             del arguments[name]
         if self.network.activation in ACTIVATIONS:
             del arguments["activation_fn"]
@@ -154,6 +158,15 @@ class ActorCritic(ActorCriticPolicy):
         modules = [self.pi_features_extractor, self.mlp_extractor.policy_net, self.action_net]
         parameters = [p for module in modules for p in module.parameters()]
         return [*parameters, self.log_std] if self.continuous else parameters
+
+    def actor_layers(self) -> list[nn.Module]:
+        """Return the layers from the actor's features to the distribution's mean, or logits, in their order."""
+        action_net = self.action_net if isinstance(self.action_net, nn.Sequential) else [self.action_net]
+        return [*self.mlp_extractor.policy_net, *action_net]
+
+    def critic_layers(self) -> list[nn.Module]:
+        """Return the layers from the critic's features to V, in their order."""
+        return [*self.mlp_extractor.value_net, self.value_net]
 
     def critic_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the value function."""
@@ -202,7 +215,7 @@ class ActorCritic(ActorCriticPolicy):
 
     def features(self, observations: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
         """Return the actor's and the critic's features (B, F) of observations (B, ...)."""
-        if self.plain_vectors:  # what SB3 does below, in half the time
+        if self.plain_vectors:  # equal to SB3's way below, in half the time
             extracted = self.features_extractor(torch.as_tensor(observations, dtype=torch.float32, device=self.device))
         else:
             extracted = self.extract_features(torch.as_tensor(observations, device=self.device))
@@ -213,7 +226,7 @@ class ActorCritic(ActorCriticPolicy):
         return self.value_net(self.mlp_extractor.forward_critic(features)).squeeze(1)
 
     def sample_noise(self, *shape: int, generator: torch.Generator | None = None) -> np.ndarray:
-        """Draw the randomness of actions ahead of time: (*shape, actions)."""
+        """Draw the random numbers of actions ahead of time: (*shape, actions)."""
         if self.continuous:
             return torch.randn(*shape, *self.action_space.shape, generator=generator).numpy()  # type: ignore[misc]
         uniform = torch.rand(*shape, self.action_space.n, generator=generator)  # type: ignore[attr-defined]
@@ -231,27 +244,26 @@ class ActorCritic(ActorCriticPolicy):
     def mode(self, observations: Tensor) -> Tensor:
         """Return the actions without exploration for observations (N, ...): clipped actions' means, or likeliest ones.
 
-        Tensor operations alone: it can be traced and exported.
+        Only tensors go through it, so that it can be traced and exported.
         """
-        parameters = self.distribution_parameters(self.features(observations)[0])
-        return self.action_dist.proba_distribution(*parameters).mode()
+        return self.action_dist.mode_at(*self.distribution_parameters(self.features(observations)[0]))
 
     @torch.no_grad()
     def deterministic(self, observations: np.ndarray | Tensor) -> np.ndarray:
-        """Return what `mode` does, for numpy."""
+        """Return the actions of `mode` as arrays."""
         return self.mode(torch.as_tensor(observations)).cpu().numpy()
 
     def clip(self, actions: np.ndarray) -> np.ndarray:
-        """Return what the environment may be given of actions (N, ...)."""
+        """Return actions (N, ...) within the bounds of the action space."""
         if isinstance(self.action_space, spaces.Box):
             return np.clip(actions, self.action_space.low, self.action_space.high)
         return actions
 
     def update_normalizer(self, observations: np.ndarray) -> None:
-        """Let the observation statistics take in observations (B, ...), between two rollouts."""
+        """Update the observation statistics with observations (B, ...), between two rollouts."""
         tensor = torch.as_tensor(observations, device=self.device)
-        if self.mirror is not None:  # symmetric statistics: the mirror image of a normalised vector is normalised
-            tensor = self.mlp_extractor.policy_net[0](tensor)
+        if isinstance(first := self.actor_layers()[0], WithMirrorImages):
+            tensor = first(tensor)  # symmetric statistics: the mirror image of a normalised vector is normalised
         for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
             if isinstance(extractor, ObservationNormalizer):
                 extractor.update(tensor)
@@ -264,9 +276,9 @@ def described(
     log_std_init: float | None = None,
     obs_epsilon: float | None = None,
 ) -> Network:
-    """Return a network with what SB3's arguments say of it in place of its own fields.
+    """Return a network whose fields are replaced by SB3's arguments, where those are given.
 
-    An activation that `Network` has no name for goes by the name of its class.
+    An activation for which `Network` has no name is named by its class.
     """
     fields: dict[str, Any] = {}
     if net_arch is not None:

@@ -1,10 +1,7 @@
-"""What all policy-gradient learners share: rollouts, values, the order of one iteration, the log."""
+"""The base of all policy-gradient learners: rollouts, values and the order of one iteration."""
 
 from __future__ import annotations
 
-import time
-import warnings
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -15,49 +12,53 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import explained_variance, safe_mean
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.acting import actor_in_numpy
 from agents.advantages import GAE, AdvantageEstimator, PathReturn, RewardToGo
 from agents.baselines import Baseline, Constant, ValueNetwork
 from agents.critics import TrustRegionFit
+from agents.iteration_log import IterationLog, record_episodes, record_rollout
+from agents.numpy_networks import actor_in_numpy
 from agents.policies import ActorCritic
+from agents.ranges import Checked, at_least_one, in_unit_interval
 from agents.rollout import Rollout
 from agents.samples import Samples
-
-FEW_SAMPLES = 0.1  # share of a rollout below which an iteration hardly learns
 
 
 class PolicyGradient(OnPolicyAlgorithm):
     """One iteration: rollout, advantages by the old baseline, policy update, baseline update, normaliser update.
 
-    A subclass is an update rule: it implements `improve`. Every one of them goes with any advantage estimator and any
-    baseline.
+    A subclass is an update rule: it implements `improve`, and works with any advantage estimator and any baseline.
 
     Args:
         policy: "MlpPolicy", or a subclass of ActorCritic.
         env: an SB3 VecEnv, a Gymnasium environment, or an id.
         n_steps: steps of each robot in a rollout.
-        episodic: whether a rollout is instead one episode of each robot, begun anew, or its first `n_steps` steps.
+        episodic: whether a rollout is instead one new episode of each robot, at most `n_steps` steps of it.
         gamma: discount, in [0, 1].
         gae_lambda: GAE's lambda, in [0, 1].
-        advantage: the advantage estimator; by default GAE with `gae_lambda`.
-        target: the estimator whose advantages, the baseline added, the baseline learns; by default the same one. (Of a
-            path's return a baseline that is no constant learns the part that is still to come.)
-        baseline: made from the policy; by default its value network, fitted in a trust region.
+        advantage: the advantage estimator; GAE with `gae_lambda` by default. Given a GAE, its lambda becomes
+            `gae_lambda`.
+        target: the estimator whose advantages plus values are the baseline's regression target; `advantage` by default.
+            (For PathReturn a baseline that is not constant is fitted to the reward-to-go.)
+        baseline: makes the baseline from the policy; by default its value network, fitted in a trust region.
         learning_rate: of the critic's Adam, where its fit uses it.
         device: "cpu" by default: networks of this size are slower on a GPU.
 
+    gamma, gae_lambda and advantage may be changed at any time; the next rollout uses them.
+
     Raises:
-        TypeError: for an estimator or a baseline that is none, such as its name.
-        ValueError: for a number out of bounds, or observations that are no vectors.
+        TypeError: for an estimator or a baseline that is not callable, such as its name.
+        ValueError: for a number out of bounds, or observations that are not a Box.
     """
 
     policy: ActorCritic
     baseline: Baseline
     rollout_buffer: Rollout
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": ActorCritic}
+    n_steps = Checked(at_least_one)  # type: ignore[assignment]
+    gamma = Checked(in_unit_interval)  # type: ignore[assignment]
+    gae_lambda = Checked(in_unit_interval)  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -79,11 +80,6 @@ class PolicyGradient(OnPolicyAlgorithm):
         device: torch.device | str = "cpu",
         _init_setup_model: bool = True,
     ):
-        for name, value in {"gamma": gamma, "gae_lambda": gae_lambda}.items():
-            if not 0.0 <= value <= 1.0:
-                raise ValueError(f"{name} must lie in [0, 1], got {value}")
-        if n_steps < 1:
-            raise ValueError(f"n_steps must be at least 1, got {n_steps}")
         for name, estimator in {"advantage": advantage, "target": target}.items():
             if estimator is not None and (isinstance(estimator, type) or not callable(estimator)):
                 raise TypeError(
@@ -123,12 +119,10 @@ class PolicyGradient(OnPolicyAlgorithm):
             self.advantage = advantage
         self.target = target
         self.make_baseline = baseline or (lambda policy: ValueNetwork(policy, TrustRegionFit()))
-        self.elapsed = np.zeros(0, np.int64)  # steps since the robots' episodes began (N,)
+        self.elapsed = np.zeros(0, np.int64)  # steps since each robot's episode began (N,)
         self._log_interval: int | None = 1
         self.physics_errors = 0  # simulations that blew up so far
-        self._env_seconds = 0.0
-        self._iteration_start = 0.0
-        self._warned_of_few_samples = False
+        self.iteration_log = IterationLog()
         if _init_setup_model:
             self._setup_model()
 
@@ -143,33 +137,37 @@ class PolicyGradient(OnPolicyAlgorithm):
             self.gae_lambda = estimator.gae_lambda
         self._advantage = None if isinstance(estimator, GAE) else estimator
 
+    def scheduled(self, value: float | Schedule) -> float:
+        """Return a number, or the present value of a function of the share of training that remains."""
+        return float(value(self._current_progress_remaining) if callable(value) else value)
+
     def _setup_model(self) -> None:
         if not isinstance(self.observation_space, spaces.Box):
             raise ValueError(f"observations must be vectors (a Box), got {self.observation_space}")
         super()._setup_model()
-        learned = self.baseline.state() if hasattr(self, "baseline") else None  # of a learner that SB3 loads
+        learned = self.baseline.state() if hasattr(self, "baseline") else None  # where SB3 loads a learner
         self.baseline = self.make_baseline(self.policy)
         if learned is not None:
             self.baseline.restore(learned)
         self.elapsed = np.zeros(self.n_envs, np.int64)
 
     def improve(self, samples: Samples) -> None:
-        """Move the actor, `self.policy.actor_parameters()`, and record figures by `self.logger.record`.
+        """Update the actor, `self.policy.actor_parameters()`, and record figures by `self.logger.record`.
 
         `self.policy.log_prob(samples.features, samples.actions)` (B,) has a graph that leads to those parameters.
         """
         raise NotImplementedError
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Return whatever steps along gradients, by name: its statistics belong to a checkpoint."""
+        """Return the optimisers by name: their statistics belong to a checkpoint."""
         return {"optimizer": self.policy.optimizer}
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """Return what the next iteration depends on besides policy, optimizers and environment."""
+        """Return the state that the next iteration depends on besides policy, optimisers and environment."""
         return {"elapsed": self.elapsed} | {f"baseline.{name}": array for name, array in self.baseline.state().items()}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Take back what `get_state` returned."""
+        """Restore what `get_state` returned."""
         self.elapsed = state["elapsed"]
         learned = {name: array for name, array in state.items() if name.startswith("baseline.")}
         self.baseline.restore({name.removeprefix("baseline."): array for name, array in learned.items()})
@@ -183,7 +181,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ):
-        # SB3 writes a row before the update it belongs to; `train` writes ours after it, complete.
+        # SB3 would write a row before its update; `train` writes the row after it, complete.
         self._log_interval = log_interval
         return super().learn(
             total_timesteps,
@@ -201,10 +199,9 @@ class PolicyGradient(OnPolicyAlgorithm):
         rollout_buffer: Rollout,
         n_rollout_steps: int,
     ) -> bool:
-        """Let the robots act for `n_rollout_steps` steps, or one episode; values and log-probabilities come later."""
+        """Step the robots `n_rollout_steps` times, or through one episode; then compute values and advantages."""
         self.policy.set_training_mode(False)
-        self._iteration_start = time.perf_counter()
-        self._env_seconds = 0.0
+        self.iteration_log.begin()
         callback.on_rollout_start()
         if self.episodic:
             self._last_obs = env.reset()  # type: ignore[assignment]
@@ -215,9 +212,8 @@ class PolicyGradient(OnPolicyAlgorithm):
         act = actor_in_numpy(self.policy) or self.policy.act
         for t in range(n_rollout_steps):
             actions = act(self._last_obs, noise[t])  # type: ignore[arg-type]
-            before = time.perf_counter()
-            new_obs, rewards, dones, infos = env.step(self.policy.clip(actions))
-            self._env_seconds += time.perf_counter() - before
+            with self.iteration_log.environment():
+                new_obs, rewards, dones, infos = env.step(self.policy.clip(actions))
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())
             goes_on = callback.on_step()
@@ -241,25 +237,26 @@ class PolicyGradient(OnPolicyAlgorithm):
         return True
 
     def learned_estimator(self) -> AdvantageEstimator:
-        """Return the estimator whose advantages, the baseline added, the baseline learns."""
+        """Return the estimator whose advantages plus values are the baseline's regression target."""
         if self.target is not None:
             return self.target
-        # They agree at an episode's first step, where alone the baseline of a path's return is asked.
+        # Both returns agree at an episode's first step, the only one at which PathReturn uses the baseline.
         to_go = isinstance(self.advantage, PathReturn) and not isinstance(self.baseline, Constant)
         return RewardToGo() if to_go else self.advantage
 
     def _update_current_progress_remaining(self, num_timesteps: int, total_timesteps: int) -> None:
-        # The last rollout may go beyond the end, but no schedule shall.
+        # The last rollout may go beyond the end of training, but schedules are not defined there.
         super()._update_current_progress_remaining(num_timesteps, total_timesteps)
         self._current_progress_remaining = max(self._current_progress_remaining, 0.0)
 
     def train(self) -> None:
-        """Update policy, baseline and normaliser, in this order, by the rollout just collected; write a row."""
+        """Update policy, baseline and normaliser, in this order, with the rollout just collected; write a row."""
         rollout = self.rollout_buffer
         self.policy.set_training_mode(True)
-        self._update_learning_rate(self.policy.optimizer)  # an actor's own follows its own schedule
-        self._warn_of_few_samples(rollout)
-        if rollout.counts.sum() > 1:  # of a single one there is no spread
+        self._update_learning_rate(self.policy.optimizer)  # the critic's; an actor's has a schedule of its own
+        if not self.episodic:
+            self.iteration_log.warn_of_few_samples(rollout)
+        if rollout.counts.sum() > 1:  # a single one has no spread
             samples = self.samples(rollout)
             self.improve(samples)
             self.baseline.fit(samples)
@@ -269,24 +266,11 @@ class PolicyGradient(OnPolicyAlgorithm):
         if self._log_interval is not None and self._n_updates % self._log_interval == 0:
             self.dump_logs(self._n_updates)
 
-    def _warn_of_few_samples(self, rollout: Rollout) -> None:
-        """Say once that hardly any steps count: the learner would otherwise idle, and nobody know why."""
-        share = rollout.counts.mean()
-        if self.episodic or share >= FEW_SAMPLES or self._warned_of_few_samples:
-            return
-        self._warned_of_few_samples = True
-        few = f"only {share:.1%}" if share else "none"
-        warnings.warn(
-            f"this iteration learns from {few} of its {rollout.counts.size:,} steps, for only whole episodes count:"
-            f" n_steps, {self.n_steps}, should be several times an episode's length",
-            stacklevel=5,  # where `learn` was called
-        )
-
     def samples(self, rollout: Rollout) -> Samples:
-        """Return the steps of the rollout that count, in one row, and as the policy sees them.
+        """Return the steps of the rollout that count, in one row, with the policy's features of them.
 
-        Advantages are scaled to a spread of 1, and their mean is taken off, unless the baseline is a constant: that
-        would take its place, whatever it is.
+        Advantages are scaled to a spread of 1. Their mean is subtracted unless the baseline is a constant, whose value
+        would then not matter.
         """
         flat = slice(None) if rollout.counts.all() else np.flatnonzero(rollout.counts)
 
@@ -304,28 +288,9 @@ class PolicyGradient(OnPolicyAlgorithm):
         return Samples(observations, row(rollout.times), features, critic_features, actions, normalized, returns)
 
     def _record(self, rollout: Rollout) -> None:
-        record = self.logger.record
-        counts = rollout.counts
-        if counts.any():
-            record("train/explained_variance", explained_variance(rollout.values[counts], rollout.returns[counts]))
-        record("train/samples", int(counts.sum()))
-        if self.policy.continuous:
-            low, high = self.action_space.low, self.action_space.high  # type: ignore[attr-defined]
-            record("train/std", float(self.policy.floored_log_std.detach().exp().mean()))
-            record("train/clipped_actions", float(((rollout.actions < low) | (rollout.actions > high)).mean()))
-        record("train/n_updates", self._n_updates, exclude="tensorboard")
-        elapsed = time.perf_counter() - self._iteration_start
-        record("time/steps_per_second", rollout.rewards.size / elapsed)
-        record("time/physics_share", self._env_seconds / elapsed)
-        record("rollout/physics_errors", self.physics_errors)
-        self._record_episodes()
-
-    def _record_episodes(self) -> None:
-        """Record what the VecEnv reports of the recent episodes: the means of the reward's terms and of all else."""
-        seen = defaultdict(list)
-        for episode in self.ep_info_buffer or []:
-            for group, told in (("reward", "terms"), ("episode", "tracked")):
-                for name, value in episode.get(told, {}).items():
-                    seen[f"{group}/{name}"].append(value)
-        for name, values in seen.items():
-            self.logger.record(name, safe_mean(values))
+        record_rollout(self.logger, rollout, self.policy)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.iteration_log.record_speed(self.logger, rollout.rewards.size)
+        self.iteration_log.record_physics_share(self.logger)
+        self.logger.record("rollout/physics_errors", self.physics_errors)
+        record_episodes(self.logger, self.ep_info_buffer or [])

@@ -10,18 +10,23 @@ from torch import Tensor
 
 from agents.gradient_ascent import GradientAscent
 from agents.policies import ActorCritic
+from agents.ranges import Checked, at_least_one, positive
 from agents.samples import Samples
 
 
 class PPO(GradientAscent):
-    """Epochs of gradient steps on the surrogate, which gives nothing for moving the ratio out of 1 +- clip.
+    """Epochs of gradient steps on a surrogate that does not reward moving the probability ratio out of 1 +- clip.
 
     Args:
-        clip: how far the ratio of new to old probability may go.
+        clip: distance from 1 beyond which the ratio of new to old probability is clipped.
         epochs: passes over the rollout.
-        batch_size: of a gradient step.
+        batch_size: samples of a gradient step.
         **kwargs: of GradientAscent.
     """
+
+    clip = Checked(positive)
+    epochs = Checked(at_least_one)
+    batch_size = Checked(at_least_one)
 
     def __init__(
         self,
@@ -32,18 +37,13 @@ class PPO(GradientAscent):
         batch_size: int = 256,
         **kwargs: Any,
     ):
-        if not clip > 0:
-            raise ValueError(f"clip must be positive, got {clip}")
-        for name, count in {"epochs": epochs, "batch_size": batch_size}.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
         self.clip = clip
         self.epochs = epochs
         self.batch_size = batch_size
         super().__init__(policy, env, **kwargs)
 
     def improve(self, samples: Samples) -> None:
-        """Climb the clipped surrogate for some epochs over shuffled batches (the paper's equation 7, algorithm 1)."""
+        """Climb the clipped surrogate over shuffled batches, `epochs` times (the paper's equation 7, algorithm 1)."""
         with torch.no_grad():
             old_log_prob = self.policy.log_prob(samples.features, samples.actions)
         for _ in range(self.epochs):

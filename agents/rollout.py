@@ -11,46 +11,60 @@ from agents.baselines import Baseline
 
 
 class Rollout(RolloutBuffer):
-    """SB3's rollout buffer, with termination and truncation kept apart and values computed once, all together.
+    """SB3's rollout buffer, with termination and truncation kept apart and all values computed once, in one batch.
 
-    Arrays are (T, N, ...) in float32: `observations`, `actions` as sampled (not clipped), `rewards` as paid (never
+    Its columns are arrays (T, N, ...): `observations`, `actions` as sampled (not clipped), `rewards` as paid (never
     altered), `terminated`, `truncated`, `times` (steps since the episode began); after `evaluate` also `values` and
-    `next_values`, after `estimate` `advantages`, `returns` and whether a step `counts`.
+    `next_values`, after `estimate` `advantages`, `returns` and `counts`, whether a step is learned from.
     """
+
+    observations: np.ndarray
+    actions: np.ndarray
+    rewards: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    times: np.ndarray
+    values: np.ndarray
+    next_values: np.ndarray
+    advantages: np.ndarray
+    returns: np.ndarray
+    counts: np.ndarray
 
     def __init__(self, *args: Any, gamma: float = 1.0, gae_lambda: float = 1.0, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        del self.gamma, self.gae_lambda  # SB3 hands both on; the learner's are asked for when they are needed
+        del self.gamma, self.gae_lambda  # SB3 hands them on; `estimate` is given the learner's instead
+
+    def columns(self) -> dict[str, tuple[tuple[int, ...], type]]:
+        """Return the shape and dtype of one robot's step in each column."""
+        discrete = isinstance(self.action_space, spaces.Discrete)
+        flags = dict.fromkeys(["terminated", "truncated", "counts"], ((), bool))
+        numbers = dict.fromkeys(["rewards", "values", "next_values", "advantages", "returns"], ((), np.float32))
+        return {
+            "observations": (self.obs_shape, np.float32),  # type: ignore[dict-item]
+            "actions": ((), np.int64) if discrete else ((self.action_dim,), np.float32),
+            "times": ((), np.int64),
+            **flags,
+            **numbers,
+        }
 
     def reset(self) -> None:
-        shape = (self.buffer_size, self.n_envs)
-        discrete = isinstance(self.action_space, spaces.Discrete)
-        self.observations = np.zeros((*shape, *self.obs_shape), np.float32)  # type: ignore[misc]
-        self.actions = np.zeros(shape if discrete else (*shape, self.action_dim), np.int64 if discrete else np.float32)
-        self.rewards = np.zeros(shape, np.float32)
-        self.terminated = np.zeros(shape, bool)
-        self.truncated = np.zeros(shape, bool)
-        self.times = np.zeros(shape, np.int64)
-        self.values = np.zeros(shape, np.float32)
-        self.next_values = np.zeros(shape, np.float32)
-        self.advantages = np.zeros(shape, np.float32)
-        self.returns = np.zeros(shape, np.float32)
-        self.counts = np.ones(shape, bool)
+        for name, (shape, dtype) in self.columns().items():
+            setattr(self, name, np.zeros((self.buffer_size, self.n_envs, *shape), dtype))
+        self.counts[:] = True
         self.final_observations: dict[tuple[int, int], np.ndarray] = {}  # of truncated episodes, by (t, robot)
         self.pos = 0
         self.full = False
 
     def begin(self, elapsed: np.ndarray) -> None:
-        """Start anew, with robots (N,) that are so many steps into their episodes."""
+        """Empty the rollout, for robots whose episodes have lasted `elapsed` steps (N,)."""
         self.reset()
         self.elapsed = elapsed.copy()
-        self.ended = np.zeros(self.n_envs, bool)  # whether a robot's episode has ended since
+        self.ended = np.zeros(self.n_envs, bool)  # whether a robot has ended an episode since
 
     def keep_first_episodes(self) -> None:
-        """Make this, at its end, a rollout of one episode of each robot: what came after it shall not count."""
-        for name, array in vars(self).items():
-            if isinstance(array, np.ndarray) and array.shape[:2] == (self.buffer_size, self.n_envs):
-                setattr(self, name, array[: self.pos])
+        """Cut the columns after the last step; only the steps of each robot's first episode count."""
+        for name in self.columns():
+            setattr(self, name, getattr(self, name)[: self.pos])
         ends = self.terminated | self.truncated
         self.counts[1:] = ~np.logical_or.accumulate(ends, axis=0)[:-1]
 
@@ -85,11 +99,11 @@ class Rollout(RolloutBuffer):
         self.full = self.pos == self.buffer_size
 
     def evaluate(self, baseline: Baseline, last_observations: np.ndarray) -> None:
-        """Compute all values with the baseline as it is now, in one batch.
+        """Compute all values by the baseline as it is now, in one batch.
 
         Args:
-            baseline: whose `values` are asked.
-            last_observations: where the rollout was cut off (N, ...).
+            baseline: predicts the values.
+            last_observations: the observations (N, ...) after the last step.
         """
         steps, robots = self.rewards.shape
         ends = list(self.final_observations)

@@ -1,4 +1,4 @@
-"""What an update rule and a baseline learn from: the steps of a rollout that count, in one row."""
+"""The samples that an update rule and a baseline learn from: the steps of a rollout that count, in one row."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 class Samples(NamedTuple):
     """B steps."""
 
-    observations: np.ndarray  # (B, ...) as the robots saw them
+    observations: np.ndarray  # (B, ...) as the environment gave them
     times: np.ndarray  # (B,) steps since the episode began
-    features: Tensor  # (B, F) what the actor sees of them
-    critic_features: Tensor  # (B, F) what the critic sees
+    features: Tensor  # (B, F) the actor's input
+    critic_features: Tensor  # (B, F) the critic's input
     actions: Tensor  # (B, ...) as sampled, not clipped
     advantages: Tensor  # (B,) scaled to a spread of 1
-    returns: Tensor  # (B,) what the baseline shall learn
+    returns: Tensor  # (B,) targets of the baseline

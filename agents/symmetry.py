@@ -1,10 +1,10 @@
-"""Mirror symmetry: a robot whose left and right are alike has no reason to act otherwise in its mirror image.
+"""Mirror symmetry of actors, for robots whose left and right are alike.
 
-Averaging an actor's answers to an observation x and to its mirror image makes it symmetric: (f(x) + M f(M x)) / 2, the
+The average of an actor's outputs for an observation x and for its mirror image is symmetric: (f(x) + M f(M x)) / 2, the
 group average (for locomotion Abdolhosseini et al. 2019, "On Learning Symmetric Locomotion").
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from gymnasium import spaces
 from stable_baselines3.common.preprocessing import get_action_dim, get_flattened_obs_dim
 from torch import Tensor, nn
 
-# What mirroring does to a vector x, (order, sign): it becomes `sign * x[order]`.
+# (order, sign): the mirror image of a vector x is `sign * x[order]`.
 SignedPermutation = tuple[np.ndarray | Sequence[int], np.ndarray | Sequence[float]]
 
 
@@ -21,7 +21,7 @@ def identity_mirror(
 ) -> tuple[SignedPermutation, SignedPermutation]:
     """Return permutations of observation and action that change nothing.
 
-    They stand in for a symmetric policy's own, which its state_dict brings, until that is loaded.
+    A symmetric policy that is about to be loaded is made with them: its own are in its state_dict.
     """
     sizes = (get_flattened_obs_dim(observation_space), get_action_dim(action_space))
     observation, action = ((np.arange(size), np.ones(size)) for size in sizes)
@@ -29,11 +29,11 @@ def identity_mirror(
 
 
 class Reflection(nn.Module):
-    """Returns mirror images; its numbers are kept in the state_dict.
+    """A signed permutation, kept in the state_dict.
 
     Args:
-        order: which number comes to stand where (size,).
-        sign: 1, or -1 where mirroring turns the number round (size,).
+        order: index of the component that moves to each place (size,).
+        sign: 1, or -1 where mirroring changes the component's sign (size,).
     """
 
     order: Tensor
@@ -55,10 +55,20 @@ class WithMirrorImages(Reflection):
     def forward(self, vectors: Tensor) -> Tensor:
         return torch.cat([vectors, self.reflect(vectors)])
 
+    def as_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Return `forward` for numpy."""
+        order, sign = self.order.numpy(), self.sign.numpy()
+        return lambda x: np.concatenate([x, x[:, order] * sign])
+
 
 class MirrorAverage(Reflection):
-    """The last layer of a symmetric actor: from its answers (2 B, size) to both, the one they agree on (B, size)."""
+    """The last layer of a symmetric actor: the average (B, size) of the outputs for both (2 B, size)."""
 
     def forward(self, vectors: Tensor) -> Tensor:
-        straight, mirrored = vectors.chunk(2)
+        straight, mirrored = vectors.unflatten(0, (2, -1))
         return (straight + self.reflect(mirrored)) / 2
+
+    def as_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Return `forward` for numpy."""
+        order, sign = self.order.numpy(), self.sign.numpy()
+        return lambda x: (x[: len(x) // 2] + x[len(x) // 2 :, order] * sign) / 2

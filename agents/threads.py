@@ -1,15 +1,15 @@
-"""How many threads networks of this size want."""
+"""The number of threads for networks of this size."""
 
 import torch
 from threadpoolctl import threadpool_limits
 
 
 def use_one_thread() -> None:
-    """Give torch and numpy one thread in this process.
+    """Limit torch and numpy to one thread in this process.
 
-    The networks are so small that sharing them out costs more than it saves, and idle threads spin on the cores the
-    physics needs: with two of torch's instead of one, training Hopper on two cores is a third slower. It also makes
-    results independent of the number of cores.
+    The networks are so small that more threads cost more than they save, and idle ones spin on the cores that the
+    physics needs: with two of torch's instead of one, training Hopper on two cores is a third slower. With one thread
+    results also do not depend on the number of cores.
     """
     torch.set_num_threads(1)
     threadpool_limits(1)

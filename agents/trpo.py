@@ -11,18 +11,21 @@ from torch.distributions import kl_divergence
 from agents.importance import surrogate
 from agents.natural_gradient import NPG
 from agents.policies import ActorCritic
+from agents.ranges import Checked, between_zero_and_one
 from agents.samples import Samples
 from agents.trust_region import assign, flat, line_search
 
 
 class TRPO(NPG):
-    """The natural gradient step to the border of a KL trust region, made safe by a line search.
+    """A natural gradient step to the border of a KL trust region, shortened by a line search until it improves.
 
     Args:
         backtrack: factor by which the step shrinks until it is accepted, in (0, 1).
-        max_backtracks: how often it may shrink.
+        max_backtracks: most times that it shrinks.
         **kwargs: of NPG.
     """
+
+    backtrack = Checked(between_zero_and_one)
 
     def __init__(
         self,
@@ -32,8 +35,6 @@ class TRPO(NPG):
         max_backtracks: int = 10,
         **kwargs: Any,
     ):
-        if not 0 < backtrack < 1:
-            raise ValueError(f"backtrack must lie between 0 and 1, got {backtrack}")
         self.backtrack = backtrack
         self.max_backtracks = max_backtracks
         super().__init__(policy, env, **kwargs)
@@ -41,33 +42,34 @@ class TRPO(NPG):
     def improve(self, samples: Samples) -> None:
         """Maximise the surrogate under mean KL(old || new) <= target_kl (the paper's equation 14 and appendix C)."""
         policy, parameters = self.policy, self.policy.actor_parameters()
-        features, actions, advantages = samples.features, samples.actions, samples.advantages
-        target_kl = self.kl_schedule(self._current_progress_remaining)
-        step = self.natural_step(samples, target_kl)
+        target_kl = self.scheduled(self.target_kl)
+        step = self.trust_region_step(samples, target_kl)
         start = flat(parameters).detach()
         with torch.no_grad():
-            old = policy.pi(features)
-            old_log_prob = old.log_prob(actions)
-        gain_before = float(advantages.mean())
-        result = {"gain": gain_before, "kl": 0.0}
+            old = policy.pi(samples.features)
+            old_log_prob = old.log_prob(samples.actions)
+        gain_before = float(samples.advantages.mean())
 
         @torch.no_grad()
-        def accept(fraction: float) -> bool:
-            assign(parameters, start + fraction * step)  # type: ignore[operator]
-            new = policy.pi(features)
-            gain = float(surrogate(new.log_prob(actions), old_log_prob, advantages))
-            kl = float(kl_divergence(old, new).mean())
-            if not (kl <= target_kl and gain > gain_before):  # NaN is refused too
-                return False
-            result.update(gain=gain, kl=kl)
-            return True
+        def measure(fraction: float) -> tuple[float, float]:
+            """Return surrogate and KL with a fraction of the step taken; the parameters stay there."""
+            assert step is not None
+            assign(parameters, start + fraction * step)
+            new = policy.pi(samples.features)
+            gain = surrogate(new.log_prob(samples.actions), old_log_prob, samples.advantages)
+            return float(gain), float(kl_divergence(old, new).mean())
 
-        fraction = 0.0 if step is None else line_search(accept, self.backtrack, self.max_backtracks)
-        if fraction == 0.0:
+        def accept(measured: tuple[float, float]) -> bool:
+            gain, kl = measured
+            return kl <= target_kl and gain > gain_before  # false for NaN too
+
+        found = None if step is None else line_search(measure, accept, self.backtrack, self.max_backtracks)
+        if found is None:
             assign(parameters, start)
+        fraction, (gain, kl) = found or (0.0, (gain_before, 0.0))
         record = self.logger.record
         record("train/surrogate_before", gain_before)
-        record("train/surrogate_after", result["gain"])
-        record("train/kl", result["kl"])
+        record("train/surrogate_after", gain)
+        record("train/kl", kl)
         record("train/entropy", float(old.entropy().mean()))
         record("train/step_fraction", fraction)

@@ -1,11 +1,13 @@
 """The numerical kernels of trust-region methods: curvature products, conjugate gradients, the line search."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 Product = Callable[[Tensor], Tensor]
+T = TypeVar("T")
 
 
 def conjugate_gradient(product: Product, b: Tensor, iterations: int, tolerance: float = 1e-10) -> tuple[Tensor, float]:
@@ -14,8 +16,8 @@ def conjugate_gradient(product: Product, b: Tensor, iterations: int, tolerance: 
     Args:
         product: v -> A v, both (P,).
         b: right-hand side (P,).
-        iterations: most products to spend.
-        tolerance: stop once |residual|^2 is below it.
+        iterations: most products.
+        tolerance: the iteration ends once |residual|^2 is at most this, an absolute number.
 
     Returns:
         x (P,), and |b - A x| / |b|.
@@ -46,7 +48,7 @@ def gauss_newton_product(
 
     With M the Hessian of the mean KL divergence by the distribution's parameters this is the Fisher matrix (Martens
     2014, section 9); with M = 1/B, the Gauss-Newton matrix of a mean squared error. J v comes from differentiating
-    J^T u, linear in u, by u: both graphs are built once and serve every product.
+    J^T u, linear in u, by u: both graphs are built once, for all products.
 
     Args:
         outputs: tensors (B, ...) with a graph that leads to the parameters.
@@ -80,12 +82,12 @@ def assign(parameters: Sequence[Tensor], vector: Tensor) -> None:
 
 
 def natural_step(product: Product, direction: Tensor, bound: float) -> Tensor | None:
-    """Scale a direction s (P,) so that its quadratic model of the divergence, s^T A s / 2, equals the bound.
+    """Scale a direction s (P,) such that the quadratic model of the divergence, s^T A s / 2, equals the bound.
 
-    By sqrt(2 bound / s^T A s) (Schulman et al. 2015, appendix C).
+    The factor is sqrt(2 bound / s^T A s) (Schulman et al. 2015, appendix C).
 
     Returns:
-        The step (P,), or None where the curvature along s is not a positive finite number: no step is safe then.
+        The step (P,), or None where the curvature along s is not a positive finite number, so that no step is safe.
     """
     curvature = direction @ product(direction)
     if not (torch.isfinite(curvature) and curvature > 0 and torch.isfinite(direction).all()):
@@ -93,11 +95,18 @@ def natural_step(product: Product, direction: Tensor, bound: float) -> Tensor | 
     return direction * torch.sqrt(2 * bound / curvature)
 
 
-def line_search(accept: Callable[[float], bool], shrink: float, max_backtracks: int) -> float:
-    """Try the fractions 1, shrink, shrink^2, ... of a step; return the first accepted one, or 0 (TRPO, appendix C)."""
+def line_search(
+    measure: Callable[[float], T], accept: Callable[[T], bool], shrink: float, max_backtracks: int
+) -> tuple[float, T] | None:
+    """Try the fractions 1, shrink, shrink^2, ... of a step, the last after `max_backtracks` (TRPO, appendix C).
+
+    Returns:
+        The first fraction whose measurement is accepted, with it, or None.
+    """
     fraction = 1.0
     for _ in range(max_backtracks + 1):
-        if accept(fraction):
-            return fraction
+        measured = measure(fraction)
+        if accept(measured):
+            return fraction, measured
         fraction *= shrink
-    return 0.0
+    return None

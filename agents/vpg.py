@@ -1,4 +1,4 @@
-"""The vanilla policy gradient: the lecture's slide 12, and with `PathReturn` REINFORCE (Williams 1992)."""
+"""The vanilla policy gradient (the lecture's slide 12); with `PathReturn` it is REINFORCE (Williams 1992)."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from stable_baselines3.common.type_aliases import GymEnv
 from agents.gradient_ascent import GradientAscent
 from agents.importance import Remembered, effective_sample_size, joined, surrogate
 from agents.policies import ActorCritic
+from agents.ranges import not_negative
 from agents.samples import Samples
 
 
 class VPG(GradientAscent):
-    """One step of an optimiser, Adam as it comes, along E[grad log pi(a|s) A] in an iteration.
+    """One step of an optimiser, by default Adam, along E[grad log pi(a|s) A] in each iteration.
 
     Args:
-        reuse: of how many earlier iterations the samples are used again, with importance weights.
+        reuse: number of earlier iterations whose samples are used again, with importance weights.
         **kwargs: of GradientAscent.
     """
 
     def __init__(self, policy: str | type[ActorCritic], env: GymEnv | str | None, reuse: int = 0, **kwargs: Any):
-        if reuse < 0:
-            raise ValueError(f"reuse must not be negative, got {reuse}")
+        not_negative("reuse", reuse)
         self.memory: deque[Remembered] = deque(maxlen=reuse)
         super().__init__(policy, env, **kwargs)
 
@@ -45,7 +45,7 @@ class VPG(GradientAscent):
             self.memory.append(Remembered(first, *map(torch.as_tensor, others)))
 
     def improve(self, samples: Samples) -> None:
-        """Climb the surrogate, whose gradient where it acted is the policy gradient (Tang and Abbeel 2011)."""
+        """Climb the surrogate; its gradient at the policy that acted is the policy gradient (Tang and Abbeel 2011)."""
         policy = self.policy
         with torch.no_grad():
             log_prob = policy.log_prob(samples.features, samples.actions)

@@ -1,4 +1,4 @@
-"""Workers in processes of their own: what they learn together, and what becomes of those that fail."""
+"""Workers in processes of their own: learning together, and failures."""
 
 import os
 import signal
@@ -62,7 +62,7 @@ class Kill(BaseCallback):
 
     def _on_rollout_start(self):
         if self.killed is None and self.n_calls >= 10 * STEPS:
-            self.killed = next(process for number, process in self.model.crew.values() if number == 0)
+            self.killed = next(process for number, process in self.model.processes.values() if number == 0)
             self.killed.kill()
             self.reported = self.model.reported[0]
 
@@ -78,7 +78,7 @@ class Stop(BaseCallback):
 
 
 @pytest.fixture(autouse=True)
-def _ends_and_leaves_nobody(give_up_after):
+def _ends_and_leaves_no_process(give_up_after):
     give_up_after(300)
     yield
     assert active_children() == []
@@ -113,7 +113,7 @@ def test_two_workers_meet_each_other_s_updates(logged):
     assert all(torch.isfinite(tensor).all() for tensor in model.policy.state_dict().values())
 
 
-def test_nobody_acts_before_the_first_worker_has_normalised_what_is_observed():
+def test_no_worker_acts_before_the_first_one_has_normalised_observations():
     model = make(2, seed=0)
     updates = torch.zeros(2, dtype=torch.int64)
     reports, ours = Pipe(duplex=False)
@@ -213,7 +213,7 @@ def test_learns_to_balance_a_pole(workers):
             {"workers": 1, "baseline": lambda policy: ValueNetwork(policy, AdamFit())},
             "one step at a time, .* got epochs=5, max_batches=16",
         ),
-        ({"workers": 1, "episodic": True}, "workers know no episodic rollouts"),
+        ({"workers": 1, "episodic": True}, "workers have no episodic rollouts"),
     ],
 )
 def test_refuses_what_cannot_work(kwargs, message):

@@ -79,7 +79,7 @@ def test_the_optimal_constant_weighs_returns_by_the_policys_squared_scores():
 def test_time_dependent_is_the_mean_at_each_time():
     baseline = TimeDependent()
     baseline.fit(samples(np.zeros((5, 1)), [0, 0, 1, 3, 3], [1.0, 3.0, 5.0, 8.0, 10.0]))
-    # Nobody was there at time 2: halfway between its neighbours; later than 3, as at 3.
+    # No sample at time 2: halfway between its neighbours; later than 3, as at 3.
     np.testing.assert_allclose(baseline.values(np.zeros((6, 1)), np.arange(6)), [2, 5, 7, 9, 9, 9])
 
 

@@ -62,7 +62,7 @@ def test_adam_takes_the_same_steps_whether_the_gradient_comes_by_hand_or_by_auto
     unmoved = parameters_to_vector(policy.critic_parameters()).detach().clone()
     fitted = []
     for known in (ACTIVATIONS, {}):  # without activations it knows, the gradient by hand gives up
-        monkeypatch.setattr("agents.layers.ACTIVATIONS", known)
+        monkeypatch.setattr("agents.activations.ACTIVATIONS", known)
         policy.load_state_dict(start)
         policy.optimizer.state.clear()
         torch.manual_seed(1)

@@ -6,11 +6,11 @@ import torch
 
 import envs
 from agents import A2C, NPG, PPO, TRPO, VPG
+from agents.a2c import RMSProp
 from agents.advantages import PathReturn, RewardToGo
 from agents.baselines import Constant, TimeDependent, ValueNetwork
 from agents.critics import AdamFit
 from agents.ppo import clipped_surrogate
-from agents.rmsprop import RMSProp
 
 
 def bias_and_log_std(policy):

@@ -69,6 +69,15 @@ def test_an_activation_without_a_name_may_be_used():
     assert isinstance(policy.mlp_extractor.value_net[1], nn.Softsign)
 
 
+def test_an_activation_without_a_class_is_refused():
+    with pytest.raises(ValueError, match="activation must be one of tanh, elu, relu, got 'swish'"):
+        make(Network(activation="swish"))
+
+
+def test_another_optimiser_gets_its_own_defaults():
+    assert make(optimizer_class=torch.optim.SGD).optimizer.defaults["lr"] == 1e-3
+
+
 def test_a_symmetric_actor_needs_to_know_its_mirror():
     with pytest.raises(ValueError, match=r"network.mirror is set: mirror must say how"):
         make(Network(mirror=True))

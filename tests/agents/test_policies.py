@@ -138,6 +138,24 @@ def test_without_exploration_it_acts_as_its_clipped_actions_do_on_average():
         np.testing.assert_allclose(actions[0], mean, atol=0.01)
 
 
+class Mode(torch.nn.Module):
+    def __init__(self, policy):
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, observations):
+        return self.policy.mode(observations)
+
+
+def test_actions_without_exploration_are_exported_for_any_number_of_observations(policy):
+    policy.update_normalizer(ROWS * 3 + 1)
+    rows = torch.as_tensor(ROWS, dtype=torch.float32)
+    sizes = ({0: torch.export.Dim("observations")},)
+    exported = torch.export.export(Mode(policy), (rows[:3],), dynamic_shapes=sizes).module()
+    for count in (2, 50):
+        np.testing.assert_allclose(exported(rows[:count]).detach(), policy.deterministic(rows[:count]), atol=1e-6)
+
+
 @torch.no_grad()
 def test_sampled_actions_follow_the_distribution(policy):
     row = ROWS[:1].repeat(20_000, axis=0)

@@ -1,4 +1,4 @@
-"""What all learners share: what the baseline is taught, how advantages are scaled, schedules, saving and loading."""
+"""The base of all learners: the baseline's target, scaled advantages, schedules, saving and loading."""
 
 import numpy as np
 import pytest

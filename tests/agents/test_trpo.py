@@ -69,10 +69,9 @@ def test_parameters_are_restored_when_the_line_search_fails(trpo, monkeypatch):
     model, rows = trpo()
     before = flat(model.policy.actor_parameters()).clone()
 
-    def refuse(accept, shrink, max_backtracks):
-        accept(1.0)
+    def refuse(measure, accept, shrink, max_backtracks):
+        measure(1.0)
         assert not torch.equal(before, flat(model.policy.actor_parameters()))
-        return 0.0
 
     monkeypatch.setattr(agents.trpo, "line_search", refuse)
     model.learn(4 * 64)

@@ -91,11 +91,12 @@ def test_no_step_along_a_direction_that_is_not_finite():
 
 def test_line_search_takes_the_first_accepted_fraction():
     tried = []
-    assert line_search(lambda fraction: tried.append(fraction) or fraction < 0.3, 0.5, max_backtracks=5) == 0.25
+    measure = lambda fraction: tried.append(fraction) or -fraction  # noqa: E731
+    assert line_search(measure, lambda measured: measured > -0.3, 0.5, max_backtracks=5) == (0.25, -0.25)
     assert tried == [1.0, 0.5, 0.25]
 
 
 def test_line_search_gives_up():
     tried = []
-    assert line_search(lambda fraction: bool(tried.append(fraction)), 0.5, max_backtracks=3) == 0.0
+    assert line_search(tried.append, lambda measured: False, 0.5, max_backtracks=3) is None
     assert len(tried) == 4

@@ -1,0 +1,89 @@
+"""The log of a learner's iterations: speed, rollout and recent episodes."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.utils import explained_variance, safe_mean
+
+from agents.policies import ActorCritic
+from agents.rollout import Rollout
+
+FEW_SAMPLES = 0.1  # share of a rollout below which an iteration hardly learns
+
+
+class IterationLog:
+    """Measures iterations and records their figures by SB3's logger."""
+
+    def __init__(self) -> None:
+        self._begun = 0.0
+        self._env_seconds = 0.0
+        self._warned_of_few_samples = False
+
+    def begin(self) -> None:
+        """Start the clock of an iteration."""
+        self._begun = time.perf_counter()
+        self._env_seconds = 0.0
+
+    @contextmanager
+    def environment(self) -> Iterator[None]:
+        """Count the time spent inside as the environment's."""
+        before = time.perf_counter()
+        yield
+        self._env_seconds += time.perf_counter() - before
+
+    def record_speed(self, logger: Logger, steps: int) -> None:
+        """Record the environment steps per second of this iteration."""
+        logger.record("time/steps_per_second", steps / (time.perf_counter() - self._begun))
+
+    def record_physics_share(self, logger: Logger) -> None:
+        """Record the environment's share of this iteration's time."""
+        logger.record("time/physics_share", self._env_seconds / (time.perf_counter() - self._begun))
+
+    def warn_of_few_samples(self, rollout: Rollout) -> None:
+        """Warn, once, where hardly any steps of a rollout count: the learner would otherwise idle without a reason."""
+        share = rollout.counts.mean()
+        if share >= FEW_SAMPLES or self._warned_of_few_samples:
+            return
+        self._warned_of_few_samples = True
+        few = f"only {share:.1%}" if share else "none"
+        warnings.warn(
+            f"this iteration learns from {few} of its {rollout.counts.size:,} steps, because only whole episodes count:"
+            f" n_steps, {rollout.buffer_size}, should be several times an episode's length",
+            stacklevel=5,  # where `learn` was called
+        )
+
+
+def record_rollout(logger: Logger, rollout: Rollout, policy: ActorCritic) -> None:
+    """Record the critic's fit to a rollout, the samples it gave, and the noise of its actions."""
+    counts = rollout.counts
+    if counts.any():
+        logger.record("train/explained_variance", explained_variance(rollout.values[counts], rollout.returns[counts]))
+    logger.record("train/samples", int(counts.sum()))
+    if policy.continuous:
+        low, high = policy.action_space.low, policy.action_space.high  # type: ignore[attr-defined]
+        logger.record("train/std", float(policy.floored_log_std.detach().exp().mean()))
+        logger.record("train/clipped_actions", float(((rollout.actions < low) | (rollout.actions > high)).mean()))
+
+
+def record_episodes(logger: Logger, episodes: Iterable[dict[str, Any]]) -> None:
+    """Record means over recent episodes, as SB3's `ep_info_buffer` holds them.
+
+    Args:
+        logger: takes `reward/NAME` for each of an episode's reward "terms" and `episode/NAME` for each "tracked"
+            quantity, where the VecEnv reports them.
+        episodes: SB3's dictionaries.
+    """
+    seen = defaultdict(list)
+    for episode in episodes:
+        for group, key in (("reward", "terms"), ("episode", "tracked")):
+            for name, value in episode.get(key, {}).items():
+                seen[f"{group}/{name}"].append(value)
+    for name, values in seen.items():
+        logger.record(name, safe_mean(values))
