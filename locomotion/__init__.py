@@ -1,1 +1,13 @@
-"""Experiments: what ties a world to a learner."""
+"""Experiments: worlds (`envs`) and learners (`agents`), from a command line to a policy that is scored and filmed.
+
+Each room imports from the floors below its own, and from `envs` and `agents`; the top floor first:
+
+- commands, __main__
+- benchmarks, sweeps
+- training, viewer
+- recording
+- evaluation
+- policies
+- runs, laboratory
+- errors, tables, loading, command_line, field_notes, files, threads, environments, task_options
+"""

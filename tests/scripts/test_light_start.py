@@ -19,7 +19,12 @@ BENCHMARKS = ("throughput", "training", "workers", "scores", "estimators", "deri
 
 
 @pytest.mark.parametrize(
-    "command", ["benchmark", *(f"benchmark {name}" for name in BENCHMARKS), "record", "watch"], ids=str
+    "command",
+    [
+        *("train", "train Go1", "evaluate", "evaluate Go1", "record", "record Go1", "watch", "robots", "ship"),
+        *("benchmark", *(f"benchmark {name}" for name in BENCHMARKS)),
+    ],
+    ids=str,
 )
 def test_help_imports_nothing_heavy(command):
     done = subprocess.run(

@@ -1,0 +1,102 @@
+"""Stored policies: cards, spaces as data, and loading without an environment."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from locomotion.errors import UsageError
+from locomotion.policies.card import read_card, save_card
+from locomotion.policies.shipped import FOLDER, shipped_names
+from locomotion.policies.spaces import space_as_data, space_from_data
+from locomotion.policies.stored import StoredPolicy
+
+FORMAT_2 = Path(__file__).with_name("format_2") / "policy.json"
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Box(-1.0, 1.0, (12,), np.float32),
+        spaces.Box(-np.inf, np.inf, (3,), np.float64),
+        spaces.Box(np.array([-1.0, -np.inf]), np.array([2.0, 0.5]), dtype=np.float64),
+        spaces.Box(np.array([-0.4, 0.1], np.float32), np.array([0.4, 1 / 3], np.float32)),
+        spaces.Box(0, 255, (2, 2), np.uint8),
+        spaces.Discrete(3, start=-1),
+    ],
+)
+def test_spaces_survive_json(space):
+    data = json.loads(json.dumps(space_as_data(space), allow_nan=False))
+    again = space_from_data(data)
+    assert again == space
+    assert again.dtype == space.dtype
+    assert space_as_data(again) == data
+    if isinstance(space, spaces.Box):
+        np.testing.assert_array_equal(again.low, space.low)
+        np.testing.assert_array_equal(again.high, space.high)
+
+
+def test_spaces_that_no_card_can_hold_are_refused():
+    with pytest.raises(ValueError, match="only Box and Discrete"):
+        space_as_data(spaces.Dict({"a": spaces.Discrete(2)}))
+
+
+@pytest.mark.parametrize("name", ["Go1", "Humanoid"])
+def test_a_policy_loads_and_acts_in_a_process_without_mujoco(name):
+    program = f"""
+import sys
+sys.modules["mujoco"] = None  # whoever imports it fails
+from locomotion.policies.stored import StoredPolicy
+stored = StoredPolicy.find({name!r})
+policy = stored.load()
+import numpy as np
+size = policy.observation_space.shape[0]
+print(policy.deterministic(np.linspace(-1, 1, 2 * size).reshape(2, size)).tolist())
+"""
+    alone = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert alone.returncode == 0, alone.stderr
+    stored = StoredPolicy.find(name)
+    policy = stored.load(stored.environment())
+    size = policy.observation_space.shape[0]
+    expected = policy.deterministic(np.linspace(-1, 1, 2 * size).reshape(2, size))
+    np.testing.assert_array_equal(np.array(json.loads(alone.stdout), np.float32), expected)
+
+
+def test_a_card_of_format_2_is_read_and_its_policy_loads(tmp_path):
+    shutil.copy(FORMAT_2, tmp_path)
+    shutil.copy(FOLDER / "Swimmer" / "policy.safetensors", tmp_path)
+    old, new = StoredPolicy.find(tmp_path), StoredPolicy.find("Swimmer")
+    assert old.card.network == new.card.network
+    assert old.card.network.mirror
+    assert (old.card.mean_bound if hasattr(old.card, "mean_bound") else old.card.network.mean_bound) == 1.5
+    observations = np.random.default_rng(0).normal(size=(5, 8))
+    np.testing.assert_array_equal(old.load().deterministic(observations), new.load().deterministic(observations))
+    card = json.loads(FORMAT_2.read_text())
+    card["action_space"] = "Box(-2.0, 2.0, (2,), float32)"
+    (tmp_path / "policy.json").write_text(json.dumps(card))
+    with pytest.raises(UsageError, match=r"this policy was trained on actions Box\(-2.0, 2.0"):
+        StoredPolicy.find(tmp_path).load()
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_cards_are_written_as_they_are_read(name, tmp_path):
+    save_card(read_card(FOLDER / name), tmp_path)
+    assert (tmp_path / "policy.json").read_text() == (FOLDER / name / "policy.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("space", "value"),
+    [("kind", "Tuple"), ("shape", ["a"]), ("shape", [5]), ("dtype", "float33"), ("low", "x"), ("low", [1.0, 2.0])],
+)
+def test_a_space_that_is_none_is_named(tmp_path, space, value):
+    card = json.loads((FOLDER / "CartPole" / "policy.json").read_text())
+    card["observation_space"][space] = value
+    (tmp_path / "policy.json").write_text(json.dumps(card))
+    shutil.copy(FOLDER / "CartPole" / "policy.safetensors", tmp_path)
+    with pytest.raises(UsageError, match=r"damaged|does not hold this policy"):
+        StoredPolicy.find(tmp_path).load()
