@@ -38,8 +38,7 @@ class A2C(GradientAscent):
 
     def improve(self, samples: Samples) -> None:
         """Take one step along grad log pi A and the entropy's gradient (Mnih et al. 2016, section 4)."""
-        policy = self.policy
-        distribution = policy.distribution(policy.distribution_parameters(samples.features))
+        distribution = self.policy.pi(samples.features)
         entropy = distribution.entropy().mean()
         gain = (distribution.log_prob(samples.actions) * samples.advantages).mean()
         norm = self.climb(gain + self.entropy_weight * entropy)

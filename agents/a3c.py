@@ -146,7 +146,12 @@ class A3C(A2C):
         context = get_context("forkserver")  # a fork of this process would copy locks that other threads may hold
         context.set_forkserver_preload([work.__module__, "torch._dynamo"])  # the latter is what any optimiser imports
         reports, ours = context.Pipe(duplex=False)
-        arguments = self.worker_arguments | {"seed": self._next_seed % 2**32}
+        arguments = self.worker_arguments | {
+            "seed": self._next_seed % 2**32,
+            "gamma": self.gamma,  # these three may have been changed since they were given
+            "gae_lambda": self.gae_lambda,
+            "advantage": self._advantage,
+        }
         self._next_seed += self.n_envs
         process = context.Process(
             target=work,

@@ -1,18 +1,18 @@
 """Advantage estimators: pure functions over arrays (T, N), T steps of N robots, and the choice among them.
 
-Arguments of the same name mean the same everywhere:
+Arguments of the same name have the same meaning everywhere:
 
     rewards: r_t (T, N).
-    values: V(s_t) (T, N), or what another baseline says of it.
-    next_values: V of the observation each step led to (T, N): at an episode's end of its final observation, never of
-        the first one of the next episode.
+    values: V(s_t) (T, N), or another baseline's prediction.
+    next_values: V of the observation that each step led to (T, N): at an episode's end of its final observation, never
+        of the next episode's first one.
     terminated: whether the step ended its episode for good (T, N).
     truncated: whether the step was its episode's last because time ran out (T, N).
     first: whether the step was its episode's first (T, N).
     gamma: discount, in [0, 1].
 
 Where an episode terminated there is no future: V(s') counts as 0. Where it was truncated, or the rollout ends, V(s')
-stands for the future that was cut off, if the estimator looks that way at all.
+replaces the future that was cut off, in the estimators that use next_values.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ def k_step(
     gamma: float,
     k: int,
 ) -> np.ndarray:
-    """Look k steps ahead, then ask the critic: r_t + ... + gamma^(k-1) r_{t+k-1} + gamma^k V(s_{t+k}) - V(s_t).
+    """Return r_t + ... + gamma^(k-1) r_{t+k-1} + gamma^k V(s_{t+k}) - V(s_t) (T, N): k rewards, then the critic.
 
     The lecture's slide on function approximation; A3C's choice (Mnih et al. 2016, section 4). Where the episode or
-    the rollout ends sooner, the look ahead ends there.
+    the rollout ends within k steps, V is that of its end.
     """
     deltas = residuals(rewards, values, next_values, terminated, gamma)
     decay = np.where(terminated | truncated, 0.0, gamma)
@@ -84,10 +84,10 @@ def k_step(
 
 
 def rewards_to_go(rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, gamma: float) -> np.ndarray:
-    """Return r_t + gamma r_{t+1} + ... to the episode's end (T, N): what an action can still change.
+    """Return r_t + gamma r_{t+1} + ... to the episode's end (T, N), all that an action can change.
 
-    The lecture's slide on temporal structure (Sutton et al. 1999; Baxter and Bartlett 2001). An episode that the
-    rollout cuts off is short of its future: `whole_episodes` tells which are complete.
+    The lecture's slide on temporal structure (Sutton et al. 1999; Baxter and Bartlett 2001). For an episode that the
+    rollout cuts off, later rewards are missing: `whole_episodes` returns which ones are complete.
     """
     return discounted_sums(rewards, np.where(terminated | truncated, 0.0, gamma))
 
@@ -95,15 +95,15 @@ def rewards_to_go(rewards: np.ndarray, terminated: np.ndarray, truncated: np.nda
 def path_returns(
     rewards: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, first: np.ndarray, gamma: float
 ) -> np.ndarray:
-    """Return for each step the return of its whole episode, from the episode's first step on (T, N).
+    """Return, at each step, the return of its whole episode, discounted from the episode's first step (T, N).
 
-    The weight of REINFORCE as the lecture first states it: R(tau) (Williams 1992).
+    The weight of REINFORCE in its first form, R(tau) (Williams 1992).
     """
-    return held(rewards_to_go(rewards, terminated, truncated, gamma), first)
+    return first_of_episode(rewards_to_go(rewards, terminated, truncated, gamma), first)
 
 
-def held(numbers: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Return what each episode's first step says, at all of its steps (T, N)."""
+def first_of_episode(numbers: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Return, at each step, the number of its episode's first step within the rollout (T, N)."""
     kept = numbers.copy()
     for t in range(1, len(kept)):
         kept[t] = np.where(first[t], numbers[t], kept[t - 1])
@@ -118,25 +118,24 @@ def whole_episodes(first: np.ndarray, terminated: np.ndarray, truncated: np.ndar
 
 
 class Steps(Protocol):
-    """What an estimator is told of T steps of N robots: a rollout, once its values are known."""
+    """T steps of N robots as an estimator needs them: a rollout, once its values are known."""
 
     rewards: np.ndarray
     values: np.ndarray
     next_values: np.ndarray
     terminated: np.ndarray
     truncated: np.ndarray
-    gamma: float
 
     @property
     def first(self) -> np.ndarray: ...
 
 
 class AdvantageEstimator(Protocol):
-    """A way to tell how much better than expected actions turned out."""
+    """An estimator of how much better than expected the actions turned out."""
 
     whole: ClassVar[bool]  # whether only the steps of whole episodes count
 
-    def __call__(self, steps: Steps) -> np.ndarray:
+    def __call__(self, steps: Steps, gamma: float) -> np.ndarray:
         """Return the advantages (T, N)."""
 
 
@@ -151,14 +150,14 @@ class GAE:
         if not 0.0 <= self.gae_lambda <= 1.0:
             raise ValueError(f"gae_lambda must lie in [0, 1], got {self.gae_lambda}")
 
-    def __call__(self, steps: Steps) -> np.ndarray:
+    def __call__(self, steps: Steps, gamma: float) -> np.ndarray:
         s = steps
-        return gae(s.rewards, s.values, s.next_values, s.terminated, s.truncated, s.gamma, self.gae_lambda)
+        return gae(s.rewards, s.values, s.next_values, s.terminated, s.truncated, gamma, self.gae_lambda)
 
 
 @dataclass(frozen=True)
 class KStep:
-    """A look k steps ahead: `k_step`, k at least 1."""
+    """k rewards, then the critic: `k_step`, k at least 1."""
 
     k: int
     whole: ClassVar = False
@@ -167,30 +166,30 @@ class KStep:
         if self.k < 1:
             raise ValueError(f"k must be at least 1, got {self.k}")
 
-    def __call__(self, steps: Steps) -> np.ndarray:
+    def __call__(self, steps: Steps, gamma: float) -> np.ndarray:
         s = steps
-        return k_step(s.rewards, s.values, s.next_values, s.terminated, s.truncated, s.gamma, self.k)
+        return k_step(s.rewards, s.values, s.next_values, s.terminated, s.truncated, gamma, self.k)
 
 
 @dataclass(frozen=True)
 class RewardToGo:
-    """The discounted rewards to the episode's end, less the baseline; the critic stands in for nothing.
+    """The discounted rewards to the episode's end, minus the baseline; no value replaces a future that was cut off.
 
     An episode that ran out of time is whole: its horizon is part of the problem.
     """
 
     whole: ClassVar = True
 
-    def __call__(self, steps: Steps) -> np.ndarray:
-        return rewards_to_go(steps.rewards, steps.terminated, steps.truncated, steps.gamma) - steps.values
+    def __call__(self, steps: Steps, gamma: float) -> np.ndarray:
+        return rewards_to_go(steps.rewards, steps.terminated, steps.truncated, gamma) - steps.values
 
 
 @dataclass(frozen=True)
 class PathReturn:
-    """The return of the whole path, less what the baseline said at its beginning."""
+    """The return of the whole path, minus the baseline's value at its first step."""
 
     whole: ClassVar = True
 
-    def __call__(self, steps: Steps) -> np.ndarray:
-        returns = path_returns(steps.rewards, steps.terminated, steps.truncated, steps.first, steps.gamma)
-        return returns - held(steps.values, steps.first)
+    def __call__(self, steps: Steps, gamma: float) -> np.ndarray:
+        returns = path_returns(steps.rewards, steps.terminated, steps.truncated, steps.first, gamma)
+        return returns - first_of_episode(steps.values, steps.first)

@@ -1,23 +1,26 @@
-"""Action distributions."""
+"""Action distributions: torch's, and SB3's around them, which a policy holds as its `action_dist`."""
 
 import math
 
 import torch
+from gymnasium import spaces
+from stable_baselines3.common.distributions import CategoricalDistribution, DiagGaussianDistribution
+from stable_baselines3.common.preprocessing import get_action_dim
 from torch import Tensor, nn
-from torch.distributions import Normal
+from torch.distributions import Categorical, Independent, Normal
 
 
 class ClippedNormal(Normal):
-    """A Gaussian whose samples are clipped to [low, high] before they act, scored by what they do.
+    """A Gaussian whose samples are clipped to [low, high] before the environment sees them; log_prob is of the latter.
 
-    All samples beyond a bound act alike, so their log-probability is that of landing there at all, not the density
-    where they happened to land. The policy gradient stays unbiased and loses the variance of a difference that makes
-    no difference (Fujita and Maeda 2018, "Clipped Action Policy Gradient", equation 8). Samples, entropy and KL are
+    All samples beyond a bound have the same effect, so their log-probability is that of the whole tail, not the
+    density at the sample. The policy gradient stays unbiased and loses the variance that comes from telling such
+    samples apart (Fujita and Maeda 2018, "Clipped Action Policy Gradient", equation 8). Samples, entropy and KL are
     those of the Gaussian; its KL is an upper bound on that of the clipped actions.
 
     Args:
         mean: (B, actions).
-        std: (B, actions).
+        std: (B, actions), or what broadcasts to it.
         low: bound (actions,).
         high: bound (actions,).
     """
@@ -29,7 +32,7 @@ class ClippedNormal(Normal):
 
     @property
     def clipped_mean(self) -> Tensor:
-        """Mean (B, actions) of what acts, the samples after clipping: not where a mean beyond a bound is clipped to."""
+        """Mean of the clipped samples (B, actions), which differs from the clipped mean of the samples."""
         below = expected_excess((self.low - self.mean) / self.stddev)
         above = expected_excess((self.mean - self.high) / self.stddev)
         return self.mean + self.stddev * (below - above)
@@ -42,16 +45,69 @@ class ClippedNormal(Normal):
         return torch.where(value <= self.low, below, torch.where(value >= self.high, above, between))
 
 
-class BoundedMean(nn.Module):
-    """The last layer of an actor whose means do not go far beyond what acts: m + r tanh((x - m) / r).
+class ClippedGaussian(DiagGaussianDistribution):
+    """SB3's distribution of real vectors, by `ClippedNormal`.
 
-    A mean several standard deviations beyond a bound acts alike whatever the noise: it has nothing left to learn from.
-    (Ours; squashed Gaussians put the tanh behind the noise instead.)
+    Its mode is the mean of the clipped actions. Clipping the Gaussian's mean instead gives larger actions than any
+    average seen in training, under which a robot may fall that otherwise would not.
 
     Args:
-        low: bound of what acts (actions,).
-        high: bound of what acts (actions,).
-        bound: how far from the middle m of the two the means may be, in half the distance between them: r in that unit.
+        action_space: its bounds clip the actions.
+    """
+
+    distribution: ClippedNormal
+
+    def __init__(self, action_space: spaces.Box):
+        super().__init__(get_action_dim(action_space))
+        self.low = torch.as_tensor(action_space.low)
+        self.high = torch.as_tensor(action_space.high)
+
+    def at(self, mean: Tensor, log_std: Tensor) -> Independent:
+        """Return torch's distribution for mean and log standard deviation (B, actions); its figures are (B,)."""
+        low, high = self.low.to(mean), self.high.to(mean)
+        return Independent(ClippedNormal(mean, log_std.exp(), low, high), 1, validate_args=False)
+
+    def proba_distribution(self, mean_actions: Tensor, log_std: Tensor) -> "ClippedGaussian":
+        self.distribution = self.at(mean_actions, log_std).base_dist
+        return self
+
+    def mode(self) -> Tensor:
+        return self.distribution.clipped_mean
+
+
+class Softmax(CategoricalDistribution):
+    """SB3's distribution of discrete actions, by logits that torch does not validate: a learner's NaN is refused later.
+
+    Args:
+        action_space: how many actions there are.
+    """
+
+    def __init__(self, action_space: spaces.Discrete):
+        super().__init__(int(action_space.n))
+
+    def at(self, logits: Tensor) -> Categorical:
+        """Return torch's distribution for logits (B, actions); its figures are (B,)."""
+        return Categorical(logits=logits, validate_args=False)
+
+    def proba_distribution(self, action_logits: Tensor) -> "Softmax":
+        self.distribution = self.at(action_logits)
+        self.logits = action_logits
+        return self
+
+    def mode(self) -> Tensor:
+        return self.logits.argmax(1)
+
+
+class BoundedMean(nn.Module):
+    """The last layer of an actor whose means stay near the bounds of the actions: m + r tanh((x - m) / r).
+
+    With a mean several standard deviations beyond a bound all samples are clipped to the same action, and exploration
+    carries no signal. (Ours; squashed Gaussians apply the tanh to the samples instead.)
+
+    Args:
+        low: lower bounds of the actions (actions,).
+        high: upper bounds of the actions (actions,).
+        bound: largest distance r of the means from the middle m of the range, in half-ranges.
     """
 
     middle: Tensor
@@ -68,5 +124,5 @@ class BoundedMean(nn.Module):
 
 def expected_excess(z: Tensor) -> Tensor:
     """Return E max(z - X, 0) of a standard normal X: z Phi(z) + phi(z)."""
-    z = z.clamp(min=-30.0)  # where it is zero: a bound may be infinite
+    z = z.clamp(min=-30.0)  # where the excess is zero already: an infinite bound would give NaN
     return z * torch.special.ndtr(z) + torch.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)

@@ -1,30 +1,14 @@
 """The layers of a small network in plain numpy: forwards for acting, backwards for fitting, faster than torch."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
+from agents.activations import ACTIVATIONS, Activation
 from agents.distributions import BoundedMean
 from agents.symmetry import MirrorAverage, WithMirrorImages
-
-
-class Activation(NamedTuple):
-    """An activation and its slope, which is told from what came out of it."""
-
-    value: Callable[[np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray], np.ndarray]
-
-
-ACTIVATIONS: dict[type[nn.Module], Activation] = {
-    nn.Tanh: Activation(np.tanh, lambda y: 1.0 - y * y),
-    nn.ReLU: Activation(lambda x: np.maximum(x, 0.0), lambda y: (y > 0.0).astype(y.dtype)),
-    nn.ELU: Activation(
-        lambda x: np.where(x > 0.0, x, np.expm1(np.minimum(x, 0.0))), lambda y: np.minimum(y, 0.0) + 1.0
-    ),
-}
 
 
 def in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -42,8 +26,13 @@ def in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
     if isinstance(layer, BoundedMean):
         middle, reach = layer.middle.numpy(), layer.reach.numpy()
         return lambda x: middle + reach * np.tanh((x - middle) / reach)
-    activation = ACTIVATIONS.get(type(layer))
+    activation = activation_of(layer)
     return activation and activation.value
+
+
+def activation_of(layer: nn.Module) -> Activation | None:
+    """Return the activation that a layer is, or None."""
+    return next((activation for activation in ACTIVATIONS.values() if activation.module is type(layer)), None)
 
 
 class LiveChain:
@@ -64,8 +53,8 @@ class LiveChain:
                     parameter.grad = torch.zeros_like(parameter)
                 tensors = (layer.weight.detach(), layer.bias.detach(), layer.weight.grad, layer.bias.grad)
                 self._layers.append(tuple(tensor.numpy() for tensor in tensors))  # type: ignore[union-attr]
-            elif type(layer) in ACTIVATIONS:
-                self._layers.append(ACTIVATIONS[type(layer)])
+            elif (activation := activation_of(layer)) is not None:
+                self._layers.append(activation)
             else:
                 raise TypeError(f"not a linear layer on the CPU nor a known activation: {layer}")
 

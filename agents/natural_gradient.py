@@ -68,12 +68,12 @@ class NPG(PolicyGradient):
         """Take the natural step as it comes: theta + F^-1 g, as long as the bound allows (Kakade 2001)."""
         parameters = self.policy.actor_parameters()
         with torch.no_grad():
-            old = self.policy.distribution(self.policy.distribution_parameters(samples.features))
+            old = self.policy.pi(samples.features)
         step = self.natural_step(samples, self.kl_schedule(self._current_progress_remaining))
         if step is not None:
             assign(parameters, flat(parameters) + step)
         with torch.no_grad():
-            new = self.policy.distribution(self.policy.distribution_parameters(samples.features))
+            new = self.policy.pi(samples.features)
         self.logger.record("train/kl", float(kl_divergence(old, new).mean()))
         self.logger.record("train/entropy", float(old.entropy().mean()))
 

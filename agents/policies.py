@@ -3,100 +3,118 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.distributions import DiagGaussianDistribution
 from stable_baselines3.common.distributions import Distribution as SB3Distribution
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, Independent
+from torch.distributions import Distribution
 
-from agents.distributions import BoundedMean, ClippedNormal
+from agents.activations import ACTIVATIONS
+from agents.distributions import BoundedMean, ClippedGaussian, Softmax
+from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 
 
 class ActorCritic(ActorCriticPolicy):
-    """SB3's actor-critic policy with nothing shared between the two networks.
+    """SB3's actor-critic policy with separate networks for actor and critic.
 
-    Gaussian actions have a log standard deviation that does not depend on the state; the actor's last layer starts
-    small, so that the first actions are the exploration noise alone. The observation normaliser is the features
-    extractor, the critic's last layer knows the scale of the returns: both keep their statistics in the state_dict.
+    Gaussian actions have a log standard deviation that does not depend on the state, and are clipped to the bounds of
+    the action space: see `ClippedGaussian`. The actor's last layer starts small, so that the first actions are mostly
+    exploration noise. The observation normaliser is the features extractor, the critic's last layer knows the scale
+    of the returns: both keep their statistics in the state_dict.
 
     Args:
         observation_space: a Box (or any space SB3 can flatten into one vector).
         action_space: a Box, or Discrete.
         lr_schedule: learning rate of the critic's optimiser, where the critic is fitted by one.
-        log_std_init: first log standard deviation of every action dimension, `min_std` not counted.
-        net_arch: hidden layers of both networks, or {"pi": [...], "vf": [...]}.
-        min_std: what is added to exp(log_std), so that exploration never dies out.
-        mean_bound: how far from the middle of their range the actions' means may be, in half that range; inf: no bound.
-        mirror: how a mirror image changes an observation and an action, which makes the actions' means symmetric.
+        network: layers and exploration noise; `Network()` by default.
+        mirror: how mirroring changes an observation and an action; sets `network.mirror`, which makes the actor
+            symmetric. For a policy whose tensors are loaded later, `symmetry.identity_mirror` will do.
+        **kwargs: SB3's own arguments. `net_arch`, `activation_fn`, `log_std_init` and the `epsilon` of
+            `features_extractor_kwargs` take precedence over the fields of `network`, which they become.
+
+    Raises:
+        ValueError: for a `mean_bound` that is not positive and finite, `network.mirror` without `mirror`, or spaces
+            that do not go with them; for a features extractor with trainable parameters; for `use_sde`.
     """
 
     optimizer: torch.optim.Optimizer  # of the critic alone: the actor moves by natural gradient
     value_net: ScaledValue
-    low: Tensor  # bounds of the actions (actions,), where they are vectors
-    high: Tensor
-    net_arch: dict[str, list[int]]
+    action_dist: ClippedGaussian | Softmax
 
     def __init__(
         self,
         observation_space: spaces.Space,
         action_space: spaces.Space,
         lr_schedule: Schedule,
-        net_arch: list[int] | dict[str, list[int]] | None = None,
-        activation_fn: type[nn.Module] = nn.Tanh,
-        log_std_init: float = 0.0,
-        min_std: float = 0.0,
-        mean_bound: float = math.inf,
+        network: Network | None = None,
         mirror: tuple[SignedPermutation, SignedPermutation] | None = None,
         features_extractor_class: type[BaseFeaturesExtractor] = ObservationNormalizer,
-        share_features_extractor: bool = True,
+        features_extractor_kwargs: dict[str, Any] | None = None,
+        activation_fn: type[nn.Module] | None = None,
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ):
-        if not mean_bound > 0.0:
-            raise ValueError(f"mean_bound must be positive, got {mean_bound}")
-        layers = [64, 64] if net_arch is None else net_arch
-        self.min_std = min_std
-        self.mean_bound = mean_bound
+        extractor_kwargs = dict(features_extractor_kwargs or {})
+        network = described(
+            network or Network(),
+            net_arch=kwargs.pop("net_arch", None),
+            activation_fn=activation_fn,
+            log_std_init=kwargs.pop("log_std_init", None),
+            obs_epsilon=extractor_kwargs.get("epsilon"),
+        )
+        if mirror is not None:
+            network = replace(network, mirror=True)
+        elif network.mirror:
+            raise ValueError("network.mirror is set: mirror must say how mirroring changes observations and actions")
+        if network.mean_bound is not None and not 0.0 < network.mean_bound < math.inf:
+            raise ValueError(f"mean_bound must be positive and finite, got {network.mean_bound}")
+        if issubclass(features_extractor_class, ObservationNormalizer):
+            extractor_kwargs["epsilon"] = network.obs_epsilon
+        self.network = network
         self.mirror = mirror
         super().__init__(
             observation_space,
             action_space,
             lr_schedule,
-            net_arch={"pi": layers, "vf": layers} if isinstance(layers, list) else layers,
-            activation_fn=activation_fn,
-            log_std_init=log_std_init,
+            net_arch={"pi": list(network.actor), "vf": list(network.value)},
+            activation_fn=activation_fn or ACTIVATIONS[network.activation].module,
+            log_std_init=network.log_std_init,
             features_extractor_class=features_extractor_class,
-            share_features_extractor=share_features_extractor,
+            features_extractor_kwargs=extractor_kwargs,
             optimizer_kwargs={"eps": 1e-5, "fused": True} if optimizer_kwargs is None else optimizer_kwargs,
             **kwargs,
         )
 
     def _build(self, lr_schedule: Schedule) -> None:
+        if self.use_sde:
+            raise ValueError("use_sde is not supported: the noise of the actions does not depend on the state")
+        if isinstance(self.action_space, spaces.Box):
+            if len(self.action_space.shape) != 1:
+                raise ValueError(f"actions must be vectors, got {self.action_space}")
+            self.action_dist = ClippedGaussian(self.action_space)
+        elif isinstance(self.action_space, spaces.Discrete):
+            self.action_dist = Softmax(self.action_space)
         super()._build(lr_schedule)
-        if self.share_features_extractor and any(p.requires_grad for p in self.features_extractor.parameters()):
+        extractors = nn.ModuleList([self.pi_features_extractor, self.vf_features_extractor])
+        if any(parameter.requires_grad for parameter in extractors.parameters()):
             raise ValueError(
-                f"{type(self.features_extractor).__name__} has trainable parameters, which actor and critic would"
-                " share; pass share_features_extractor=False"
+                f"{type(self.features_extractor).__name__} has trainable parameters, which would never be trained:"
+                " features are computed once per rollout"
             )
         self.plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and (
             isinstance(self.observation_space, spaces.Box) and not is_image_space(self.observation_space)
         )
-        if isinstance(self.action_space, spaces.Box):
-            if len(self.action_space.shape) != 1:
-                raise ValueError(f"actions must be vectors, got {self.action_space}")
-            self.register_buffer("low", torch.as_tensor(self.action_space.low), persistent=False)
-            self.register_buffer("high", torch.as_tensor(self.action_space.high), persistent=False)
         on_means: list[nn.Module] = []
         if self.mirror is not None:
             if not (self.plain_vectors and self.continuous):
@@ -104,12 +122,15 @@ class ActorCritic(ActorCriticPolicy):
             observation, action = self.mirror
             self.mlp_extractor.policy_net.insert(0, WithMirrorImages(*observation))
             on_means.append(MirrorAverage(*action))
-        if self.mean_bound < math.inf:
-            if not (self.continuous and np.isfinite([*self.low, *self.high]).all()):
+        if self.network.mean_bound is not None:
+            space = self.action_space
+            if not (isinstance(space, spaces.Box) and space.is_bounded()):
                 raise ValueError(
                     f"means can be bounded only where actions are vectors with bounds, not {self.action_space}"
                 )
-            on_means.append(BoundedMean(self.low, self.high, self.mean_bound))
+            on_means.append(
+                BoundedMean(torch.as_tensor(space.low), torch.as_tensor(space.high), self.network.mean_bound)
+            )
         if on_means:
             self.action_net = nn.Sequential(self.action_net, *on_means)
         self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
@@ -117,8 +138,16 @@ class ActorCritic(ActorCriticPolicy):
         self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        ours = {"min_std": self.min_std, "mean_bound": self.mean_bound, "mirror": self.mirror}
-        return super()._get_constructor_parameters() | ours
+        arguments = super()._get_constructor_parameters() | {
+            "network": self.network,
+            "mirror": self.mirror,
+            "share_features_extractor": self.share_features_extractor,  # which SB3 leaves out
+        }
+        for name in ("net_arch", "log_std_init"):  # which the network holds, as it does an activation that has a name
+            del arguments[name]
+        if self.network.activation in ACTIVATIONS:
+            del arguments["activation_fn"]
+        return arguments
 
     def actor_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the action distribution, log_std included."""
@@ -136,10 +165,24 @@ class ActorCritic(ActorCriticPolicy):
         """Whether actions are real vectors."""
         return isinstance(self.action_space, spaces.Box)
 
+    def pi(self, features: Tensor) -> Distribution:
+        """Return the action distribution at the actor's features (B, F); its KL, entropy and log_prob are (B,)."""
+        return self.distribution(self.distribution_parameters(features))
+
     def distribution_parameters(self, features: Tensor) -> tuple[Tensor, ...]:
         """Return mean and log standard deviation, or the logits, each (B, actions), for features (B, F)."""
-        output = self.action_net(self.mlp_extractor.forward_actor(features))
+        return self._parameters_from_latent(self.mlp_extractor.forward_actor(features))
+
+    def distribution(self, parameters: tuple[Tensor, ...]) -> Distribution:
+        """Return the action distribution with the given parameters; its KL, entropy and log_prob are (B,)."""
+        return self.action_dist.at(*parameters)
+
+    def _parameters_from_latent(self, latent: Tensor) -> tuple[Tensor, ...]:
+        output = self.action_net(latent)
         return (output, self.floored_log_std.expand_as(output)) if self.continuous else (output,)
+
+    def _get_action_dist_from_latent(self, latent_pi: Tensor) -> SB3Distribution:
+        return self.action_dist.proba_distribution(*self._parameters_from_latent(latent_pi))
 
     @torch.no_grad()
     def limit_std(self, bound: float) -> None:
@@ -150,28 +193,12 @@ class ActorCritic(ActorCriticPolicy):
     @property
     def floored_log_std(self) -> Tensor:
         """Log standard deviation of the actions (actions,), `min_std` included."""
-        return (self.min_std + self.log_std.exp()).log() if self.min_std else self.log_std
-
-    def _get_action_dist_from_latent(self, latent_pi: Tensor) -> SB3Distribution:
-        if not self.continuous:
-            return super()._get_action_dist_from_latent(latent_pi)
-        assert isinstance(self.action_dist, DiagGaussianDistribution)
-        return self.action_dist.proba_distribution(self.action_net(latent_pi), self.floored_log_std)
-
-    def distribution(self, parameters: tuple[Tensor, ...]) -> Distribution:
-        """Return the action distribution with the given parameters; its KL, entropy and log_prob are (B,)."""
-        if self.continuous:
-            return Independent(self.clipped_normal(parameters), 1, validate_args=False)
-        return Categorical(logits=parameters[0], validate_args=False)
+        min_std = self.network.min_std
+        return (min_std + self.log_std.exp()).log() if min_std else self.log_std
 
     def log_prob(self, features: Tensor, actions: Tensor) -> Tensor:
         """Return the log-probabilities (B,) of actions (B, ...), for the actor's features (B, F)."""
-        return self.distribution(self.distribution_parameters(features)).log_prob(actions)
-
-    def clipped_normal(self, parameters: tuple[Tensor, ...]) -> ClippedNormal:
-        """Return the distributions of the single action dimensions, given mean and log standard deviation."""
-        mean, log_std = parameters
-        return ClippedNormal(mean, log_std.exp(), self.low, self.high)
+        return self.pi(features).log_prob(actions)
 
     def features(self, observations: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
         """Return the actor's and the critic's features (B, F) of observations (B, ...)."""
@@ -201,23 +228,18 @@ class ActorCritic(ActorCriticPolicy):
             return mean + np.exp(log_std) * noise
         return (parameters[0].cpu().numpy() + noise).argmax(1)
 
-    @torch.no_grad()
-    def deterministic(self, observations: np.ndarray | Tensor) -> np.ndarray:
-        """Return the actions without exploration for observations (N, ...): their mean, or the most likely ones.
+    def mode(self, observations: Tensor) -> Tensor:
+        """Return the actions without exploration for observations (N, ...): clipped actions' means, or likeliest ones.
 
-        The mean is that of the actions after clipping. Clipping the mean instead acts harder than the policy ever did
-        in training, which makes a robot fall that would not.
+        Tensor operations alone: it can be traced and exported.
         """
         parameters = self.distribution_parameters(self.features(observations)[0])
-        if not self.continuous:
-            return parameters[0].argmax(1).cpu().numpy()
-        return self.clipped_normal(parameters).clipped_mean.cpu().numpy()
+        return self.action_dist.proba_distribution(*parameters).mode()
 
-    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
-        if not deterministic:
-            return super()._predict(observation)
-        assert isinstance(observation, Tensor)
-        return torch.as_tensor(self.deterministic(observation), device=self.device)
+    @torch.no_grad()
+    def deterministic(self, observations: np.ndarray | Tensor) -> np.ndarray:
+        """Return what `mode` does, for numpy."""
+        return self.mode(torch.as_tensor(observations)).cpu().numpy()
 
     def clip(self, actions: np.ndarray) -> np.ndarray:
         """Return what the environment may be given of actions (N, ...)."""
@@ -233,3 +255,28 @@ class ActorCritic(ActorCriticPolicy):
         for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
             if isinstance(extractor, ObservationNormalizer):
                 extractor.update(tensor)
+
+
+def described(
+    network: Network,
+    net_arch: list[int] | dict[str, list[int]] | None = None,
+    activation_fn: type[nn.Module] | None = None,
+    log_std_init: float | None = None,
+    obs_epsilon: float | None = None,
+) -> Network:
+    """Return a network with what SB3's arguments say of it in place of its own fields.
+
+    An activation that `Network` has no name for goes by the name of its class.
+    """
+    fields: dict[str, Any] = {}
+    if net_arch is not None:
+        layers = net_arch if isinstance(net_arch, dict) else {"pi": net_arch, "vf": net_arch}
+        fields |= {"actor": tuple(layers.get("pi", ())), "value": tuple(layers.get("vf", ()))}
+    if activation_fn is not None:
+        names = [name for name, activation in ACTIVATIONS.items() if activation.module is activation_fn]
+        fields["activation"] = names[0] if names else activation_fn.__name__
+    if log_std_init is not None:
+        fields["log_std_init"] = log_std_init
+    if obs_epsilon is not None:
+        fields["obs_epsilon"] = obs_epsilon
+    return replace(network, **fields)

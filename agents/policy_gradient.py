@@ -118,7 +118,9 @@ class PolicyGradient(OnPolicyAlgorithm):
             supported_action_spaces=(spaces.Box, spaces.Discrete),
         )
         self.episodic = episodic
-        self.advantage = advantage or GAE(gae_lambda)
+        self._advantage: AdvantageEstimator | None = None
+        if advantage is not None:
+            self.advantage = advantage
         self.target = target
         self.make_baseline = baseline or (lambda policy: ValueNetwork(policy, TrustRegionFit()))
         self.elapsed = np.zeros(0, np.int64)  # steps since the robots' episodes began (N,)
@@ -129,6 +131,17 @@ class PolicyGradient(OnPolicyAlgorithm):
         self._warned_of_few_samples = False
         if _init_setup_model:
             self._setup_model()
+
+    @property
+    def advantage(self) -> AdvantageEstimator:
+        """The advantage estimator; GAE's lambda is `gae_lambda`."""
+        return self._advantage or GAE(self.gae_lambda)
+
+    @advantage.setter
+    def advantage(self, estimator: AdvantageEstimator) -> None:
+        if isinstance(estimator, GAE):
+            self.gae_lambda = estimator.gae_lambda
+        self._advantage = None if isinstance(estimator, GAE) else estimator
 
     def _setup_model(self) -> None:
         if not isinstance(self.observation_space, spaces.Box):
@@ -222,7 +235,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         if self.episodic:
             rollout_buffer.keep_first_episodes()
         rollout_buffer.evaluate(self.baseline, self._last_obs)  # type: ignore[arg-type]
-        rollout_buffer.estimate(self.advantage, self.learned_estimator())
+        rollout_buffer.estimate(self.advantage, self.learned_estimator(), self.gamma)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True

@@ -18,6 +18,10 @@ class Rollout(RolloutBuffer):
     `next_values`, after `estimate` `advantages`, `returns` and whether a step `counts`.
     """
 
+    def __init__(self, *args: Any, gamma: float = 1.0, gae_lambda: float = 1.0, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        del self.gamma, self.gae_lambda  # SB3 hands both on; the learner's are asked for when they are needed
+
     def reset(self) -> None:
         shape = (self.buffer_size, self.n_envs)
         discrete = isinstance(self.action_space, spaces.Discrete)
@@ -99,9 +103,15 @@ class Rollout(RolloutBuffer):
         for end, value in zip(ends, values[(steps + 1) * robots :], strict=True):
             self.next_values[end] = value
 
-    def estimate(self, advantage: AdvantageEstimator, target: AdvantageEstimator) -> None:
-        """Compute the advantages by one estimator, and by another the `returns` that the baseline shall learn."""
-        self.advantages = advantage(self)
-        self.returns = (self.advantages if target == advantage else target(self)) + self.values
+    def estimate(self, advantage: AdvantageEstimator, target: AdvantageEstimator, gamma: float) -> None:
+        """Compute the advantages by one estimator, and by another the `returns` that the baseline is fitted to.
+
+        Args:
+            advantage: the estimator of the advantages.
+            target: the estimator whose advantages plus the values are the returns.
+            gamma: discount, in [0, 1].
+        """
+        self.advantages = advantage(self, gamma)
+        self.returns = (self.advantages if target == advantage else target(self, gamma)) + self.values
         if advantage.whole or target.whole:
             self.counts &= whole_episodes(self.first, self.terminated, self.truncated)

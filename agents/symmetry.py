@@ -8,10 +8,24 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import get_action_dim, get_flattened_obs_dim
 from torch import Tensor, nn
 
 # What mirroring does to a vector x, (order, sign): it becomes `sign * x[order]`.
 SignedPermutation = tuple[np.ndarray | Sequence[int], np.ndarray | Sequence[float]]
+
+
+def identity_mirror(
+    observation_space: spaces.Space, action_space: spaces.Space
+) -> tuple[SignedPermutation, SignedPermutation]:
+    """Return permutations of observation and action that change nothing.
+
+    They stand in for a symmetric policy's own, which its state_dict brings, until that is loaded.
+    """
+    sizes = (get_flattened_obs_dim(observation_space), get_action_dim(action_space))
+    observation, action = ((np.arange(size), np.ones(size)) for size in sizes)
+    return observation, action
 
 
 class Reflection(nn.Module):

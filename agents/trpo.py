@@ -46,7 +46,7 @@ class TRPO(NPG):
         step = self.natural_step(samples, target_kl)
         start = flat(parameters).detach()
         with torch.no_grad():
-            old = policy.distribution(policy.distribution_parameters(features))
+            old = policy.pi(features)
             old_log_prob = old.log_prob(actions)
         gain_before = float(advantages.mean())
         result = {"gain": gain_before, "kl": 0.0}
@@ -54,7 +54,7 @@ class TRPO(NPG):
         @torch.no_grad()
         def accept(fraction: float) -> bool:
             assign(parameters, start + fraction * step)  # type: ignore[operator]
-            new = policy.distribution(policy.distribution_parameters(features))
+            new = policy.pi(features)
             gain = float(surrogate(new.log_prob(actions), old_log_prob, advantages))
             kl = float(kl_divergence(old, new).mean())
             if not (kl <= target_kl and gain > gain_before):  # NaN is refused too

@@ -8,7 +8,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from envs.graphics import choose_backend
-from envs.registry import UnknownEnvironment, canonical_id, make_task, register, task_class
+from envs.registry import (
+    OWN_TASKS,
+    UnknownEnvironment,
+    canonical_id,
+    is_own,
+    make_task,
+    register,
+    register_with_gymnasium,
+    robot_ids,
+    short_name,
+    source,
+    task_class,
+)
 
 if TYPE_CHECKING:
     from envs.rendering import Renderer, RenderingUnavailable
@@ -26,8 +38,13 @@ __all__ = [
     "UnknownEnvironment",
     "World",
     "canonical_id",
+    "is_own",
     "make_task",
     "make_vec",
+    "register",
+    "robot_ids",
+    "short_name",
+    "source",
     "task_class",
 ]
 
@@ -43,7 +60,7 @@ _PLACES = {
 }
 
 choose_backend()
-register()
+register_with_gymnasium(OWN_TASKS)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,36 +1,142 @@
-"""Whether the values that a dataclass is to be made of are of the kinds it names."""
+"""Types and ranges of a dataclass's fields, read from its annotations."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+import functools
+import math
+import operator
+from collections.abc import Callable, Mapping
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
+from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
 from typeguard import TypeCheckError, check_type
 
+Positive = Annotated[float, Gt(0)]
+NotNegative = Annotated[float, Ge(0)]
+Share = Annotated[float, Interval(ge=0, le=1)]  # a probability, or a part of a whole
+Cosine = Annotated[float, Interval(ge=-1, le=1)]
+Count = Annotated[int, Ge(1)]
 
-def require_types(values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
-    """Compare values with the types that are expected of them.
+
+def check_fields(hints: Mapping[str, Any], values: Mapping[str, Any], name: Callable[[str], str] = str) -> None:
+    """Compare values with the types and the ranges of the fields they are for.
+
+    Ranges are markers of `annotated_types` in the hints: `Annotated[float, Gt(0)]`, also of a union's members and of a
+    tuple's items. None has no range; a `tuple[float, float]` runs from low to high; fields of nested dataclasses are
+    not looked at.
+
+    Args:
+        hints: of the fields, by `typing.get_type_hints(cls, include_extras=True)`.
+        values: of some or all of the fields.
+        name: writes a field's name in messages.
 
     Raises:
-        TypeError: naming the first that is of another type.
+        TypeError: naming the first value of another type.
+        ValueError: naming the first value out of its range; NaN is out of every range.
     """
-    for name, value in values.items():
-        hint = hints[name]
+    require_types(values, hints, name)
+    for field, value in values.items():
+        _check_range(hints[field], value, name(field), value)
+
+
+def require_types(values: Mapping[str, Any], hints: Mapping[str, Any], name: Callable[[str], str] = str) -> None:
+    """Compare values with the types of the fields they are for.
+
+    Raises:
+        TypeError: naming the first value of another type.
+    """
+    for field, value in values.items():
         try:
-            check_type(value, hint)
+            check_type(value, hints[field])
         except TypeCheckError as error:
-            kind = hint.__name__ if isinstance(hint, type) else hint
-            raise TypeError(f"{name} must be of type {kind}, got {value!r}") from error
+            kind = without_ranges(hints[field])
+            kind = kind.__name__ if isinstance(kind, type) and not get_args(kind) else kind
+            raise TypeError(f"{name(field)} must be of type {kind}, got {value!r}") from error
 
 
-def require_sense(values: Mapping[str, Any], hints: Mapping[str, Any], positive: Collection[str]) -> None:
-    """Refuse ranges that run down, empty tuples, and what must be `positive` and is not.
+def without_ranges(hint: Any) -> Any:
+    """Return a type hint without `Annotated`, as messages and help texts name it."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return without_ranges(arguments[0])
+    if origin in (Union, UnionType):
+        return functools.reduce(operator.or_, map(without_ranges, arguments))
+    if origin is tuple:
+        return tuple[tuple(map(without_ranges, arguments))]  # type: ignore[misc]
+    return hint
 
-    Raises:
-        ValueError: naming the first.
-    """
-    for name, value in values.items():
-        if value == ():
-            raise ValueError(f"{name} must not be empty")
-        if hints[name] == tuple[float, float] and not value[0] <= value[1]:
-            raise ValueError(f"{name} must run from low to high, got {value}")
-        if name in positive and not value > 0:
-            raise ValueError(f"{name} must be positive, got {value}")
+
+class Bounds(NamedTuple):
+    """The range that several markers leave together."""
+
+    low: Any = -math.inf
+    high: Any = math.inf
+    above_low: bool = False  # whether `low` itself is outside
+    below_high: bool = False  # whether `high` itself is outside
+
+    def within(self, marker: Any) -> "Bounds":
+        """Return the range that one more marker leaves; markers of other kinds leave it as it is."""
+        match marker:
+            case Interval():
+                return functools.reduce(Bounds.within, marker, self)
+            case Gt():
+                return self._replace(low=marker.gt, above_low=True)
+            case Ge():
+                return self._replace(low=marker.ge, above_low=False)
+            case Lt():
+                return self._replace(high=marker.lt, below_high=True)
+            case Le():
+                return self._replace(high=marker.le, below_high=False)
+        return self
+
+    def __contains__(self, value: Any) -> bool:
+        above = operator.gt if self.above_low else operator.ge
+        below = operator.lt if self.below_high else operator.le
+        return above(value, self.low) and below(value, self.high)
+
+    def __str__(self) -> str:
+        low, high = self.low, self.high
+        if low == -math.inf:
+            return f"must be {'below' if self.below_high else 'at most'} {high}"
+        if high == math.inf:
+            if low == 0:
+                positive = "must be a positive number" if self.below_high else "must be positive"
+                return positive if self.above_low else "must not be negative"
+            return f"must be {'above' if self.above_low else 'at least'} {low}"
+        if self.above_low and self.below_high:
+            return f"must lie between {low} and {high}"
+        return f"must lie in {'(' if self.above_low else '['}{low}, {high}{')' if self.below_high else ']'}"
+
+
+def _check_range(hint: Any, value: Any, name: str, whole: Any) -> None:
+    """Refuse a value, or an item of the value `whole`, that is out of the range that its hint gives."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if value is None:
+        return
+    if origin is Annotated:
+        _check_range(arguments[0], value, name, whole)
+        bounds = functools.reduce(Bounds.within, arguments[1:], Bounds())
+        if bounds != Bounds() and value not in bounds:
+            raise ValueError(f"{name} {bounds}, got {whole}")
+        for marker in arguments[1:]:
+            if isinstance(marker, MinLen) and len(value) < marker.min_length:
+                least = "not be empty" if marker.min_length == 1 else f"have at least {marker.min_length} items"
+                raise ValueError(f"{name} must {least}, got {whole}")
+    elif origin in (Union, UnionType):
+        for member in arguments:
+            if _is_of(value, member):
+                _check_range(member, value, name, whole)
+                return
+    elif origin is tuple:
+        items = arguments if Ellipsis not in arguments else arguments[:1] * len(value)
+        for item, item_hint in zip(value, items, strict=True):
+            _check_range(item_hint, item, f"each number of {name}", whole)
+        if without_ranges(hint) == tuple[float, float] and not value[0] <= value[1]:
+            raise ValueError(f"{name} must run from low to high, got {whole}")
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    try:
+        check_type(value, hint)
+    except TypeCheckError:
+        return False
+    return True

@@ -1,15 +1,19 @@
-"""Which task each environment id stands for."""
+"""Environment ids and the tasks they stand for."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
+import re
+from collections.abc import Collection
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import gymnasium
 
-from envs.arguments import require_sense, require_types
+from envs.arguments import check_fields
 
 if TYPE_CHECKING:  # the tasks, and MuJoCo with them, are imported when the first is asked for
     from envs.task import Task
@@ -17,7 +21,7 @@ if TYPE_CHECKING:  # the tasks, and MuJoCo with them, are imported when the firs
 NAMESPACE = "Locomotion"
 OWN_MODULE = "envs"  # gymnasium.make("envs:Locomotion/CartPole-v0") imports it, which registers the ids
 
-# Our own robots: name -> where its Task stands.
+# Our own robots: short name -> module and class of the Task.
 OWN_TASKS = {
     "Biped": "envs.robots.biped:Biped",
     "CartPole": "envs.robots.cartpole:CartPole",
@@ -29,7 +33,7 @@ OWN_TASKS = {
     "StandUp": "envs.robots.stand_up:StandUp",
 }
 
-# Gymnasium's robots that we step as batches: id -> where its Task stands.
+# Gymnasium's robots that we step as batches: id -> module and class of the Task.
 GYMNASIUM_TASKS = {
     "Ant-v5": "envs.gymnasium_robots.ant:Ant",
     "HalfCheetah-v5": "envs.gymnasium_robots.half_cheetah:HalfCheetah",
@@ -44,9 +48,52 @@ GYMNASIUM_TASKS = {
     "Walker2d-v5": "envs.gymnasium_robots.walker2d:Walker2d",
 }
 
+# Robots that `register` has added: short name -> Task.
+REGISTERED: dict[str, type[Task]] = {}
+
+# Arguments of `make_vec`, `gymnasium.make` and `gymnasium.make_vec`: a task's field of such a name could not be set.
+RESERVED = {
+    *("env_id", "num_envs", "seed", "num_threads", "render_mode", "width", "height", "stagger"),
+    *("id", "task", "max_episode_steps", "disable_env_checker"),
+    *("vectorization_mode", "vector_kwargs", "wrappers"),
+}
+
 
 class UnknownEnvironment(ValueError):  # noqa: N818 - as its message reads
-    """No environment has the id that was asked for."""
+    """No environment has this id."""
+
+
+def full_id(name: str) -> str:
+    """Return the canonical id of a robot of our namespace: `Locomotion/CartPole-v0` for `CartPole`."""
+    return f"{NAMESPACE}/{name}-v0"
+
+
+def short_name(env_id: str) -> str:
+    """Return `CartPole` for `Locomotion/CartPole-v0`, and any id that is not of our namespace as it is."""
+    match = re.fullmatch(rf"{NAMESPACE}/(\w+)-v0", env_id)
+    return match[1] if match else env_id
+
+
+def is_own(env_id: str) -> bool:
+    """Return whether an id is of our namespace, which has our own robots and those added by `register`."""
+    return short_name(env_id) != env_id
+
+
+def robot_ids() -> list[str]:
+    """Return the canonical ids of all robots that are stepped as batches: our own, registered ones, Gymnasium's."""
+    return [*map(full_id, OWN_TASKS), *map(full_id, REGISTERED), *GYMNASIUM_TASKS]
+
+
+def source(env_id: str) -> Path | None:
+    """Return the file that defines a registered robot's Task; None for our own robots and Gymnasium's.
+
+    None, too, for a Task that was typed in at a prompt.
+    """
+    cls = REGISTERED.get(short_name(env_id))
+    try:
+        return None if cls is None else Path(inspect.getfile(cls)).resolve()
+    except (OSError, TypeError):
+        return None
 
 
 def canonical_id(env_id: str) -> str:
@@ -56,27 +103,30 @@ def canonical_id(env_id: str) -> str:
         UnknownEnvironment: naming the nearest known ids.
     """
     bare = env_id.removeprefix(f"{OWN_MODULE}:")
-    name = bare.removeprefix(f"{NAMESPACE}/").removesuffix("-v0")
-    if name in OWN_TASKS and bare in (name, f"{NAMESPACE}/{name}-v0"):
-        return f"{NAMESPACE}/{name}-v0"
+    name = short_name(bare)
+    if name in OWN_TASKS or name in REGISTERED:
+        return full_id(name)
     if bare in GYMNASIUM_TASKS or bare in gymnasium.registry:
         return bare
     if ":" in env_id:  # a module that registers its ids when imported: Gymnasium finds it, or says what is wrong
         return env_id
-    known = [*OWN_TASKS, *GYMNASIUM_TASKS, *gymnasium.registry]
-    lowered = {name.lower(): name for name in reversed(known)}
+    batched = [*OWN_TASKS, *REGISTERED, *GYMNASIUM_TASKS]
+    lowered = {name.lower(): name for name in reversed([*batched, *gymnasium.registry])}
     near = [lowered[match] for match in difflib.get_close_matches(env_id.lower(), lowered, n=4, cutoff=0.5)]
-    hint = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join([*OWN_TASKS, *GYMNASIUM_TASKS])}."
+    hint = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(batched)}."
     raise UnknownEnvironment(f"unknown environment {env_id!r}: {hint}")
 
 
 def task_class(env_id: str) -> type[Task] | None:
-    """Return the Task of a canonical id, or None where the environment is not one of our batched ones."""
-    place = GYMNASIUM_TASKS.get(env_id) or OWN_TASKS.get(env_id.removeprefix(f"{NAMESPACE}/").removesuffix("-v0"))
+    """Return the Task of a canonical id, or None where the environment is not stepped as a batch."""
+    name = short_name(env_id)
+    if name in REGISTERED:
+        return REGISTERED[name]
+    place = GYMNASIUM_TASKS.get(name) or OWN_TASKS.get(name)
     if place is None:
         return None
-    module, name = place.split(":")
-    return getattr(import_module(module), name)
+    module, cls = place.split(":")
+    return getattr(import_module(module), cls)
 
 
 def make_task(env_id: str, **task_kwargs: Any) -> Task | None:
@@ -85,38 +135,73 @@ def make_task(env_id: str, **task_kwargs: Any) -> Task | None:
     Raises:
         TypeError: for a keyword that is not one of the task's fields, naming those that are; for a value of another
             type.
-        ValueError: for a value that means nothing.
+        ValueError: for a value out of its field's range.
     """
     cls = task_class(env_id)
     if cls is None:
         return None
-    hints = get_type_hints(cls)
     fields = {field.name for field in dataclasses.fields(cls)}
     for name in task_kwargs:
         if name not in fields:
             raise TypeError(f"{env_id} has no argument {name!r}; it takes {', '.join(sorted(fields))}")
     task_kwargs = {name: tuple(value) if isinstance(value, list) else value for name, value in task_kwargs.items()}
-    require_types(task_kwargs, hints)
-    require_sense(task_kwargs, hints, cls.positive)
+    check_fields(get_type_hints(cls, include_extras=True), task_kwargs)
     return cls(**task_kwargs)
 
 
 def require_task(env_id: str, **task_kwargs: Any) -> Task:
-    """Return the Task of a canonical id as `make_task` does, where there must be one.
+    """Return the Task of a canonical id as `make_task` does.
 
     Raises:
         UnknownEnvironment: where there is none.
     """
     task = make_task(env_id, **task_kwargs)
     if task is None:
-        raise UnknownEnvironment(f"{env_id!r} is none of {', '.join([*OWN_TASKS, *GYMNASIUM_TASKS])}")
+        raise UnknownEnvironment(f"{env_id!r} is none of {', '.join([*OWN_TASKS, *REGISTERED, *GYMNASIUM_TASKS])}")
     return task
 
 
-def register() -> None:
-    """Register our own tasks with Gymnasium, for `gymnasium.make` and `gymnasium.make_vec`."""
-    for name in OWN_TASKS:
-        env_id = f"{NAMESPACE}/{name}-v0"
+def register(name: str, task_class: type[Task]) -> None:
+    """Add a robot of one's own: `register("Hexapod", Hexapod)` makes it known to every function that takes an id.
+
+    Its ids are those of our own robots: `Hexapod`, `Locomotion/Hexapod-v0` and `envs:Locomotion/Hexapod-v0`.
+
+    Args:
+        name: letters, digits and underscores; no other robot's, of Gymnasium neither.
+        task_class: a frozen dataclass, subclass of `envs.Task`, each of whose fields has a default.
+
+    Raises:
+        TypeError: for a class that is no such dataclass.
+        ValueError: for a name that is taken or is no identifier; for a field that could not be set because `make_vec`
+            or `gymnasium.make` has an argument of that name.
+    """
+    if not (name.isascii() and name.isidentifier()):
+        raise ValueError(f"a robot's name is a word of letters, digits and underscores, got {name!r}")
+    taken = {re.sub(r"-v\d+$", "", env_id).rpartition("/")[2] for env_id in (*gymnasium.registry, *GYMNASIUM_TASKS)}
+    if name in taken or name in OWN_TASKS or name in REGISTERED:
+        raise ValueError(f"there is a robot {name!r} already; register yours by another name")
+    _require_task_class(task_class)
+    REGISTERED[name] = task_class
+    register_with_gymnasium([name])
+
+
+def _require_task_class(cls: type[Task]) -> None:
+    from envs.task import Task  # MuJoCo with it, which a caller with a class of it has imported
+
+    if not (isinstance(cls, type) and issubclass(cls, Task)):
+        raise TypeError(f"{cls!r} is no subclass of envs.Task")
+    if "__dataclass_params__" not in vars(cls):
+        raise TypeError(f"{cls.__name__} must be a frozen dataclass: write @dataclass(frozen=True) above it")
+    for field in dataclasses.fields(cls):
+        if field.name in RESERVED:
+            raise ValueError(f"{cls.__name__}.{field.name} could not be set: it is an argument of make_vec; rename it")
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise TypeError(f"{cls.__name__}.{field.name} must have a default")
+
+
+def register_with_gymnasium(names: Collection[str]) -> None:
+    """Make robots of our namespace known to `gymnasium.make` and `gymnasium.make_vec`."""
+    for env_id in map(full_id, names):
         if env_id in gymnasium.registry:  # the package was imported anew
             continue
         gymnasium.register(

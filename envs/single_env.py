@@ -45,7 +45,7 @@ class SingleEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed)
-        self.world.rngs[0] = self.np_random
+        self.world.rngs[0], self.world.seeds[0] = self.np_random, self.np_random_seed
         if seed is not None:
             self.world.forget(ONLY)
         return self.world.reset(ONLY)[0], {}

@@ -1,6 +1,7 @@
 """What a task is: a robot's model, what it observes, what it is paid for, when it has failed."""
 
 import functools
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +12,8 @@ import mujoco
 import numpy as np
 from gymnasium import spaces
 
+from envs.arguments import Count
 from envs.simulation import Fields
-
-ASSETS = Path(__file__).parent / "robots"
 
 
 class Measured(SimpleNamespace):
@@ -72,11 +72,10 @@ class Task:
     in `userdata`, as many numbers as the model's ``<size nuserdata>`` says, or in the place of a mocap body.
     """
 
-    episode_steps: int = field(default=1000, kw_only=True)  # actions after which an episode is cut off (truncated)
+    episode_steps: Count = field(default=1000, kw_only=True)  # actions after which an episode is cut off (truncated)
 
-    model: ClassVar[str]  # MJCF file in envs/robots
+    model: ClassVar[str]  # MJCF file, relative to the file of the class
     control_dt: ClassVar[float]  # s between two actions
-    positive: ClassVar[tuple[str, ...]] = ()  # fields that mean nothing at 0 or below
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
     remembered: ClassVar[tuple[str, ...]] = ()  # what of `measure` the next step is given as `before`
     camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
@@ -90,11 +89,18 @@ class Task:
         return {}
 
     def model_path(self) -> Path:
-        """Return the MJCF file."""
-        return ASSETS / self.model
+        """Return the MJCF file: `model`, relative to the file of the class that sets it."""
+        owner = next(cls for cls in type(self).__mro__ if "model" in vars(cls))
+        return Path(inspect.getfile(owner)).parent / self.model
 
     def model_spec(self) -> mujoco.MjSpec:
-        """Return the model, not yet compiled."""
+        """Return the model, not yet compiled.
+
+        Raises:
+            FileNotFoundError: where there is no such MJCF file.
+        """
+        if not self.model_path().exists():
+            raise FileNotFoundError(f"{type(self).__name__}: there is no model file {self.model_path()}")
         return mujoco.MjSpec.from_file(str(self.model_path()))
 
     def mirror(self, model: mujoco.MjModel) -> Mirror | None:
@@ -148,7 +154,7 @@ class Task:
         """Return which robots (N,) have failed or finished for good; by default none ever does."""
         return np.zeros(len(sim.qpos), bool)
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         """Write the state in which each of the E robots of `sim` begins an episode, drawn from its own generator.
 
         All state fields are at rest, but for `userdata`, which is as the robot's last episode left it: zero in the

@@ -94,7 +94,13 @@ class World:
         untouched = None if self._cfrc_ext is None else np.zeros_like(self._cfrc_ext)
         self._cradle = Simulation(Batch(self.model, num_robots, nthread=1), self.dt, untouched)
 
-        self.rngs = [np_random()[0] for _ in range(num_robots)]
+        # Each robot's generator, and what that was made of.
+        self.rngs: list[np.random.Generator] = []
+        self.seeds: list[int] = []
+        for _ in range(num_robots):
+            rng, entropy = np_random()
+            self.rngs.append(rng)
+            self.seeds.append(entropy)
         self.physics_errors = 0  # blow-ups so far
         self.action_space = task.action_space(self.model)
         self._elapsed = np.zeros(num_robots, np.int64)
@@ -149,7 +155,7 @@ class World:
         """
         for i, seed in zip(ids, seeds or [None] * len(ids), strict=True):
             if seed is not None:
-                self.rngs[i] = np_random(seed)[0]
+                self.rngs[i], self.seeds[i] = np_random(seed)
                 self.forget(i)
         self._begin(ids)
         return self._observations[ids]
@@ -164,7 +170,8 @@ class World:
         states = self._cradle.batch.state[: len(ids)]
         states[:] = self._rest
         cradle.userdata[:] = self.sim.userdata[ids]
-        task.place(cradle, [self.rngs[i] for i in ids.tolist()])
+        rows = ids.tolist()
+        task.place(cradle, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])
         self._cradle.batch.forward(np.arange(len(ids)))
         self.batch.state[ids] = states
         self._individualise(ids, cradle)
@@ -315,6 +322,7 @@ class World:
             **{f"before.{name}": value.copy() for name, value in vars(self._before).items()},
             **{f"{kind}.{name}": total.copy() for kind, totals in self._sums.items() for name, total in totals.items()},
             "generators": [rng.bit_generator.state for rng in self.rngs],
+            "seeds": list(self.seeds),
             "physics_errors": self.physics_errors,
         }
 
@@ -339,4 +347,5 @@ class World:
                 total[:] = state[f"{kind}.{name}"]
         for rng, saved in zip(self.rngs, state["generators"], strict=True):
             rng.bit_generator.state = saved
+        self.seeds = list(state.get("seeds", self.seeds))  # states of older versions have none
         self.physics_errors = state["physics_errors"]

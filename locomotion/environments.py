@@ -2,50 +2,100 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import envs
 from locomotion.errors import UsageError
+from locomotion.loading import load_files
 
-if TYPE_CHECKING:  # a command line's `--help` must not wait for Stable-Baselines3
+if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecEnv
 
+Purpose = Literal["training", "evaluation", "show"]
 
-def known_environment(env: str) -> str:
+
+def known_environment(env: str, sources: Iterable[str | Path] = ()) -> str:
     """Return the canonical id of an environment.
 
+    Args:
+        env: its id, or the short name of a batched robot.
+        sources: files that brought it, if a run or a card names any: they are never loaded by themselves.
+
     Raises:
-        UsageError: naming the nearest known ones.
+        UsageError: naming those files, or the nearest known ids.
     """
     try:
         return envs.canonical_id(env)
     except envs.UnknownEnvironment as error:
+        files = [str(source) for source in sources]
+        if files:
+            options = " ".join(f"--load {file}" for file in files)
+            raise UsageError(f"{env} is not known: it was registered by {', '.join(files)}; add {options}") from error
         raise UsageError(str(error)) from error
 
 
-def make_env(env: str, num_envs: int, *, seed: int = 0, threads: int | None = None, **kwargs: Any) -> VecEnv:
+def make_env(
+    env: str,
+    num_envs: int,
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+    task: Mapping[str, Any] | None = None,
+    load: Iterable[Path] = (),
+    **door: Any,
+) -> VecEnv:
     """Return `envs.make_vec(env, num_envs)`.
+
+    A bug in a batched task keeps its traceback; a foreign environment may raise anything, which becomes one sentence.
+
+    Args:
+        env: as for `known_environment`.
+        num_envs: robots.
+        seed: of the first of them.
+        threads: of the physics.
+        task: the task's numbers that differ from its defaults, or a foreign environment's keyword arguments.
+        load: files that register the environment, for a process that has not loaded them.
+        **door: `stagger`, `render_mode`, `width` and `height`.
 
     Raises:
         UsageError: where the environment is unknown or cannot be made.
     """
+    load_files(load)
     env = known_environment(env)
+    arguments = {**door, **(task or {})}
+    if envs.task_class(env) is not None:
+        try:
+            envs.make_task(env, **(task or {}))
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"cannot make {env}: {error}") from error
+        return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments)
     try:
-        return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **kwargs)
-    except Exception as error:  # a stranger's environment may raise anything: it is the id that was asked for
+        return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments)
+    except Exception as error:
         raise UsageError(f"cannot make {env}: {error}") from error
 
 
-def evaluation_fields(env: str) -> dict[str, Any]:
-    """Return what differs from the task's own fields, by `make_env`'s keywords, where a policy is scored."""
-    task = envs.task_class(known_environment(env))
-    return {} if task is None else dict(task.evaluation)
+def task_numbers(
+    env: str,
+    purpose: Purpose,
+    trained: Mapping[str, Any] | None = None,
+    asked: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the task's numbers that differ from its defaults, for `make_env`.
 
-
-def shown_fields(env: str) -> dict[str, Any]:
-    """Return what differs from the task's own fields, by `make_env`'s keywords, where a policy is filmed or watched."""
-    task = envs.task_class(known_environment(env))
-    return {} if task is None else dict(task.shown)
+    Args:
+        env: canonical id.
+        purpose: which of the task's own changes go over those of training: `evaluation`, `shown`, or none.
+        trained: those that a policy was trained with.
+        asked: those that go over everything.
+    """
+    cls = envs.task_class(env)
+    changes: Mapping[str, Any] = {}
+    if cls is not None and purpose != "training":
+        changes = cls.evaluation if purpose == "evaluation" else cls.shown
+    return {**(trained or {}), **changes, **(asked or {})}
 
 
 def batched(vec_env: VecEnv) -> envs.BatchedVecEnv | None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count
 from envs.gymnasium_robots.robot import GymnasiumRobot, sum_of_squares
 from envs.simulation import Fields
 from envs.task import Measured, mean_over_time, norm
@@ -21,7 +22,7 @@ class Pusher(GymnasiumRobot):
     reward_near_weight: float = 0.5  # per m between fingertip and cylinder
     reward_dist_weight: float = 1.0  # per m between cylinder and goal
     reward_control_weight: float = 0.1  # per squared control
-    episode_steps: int = 100
+    episode_steps: Count = 100
 
     camera: ClassVar = {
         "trackbodyid": -1,

@@ -7,6 +7,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count
 from envs.gymnasium_robots.robot import GymnasiumRobot, sum_of_squares
 from envs.simulation import Fields
 from envs.task import Measured, mean_over_time, norm
@@ -20,7 +21,7 @@ class Reacher(GymnasiumRobot):
     frame_skip: int = 2
     reward_dist_weight: float = 1.0  # per m
     reward_control_weight: float = 1.0  # per squared control
-    episode_steps: int = 50
+    episode_steps: Count = 50
 
     camera: ClassVar = {"trackbodyid": 0, "distance": 0.75, "elevation": -60.0}
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative, Positive
 from envs.simulation import Fields
 from envs.task import Measured, Mirror, SignedPermutation, Task, Trial, norm
 
@@ -34,34 +35,33 @@ class Arm(Task):
     (3), in m, rad and s.
     """
 
-    joint_step: float = 0.05  # rad, by which action 1 moves a joint's target
-    finger_step: float = 0.01  # m, by which action 1 moves the fingers' target
-    joint_lead: float = 0.2  # rad, how far a target may be from the joint
-    finger_lead: float = 0.02  # m
-    pad_friction: float = 1.2  # coefficient of the pads on the cube
-    cube_radius: tuple[float, float] = (0.25, 0.45)  # m from the arm's axis, where the cube lies at first
-    cube_azimuth: float = 1.0  # rad to either side of straight ahead
+    joint_step: NotNegative = 0.05  # rad, by which action 1 moves a joint's target
+    finger_step: NotNegative = 0.01  # m, by which action 1 moves the fingers' target
+    joint_lead: NotNegative = 0.2  # rad, how far a target may be from the joint
+    finger_lead: NotNegative = 0.02  # m
+    pad_friction: NotNegative = 1.2  # coefficient of the pads on the cube
+    cube_radius: tuple[NotNegative, NotNegative] = (0.25, 0.45)  # m from the arm's axis, where the cube lies at first
+    cube_azimuth: NotNegative = 1.0  # rad to either side of straight ahead
     goal_height: tuple[float, float] = (0.08, 0.25)  # m above the table
-    episode_steps: int = 100  # of 0.04 s
-    home_noise: float = 0.05  # rad: each joint begins within it around home
-    clearance: float = 0.01  # m above the table, from which on the cube counts as off it
-    hold_seconds: float = 0.5  # s at the goal, up to the episode's end, that count as success
-    goal_tolerance: float = 0.025  # m
+    episode_steps: Count = 100  # of 0.04 s
+    home_noise: NotNegative = 0.05  # rad: each joint begins within it around home
+    clearance: Positive = 0.01  # m above the table, from which on the cube counts as off it
+    hold_seconds: NotNegative = 0.5  # s at the goal, up to the episode's end, that count as success
+    goal_tolerance: NotNegative = 0.025  # m
 
     reach_weight: float = 1.0  # per step, with the grip at the cube's middle
-    reach_scale: float = 5.0  # per m
+    reach_scale: NotNegative = 5.0  # per m
     grasp_weight: float = 0.5  # per step in which both pads press the cube
     lift_weight: float = 0.5  # per step in which they do and the cube is off the table; growing from 0 at the table
     far_weight: float = 2.0  # per step with the lifted cube at the goal
-    far_scale: float = 2.5  # per m
+    far_scale: NotNegative = 2.5  # per m
     near_weight: float = 2.0  # the same, felt near the goal alone
-    near_scale: float = 8.0  # per m
+    near_scale: NotNegative = 8.0  # per m
     goal_weight: float = 2.0  # per step with the lifted cube within the tolerance
     effort_weight: float = 0.005  # per squared action
     jerk_weight: float = 0.005  # per squared change of the action
 
     model = "arm.xml"
-    positive = ("clearance",)
     control_dt = 0.04  # s
     remembered = ("action",)
     camera: ClassVar = {
@@ -152,7 +152,7 @@ class Arm(Task):
             "jerk": -self.jerk_weight * np.square(now.action - before.action).sum(axis=1),
         }
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         draws = np.array([rng.uniform(-1.0, 1.0, 11) for rng in rngs])
         joints, cube, turn, goal = np.split(draws, [5, 7, 8], axis=1)
         sim.userdata[:] = 0.0

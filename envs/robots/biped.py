@@ -6,6 +6,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative
 from envs.robots.legged import Runner
 from envs.simulation import Fields
 
@@ -32,8 +33,8 @@ class Biped(Runner):
     """
 
     alive_bonus: float = 0.3  # per step
-    start_speed: float = 2.0  # m/s ahead, at most, at which an episode begins where the one before was not whole
-    episode_steps: int = 1000  # of 0.01 s
+    start_speed: NotNegative = 2.0  # m/s ahead, at most, at which an episode begins where the one before was not whole
+    episode_steps: Count = 1000  # of 0.01 s
 
     evaluation: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}
     shown: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}
@@ -52,9 +53,9 @@ class Biped(Runner):
         super().apply(sim, action)
         sim.userdata[:, LASTED] = sim.time + sim.dt
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         whole = sim.userdata[:, LASTED] > (self.episode_steps - 0.5) * sim.dt
-        super().place(sim, rngs)
+        super().place(sim, rngs, seeds)
         speed = self.start_speed * np.array([rng.random() for rng in rngs])
         sim.qvel[:, 0] += np.where(whole, 0.0, speed)
         sim.userdata[:, LASTED] = 0.0

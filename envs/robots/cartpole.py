@@ -7,6 +7,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative, Positive
 from envs.simulation import Fields
 from envs.task import Measured, Task, fall_rate, mean_over_time
 
@@ -18,12 +19,12 @@ class CartPole(Task):
     Observations are the cart's place and speed and the pole's angle and turning rate (m, m/s, rad, rad/s).
     """
 
-    max_force: float = 10.0  # N, at action 1 (to the right) and -1
-    max_position: float = 2.4  # m from the middle of the rail: beyond it the cart has failed
-    max_angle: float = 0.20943951023931953  # rad (12 degrees) from upright: beyond it the pole has fallen
+    max_force: NotNegative = 10.0  # N, at action 1 (to the right) and -1
+    max_position: Positive = 2.4  # m from the middle of the rail: beyond it the cart has failed
+    max_angle: Positive = 0.20943951023931953  # rad (12 degrees) from upright: beyond it the pole has fallen
     alive_weight: float = 1.0  # per step that ends upright and on the rail
-    reset_noise: float = 0.05  # m, m/s, rad, rad/s: each number of the first state is drawn within it
-    episode_steps: int = 500  # of 0.02 s
+    reset_noise: NotNegative = 0.05  # m, m/s, rad, rad/s: each number of the first state is drawn within it
+    episode_steps: Count = 500  # of 0.02 s
 
     model = "cartpole.xml"
     control_dt = 0.02  # s

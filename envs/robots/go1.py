@@ -9,6 +9,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Cosine, Count, NotNegative, Positive, Share
 from envs.orientation import body_frame, quaternion_about_z
 from envs.simulation import Fields
 from envs.task import Measured, Mirror, SignedPermutation, Task, Trial, fall_rate
@@ -42,13 +43,13 @@ class Go1(Task):
 
     tracking_weight: float = 1.0  # per step, at the commanded velocity
     turning_weight: float = 1.0  # per step, at the commanded turning rate
-    tolerance: float = 0.25  # (m/s)^2, (rad/s)^2: squared error at which a first half of either falls to 1/e
-    fine_tolerance: float = 0.03  # (m/s)^2, (rad/s)^2: the same of the second half
+    tolerance: Positive = 0.25  # (m/s)^2, (rad/s)^2: squared error at which a first half of either falls to 1/e
+    fine_tolerance: Positive = 0.03  # (m/s)^2, (rad/s)^2: the same of the second half
     gait_weight: float = 1.0  # per step, with all feet in time with the clock
-    step_frequency: float = 2.0  # Hz
-    step_height: float = 0.08  # m, a foot's at the top of its swing
-    step_tolerance: float = 0.03  # m off the swing's height at which a flying foot's share falls to 1/e
-    slip_tolerance: float = 0.05  # (m/s)^2, squared speed at which a standing foot's share does
+    step_frequency: NotNegative = 2.0  # Hz
+    step_height: NotNegative = 0.08  # m, a foot's at the top of its swing
+    step_tolerance: Positive = 0.03  # m off the swing's height at which a flying foot's share falls to 1/e
+    slip_tolerance: Positive = 0.05  # (m/s)^2, squared speed at which a standing foot's share does
     pose_weight: float = 0.5  # per step, with all joints at the stance
     pose_sharpness: tuple[float, float, float] = (1.0, 1.0, 0.1)  # per rad^2 that hip, thigh and knee are off it
     tilt_weight: float = 2.0  # per squared sine of the trunk's tilt, in each step
@@ -57,28 +58,27 @@ class Go1(Task):
     effort_weight: float = 1e-4  # per (N m)^2, over all joints, in each step
     action_rate_weight: float = 0.01  # per squared change of the action
     slip_weight: float = 0.1  # per (m/s)^2 of feet on the ground, in each step
-    action_scale: float = 0.5  # rad from the stance at action 1
+    action_scale: Positive = 0.5  # rad from the stance at action 1
     min_height: float = 0.15  # m, of the trunk: lower, it has fallen
-    min_upright: float = 0.5  # cosine of the trunk's tilt: below it, it has fallen
+    min_upright: Cosine = 0.5  # cosine of the trunk's tilt: below it, it has fallen
     max_velocity: tuple[float, float] = (-0.75, 1.25)  # m/s, slowest and fastest command forward
-    max_sideways: float = 0.5  # m/s
-    max_turning: float = 0.9  # rad/s
-    hold: float = 5.0  # s a command lasts, on average
-    zeroed: tuple[float, float, float] = (0.1, 0.4, 0.4)  # probability that a command has no speed forward, ...
-    standing: float = 0.1  # probability that a command is to stand
-    angle_noise: float = 0.05  # rad: each joint begins within it around the stance ...
-    speed_noise: float = 0.2  # rad/s: ... and turns within it
-    friction: tuple[float, float] = (0.4, 1.25)  # of the floor
+    max_sideways: NotNegative = 0.5  # m/s
+    max_turning: NotNegative = 0.9  # rad/s
+    hold: Positive = 5.0  # s a command lasts, on average
+    zeroed: tuple[Share, Share, Share] = (0.1, 0.4, 0.4)  # probability that a command has no speed forward, ...
+    standing: Share = 0.1  # probability that a command is to stand
+    angle_noise: NotNegative = 0.05  # rad: each joint begins within it around the stance ...
+    speed_noise: NotNegative = 0.2  # rad/s: ... and turns within it
+    friction: tuple[NotNegative, NotNegative] = (0.4, 1.25)  # of the floor
     load: tuple[float, float] = (-1.0, 1.0)  # kg on top of the trunk's own
-    strength: tuple[float, float] = (0.9, 1.1)  # of the motors, as a share of their nominal stiffness
-    push_interval: float = 5.0  # s between pushes, of which an episode has four
-    push_speed: float = 1.0  # m/s by which a push changes the trunk's velocity, at most
+    strength: tuple[NotNegative, NotNegative] = (0.9, 1.1)  # of the motors, as a share of their nominal stiffness
+    push_interval: Positive = 5.0  # s between pushes, of which an episode has four
+    push_speed: NotNegative = 1.0  # m/s by which a push changes the trunk's velocity, at most
     grid: bool = False  # whether an episode has one command, its seed's turn of `grid_commands`, and full pushes
-    settling_time: float = 1.0  # s after a new command or a push which tracking errors leave out
-    episode_steps: int = 1000  # of 0.02 s
+    settling_time: NotNegative = 1.0  # s after a new command or a push which tracking errors leave out
+    episode_steps: Count = 1000  # of 0.02 s
 
     model = "go1.xml"
-    positive = ("tolerance", "fine_tolerance", "step_tolerance", "slip_tolerance", "hold", "push_interval")
     control_dt = 0.02  # s
     remembered = ("action",)
     camera: ClassVar = {"trackbodyid": 1, "distance": 1.6, "lookat": (0, 0, 0.22), "azimuth": 130.0, "elevation": -18.0}
@@ -190,7 +190,7 @@ class Go1(Task):
     def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
         return (now.height < self.min_height) | (now.up[:, 2] < self.min_upright)
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         joints = sim.model.nu
         draws = np.array([rng.random(5 + 2 * joints + 8 * SEGMENTS + 3 * PUSHES) for rng in rngs])
         bounds = np.cumsum([5, 2 * joints, 8 * SEGMENTS])
@@ -208,8 +208,7 @@ class Go1(Task):
         switches, commands = self._orders(orders.reshape(-1, SEGMENTS, 8))
         if self.grid:  # the whole episode long
             switches[:, 1:] = np.inf
-            turns = [rng.bit_generator.seed_seq.entropy for rng in rngs]  # type: ignore[attr-defined]
-            commands[:] = self.grid_commands[[turn % len(self.grid_commands) for turn in turns]][:, None]
+            commands[:] = self.grid_commands[[seed % len(self.grid_commands) for seed in seeds]][:, None]
         drawn[:, SWITCHES] = switches
         drawn[:, COMMANDS] = commands.reshape(len(rngs), -1)
         when, direction, size = np.moveaxis(pushes.reshape(-1, PUSHES, 3), 2, 0)

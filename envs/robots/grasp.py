@@ -6,6 +6,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Share
 from envs.robots.arm import Arm, between
 
 
@@ -17,7 +18,7 @@ class Grasp(Arm):
     nothing, and a policy may come to hold the cube with both pads and never lift it.
     """
 
-    goal_aside: float = 0.5  # share of the way from above the cube to somewhere else in reach, where the goal stands
+    goal_aside: Share = 0.5  # share of the way from above the cube to somewhere else in reach, where the goal stands
 
     evaluation: ClassVar = {"goal_aside": 0.0}
     shown: ClassVar = {"goal_aside": 0.0}

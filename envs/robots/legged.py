@@ -7,6 +7,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative
 from envs.reflection import Reflection
 from envs.simulation import Fields
 from envs.task import Measured, Mirror, SignedPermutation, Task, fall_rate, walking_metrics
@@ -23,8 +24,8 @@ class Legged(Task):
     joint torques in N m; its sensors are the net contact forces (3) on each foot in N.
     """
 
-    reset_noise: float = 0.05  # rad, m/s, rad/s: the first orientation, angles and velocities are drawn within it
-    episode_steps: int = 2000  # of 0.01 s
+    reset_noise: NotNegative = 0.05  # rad, m/s, rad/s: the first orientation, angles and velocities are drawn within it
+    episode_steps: Count = 2000  # of 0.01 s
 
     start_angles: ClassVar[tuple[float, ...]]  # rad, of the joints
     mirrored_contacts: ClassVar[tuple[int, ...]]  # which of what `contacts` returns is of the foot on the other side
@@ -57,7 +58,7 @@ class Legged(Task):
         """
         return np.tile([*UPRIGHT, *self.start_angles], (len(rngs), 1))
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         postures = self.postures(sim, rngs)
         noise = np.array([rng.uniform(-1.0, 1.0, postures.shape[1] + sim.model.nv) for rng in rngs]) * self.reset_noise
         sim.qpos[:, 3:] = postures + noise[:, : postures.shape[1]]

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from envs.arguments import Cosine
 from envs.orientation import body_frame
 from envs.robots.legged import Runner
 from envs.simulation import Fields
@@ -29,7 +30,7 @@ class Quadruped(Runner):
     impact_weight: float = 1e-6  # per N^2, over all contact forces on the feet
     alive_bonus: float = 0.5  # per step
     min_height: float = 0.2  # m, of the centre of mass: below it the robot has fallen
-    min_upright: float = 0.87  # cosine of the trunk's tilt (30 degrees): below it, too
+    min_upright: Cosine = 0.87  # cosine of the trunk's tilt (30 degrees): below it, too
 
     model = "quadruped.xml"
     start_angles = 8 * (0.0,)

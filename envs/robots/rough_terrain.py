@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import mujoco
 import numpy as np
+from annotated_types import Ge, MinLen
 
+from envs.arguments import Count, NotNegative
 from envs.robots.go1 import COMMANDS, DRAWN, SEGMENTS, SWITCHES, Go1
 from envs.robots.terrain import Terrain, patchwork
 from envs.simulation import Fields
@@ -40,25 +42,25 @@ class RoughTerrain(Go1):
     """
 
     max_velocity: tuple[float, float] = (0.0, 1.0)  # m/s
-    max_sideways: float = 0.2  # m/s
-    max_turning: float = 0.5  # rad/s
-    friction: tuple[float, float] = (0.6, 1.25)
-    push_speed: float = 0.5  # m/s
+    max_sideways: NotNegative = 0.2  # m/s
+    max_turning: NotNegative = 0.5  # rad/s
+    friction: tuple[NotNegative, NotNegative] = (0.6, 1.25)
+    push_speed: NotNegative = 0.5  # m/s
     min_height: float = 0.08  # m, of the trunk above the ground under its middle: lower, it has fallen
     tilt_weight: float = 0.5
     bounce_weight: float = 0.2
     fall_weight: float = 25.0  # for a fall: as much as ten steps of all else bring
-    difficulties: tuple[float, ...] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
-    rubble: float = 0.1  # m, height of the largest blocks at difficulty 1
-    slope: float = 0.35  # rise over run, at difficulty 1
-    step: float = 0.1  # m, rise of a step at difficulty 1
-    terrain_seed: int = 0  # of the ground: the same seed, the same ground
-    start_area: float = 3.0  # m from the middle of a field, along x and y, within which a robot begins
-    start_clearance: float = 0.25  # m around the trunk: it begins as high as the highest ground there asks for
-    scan_error: float = 0.03  # m, a ray's at most
-    promotion: float = 0.7  # share of the commanded distance that leads to the next field
-    demotion: float = 0.4  # share below which it is the one before
-    episode_steps: int = 500  # of 0.02 s: who walks straight ahead stays on its field
+    difficulties: Annotated[tuple[NotNegative, ...], MinLen(1)] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
+    rubble: NotNegative = 0.1  # m, height of the largest blocks at difficulty 1
+    slope: NotNegative = 0.35  # rise over run, at difficulty 1
+    step: NotNegative = 0.1  # m, rise of a step at difficulty 1
+    terrain_seed: Annotated[int, Ge(0)] = 0  # of the ground: the same seed, the same ground
+    start_area: NotNegative = 3.0  # m from the middle of a field, along x and y, within which a robot begins
+    start_clearance: NotNegative = 0.25  # m around the trunk: it begins as high as the highest ground there asks for
+    scan_error: NotNegative = 0.03  # m, a ray's at most
+    promotion: NotNegative = 0.7  # share of the commanded distance that leads to the next field
+    demotion: NotNegative = 0.4  # share below which it is the one before
+    episode_steps: Count = 500  # of 0.02 s: who walks straight ahead stays on its field
 
     grid_commands: ClassVar = np.array([(x, 0.0, turn) for x in (0.4, 0.6, 0.8, 1.0) for turn in (-0.4, 0.0, 0.4)])
     evaluation: ClassVar = {"grid": True, "push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
@@ -125,9 +127,9 @@ class RoughTerrain(Go1):
     def observe(self, sim: Fields, now: Measured) -> np.ndarray:
         return np.concatenate([super().observe(sim, now), now.height[:, None], now.scan], axis=1)
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         level = self._next_level(sim.userdata, rngs)
-        super().place(sim, rngs)
+        super().place(sim, rngs, seeds)
         sim.userdata[:, LEVEL] = level
         sim.userdata[:, COVERED] = 0.0
         sim.userdata[:, COMMANDED] = self._distance(sim)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import mujoco
 import numpy as np
+from annotated_types import Interval
 
+from envs.arguments import Count, NotNegative, Positive, Share
 from envs.orientation import to_world
 from envs.robots.biped import Biped
 from envs.robots.legged import UPRIGHT, Legged
@@ -45,27 +47,26 @@ class StandUp(Legged):
 
     head_weight: float = 1.0  # per m^2 between the head's height and `target_height`
     standing_bonus: float = 0.5  # per step with the head at `target_height`, an e-th of it ...
-    standing_width: float = 0.15  # m: ... so far from there
+    standing_width: Positive = 0.15  # m: ... so far from there
     drift_weight: float = 0.25  # per (m/s)^2 of the trunk's velocity along the floor
     effort_weight: float = 1e-5  # per (N m)^2, over all joint torques
     target_height: float = 1.5  # m, of the head's middle
     standing_height: float = 1.3  # m, of the head's middle: the robot stands where it is higher ...
     flying_height: float = 1.7  # m: ... (in training: where it is higher, it flies) ...
-    standing_time: float = 5.0  # s: ... and has stood up if it does so from then on to the end
-    lightness: float = 0.75  # share of its weight that a robot lacks at first
-    standing_share: float = 0.3  # probability that an episode begins by standing
-    first_level: int = 0  # notches of weight more in the first episode
-    promotion: float = 1.0  # s at an episode's end in which a robot must stand to weigh a notch more ...
-    demotion: float = 0.5  # notches: ... and so much less where it did not, that it stays where a third succeed
-    trial_share: float = 0.2  # probability that an episode is a try at more weight, between the robot's own and all
-    long_share: float = 0.25  # probability that a robot's next episode is long, once it has stood at full weight
-    early_steps: int = 300  # of 0.01 s: a short episode's
-    least_steps: int = 800  # of 0.01 s: the shortest of the long ones'; the longest has `episode_steps`
+    standing_time: NotNegative = 5.0  # s: ... and has stood up if it does so from then on to the end
+    lightness: Share = 0.75  # share of its weight that a robot lacks at first
+    standing_share: Share = 0.3  # probability that an episode begins by standing
+    first_level: Annotated[int, Interval(ge=0, le=LONG)] = 0  # notches of weight more in the first episode
+    promotion: NotNegative = 1.0  # s at an episode's end in which a robot must stand to weigh a notch more ...
+    demotion: NotNegative = 0.5  # notches: ... and so much less where it did not, that it stays where a third succeed
+    trial_share: Share = 0.2  # probability that an episode is a try at more weight, between the robot's own and all
+    long_share: Share = 0.25  # probability that a robot's next episode is long, once it has stood at full weight
+    early_steps: Count = 300  # of 0.01 s: a short episode's
+    least_steps: Count = 800  # of 0.01 s: the shortest of the long ones'; the longest has `episode_steps`
 
     evaluation: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
     shown: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
     model = Biped.model
-    positive = ("standing_width", "early_steps", "least_steps")
     start_angles = Biped.start_angles
     mirrored_contacts = Biped.mirrored_contacts
     camera: ClassVar = {"distance": 3.8, "lookat": (0.0, 0.0, 0.75), "azimuth": 120.0, "elevation": -14.0}
@@ -85,7 +86,7 @@ class StandUp(Legged):
         weights = sim.model.body_mass * -sim.model.opt.gravity[2]  # N, of its bodies
         sim.xfrc_applied[:, :, 2] = lacking[:, None] * weights
 
-    def place(self, sim: Fields, rngs: list[np.random.Generator]) -> None:
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         self._weigh(sim.userdata)
         standing, trying, more, longer, lasting = np.array([rng.random(5) for rng in rngs]).T
         level = sim.userdata[:, LEVEL]
@@ -95,7 +96,7 @@ class StandUp(Legged):
         long = self.least_steps + np.round(spread * lasting)
         steps = np.where((level == LONG) & (longer < self.long_share), long, self.early_steps)
         sim.userdata[:, STEPS] = np.minimum(steps, self.episode_steps)
-        super().place(sim, rngs)
+        super().place(sim, rngs, seeds)
 
     def _weigh(self, memory: np.ndarray) -> None:
         """Move the robots (E, columns) up or down by their last episode, if it began on the back; forget it."""

@@ -6,10 +6,14 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+import tyro
+
 from envs.registry import GYMNASIUM_TASKS
-from locomotion.command_line import Robots, optional, require_at_least_one, require_robots
+from locomotion.command_line import Load, Robots, optional, require_at_least_one, require_robots
+from locomotion.environments import known_environment
 from locomotion.errors import UsageError
-from locomotion.runs.settings import Algo
+from locomotion.runs.rules import RULES, rule_named
+from locomotion.task_options import task_values
 
 MAX_SEED = 2**32 - 1
 
@@ -95,8 +99,8 @@ class Scores:
 
     envs: Robots = ("Hopper-v5", "Walker2d-v5")
     """Which robots."""
-    algo: Algo = "trpo"
-    """Learner."""
+    algo: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(RULES) + "}")] = "trpo"
+    """Update rule."""
     seeds: int = 5
     """Number of trainings, one seed each; finished ones are not repeated."""
     first_seed: int = 0
@@ -107,9 +111,15 @@ class Scores:
     """Packages whose learners are trained too and compared: sb3-contrib (TRPO), sb3 (PPO), or both with a comma."""
     threads: Annotated[int | None, optional("all cores")] = None
     """Threads of the physics."""
+    load: Load = ()
+    task_words: tyro.conf.Suppress[tuple[str, ...]] = ()
+    """The words of `--task.NAME VALUE`, numbers of the task to train and score with."""
 
     def __post_init__(self) -> None:
         require_robots("envs", self.envs)
+        rule_named(self.algo)
+        if self.peers and self.task_words:
+            raise UsageError("--peers train the task as it is: name it without --task options")
         if self.seeds < 1 or self.first_seed < 0:
             raise UsageError(f"--seeds must be at least 1 and --first-seed 0, got {self.seeds} and {self.first_seed}")
         if self.first_seed + self.seeds - 1 > MAX_SEED:
@@ -122,8 +132,10 @@ class Scores:
 
         threads = set_threads(self.threads)
         seeds = range(self.first_seed, self.first_seed + self.seeds)
+        tasks = {env: task_values(known_environment(env), self.task_words) for env in self.envs}
         peers = peer_scores.peers_of(self.envs, [name for name in self.peers.split(",") if name], self.algo)
-        rows = list(scores.measure_scores(self.envs, self.algo, seeds, self.steps, threads))
+        files = tuple(file.resolve() for file in self.load)
+        rows = list(scores.measure_scores(self.envs, self.algo, seeds, self.steps, threads, tasks=tasks, load=files))
         print(scores.scores_table(rows), published.published_table(rows), sep="\n\n", flush=True)
         if self.peers:
             comparisons = list(peer_scores.compare(rows, peers, threads))

@@ -19,10 +19,10 @@ from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EPISODES, EVALUATION_SEED, Evaluation, evaluate_actor
 from locomotion.evaluation.statistics import by_chance, probability_of_improvement
 from locomotion.files import folder_name, read_json, write_json
-from locomotion.policies.files import installed_versions
+from locomotion.policies.card import installed_versions
 from locomotion.runs.folder import Run
-from locomotion.runs.recipes import recipe
-from locomotion.runs.settings import Algo, Settings
+from locomotion.runs.recipes import usual_settings
+from locomotion.runs.rules import TrustRegion
 from locomotion.tables import markdown_table
 from locomotion.training.metrics import Terminal
 
@@ -58,7 +58,7 @@ class Comparison:
         return "win" if self.better > 0.5 else "loss"
 
 
-def peers_of(robots: Sequence[str], packages: Sequence[str], algo: Algo) -> dict[str, list[Peer]]:
+def peers_of(robots: Sequence[str], packages: Sequence[str], algo: str) -> dict[str, list[Peer]]:
     """Return each robot's peers: with the zoo's settings, and, where ours has a trust region, with an equal one.
 
     Raises:
@@ -67,13 +67,13 @@ def peers_of(robots: Sequence[str], packages: Sequence[str], algo: Algo) -> dict
     check_packages(packages)
     found: dict[str, list[Peer]] = {}
     for env in map(known_environment, robots):
-        ours = Settings(env=env, algo=algo, **recipe(env, algo))
+        rule = usual_settings(env, algo).rule
         found[env] = []
         for package in packages:
             peer = zoo_peer(package, env)
             found[env].append(peer)
-            if peer.learner == "TRPO" and algo in ("trpo", "npg"):
-                found[env].append(with_equal_kl(peer, ours.target_kl, ours.final_kl))
+            if peer.learner == "TRPO" and isinstance(rule, TrustRegion):
+                found[env].append(with_equal_kl(peer, rule.target_kl, rule.final_kl))
     return found
 
 

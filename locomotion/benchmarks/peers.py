@@ -17,7 +17,7 @@ from torch import nn
 from envs.registry import GYMNASIUM_TASKS
 from locomotion.benchmarks.zoo import ALL_ROBOTS, TUNED
 from locomotion.errors import UsageError
-from locomotion.training.learners import narrowing
+from locomotion.runs.schedules import constant_then_linear
 
 # Package, by its name on the command line -> its module and learner. SB3's A2C is left out: the zoo has not tuned it
 # for any of these robots.
@@ -128,4 +128,4 @@ class EqualKL(BaseCallback):
     def _on_rollout_end(self) -> None:
         remaining = 1.0 - self.num_timesteps / self.model._total_timesteps
         (dimensions,) = self.model.action_space.shape  # type: ignore[misc]
-        self.model.target_kl = narrowing(remaining, self.first, self.final) / dimensions  # type: ignore[attr-defined]
+        self.model.target_kl = constant_then_linear(remaining, self.first, self.final) / dimensions  # type: ignore[attr-defined]

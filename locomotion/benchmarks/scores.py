@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from locomotion.command_line import flag
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
 from locomotion.evaluation.statistics import t_interval
 from locomotion.files import RUNS, folder_name, read_json
 from locomotion.runs.folder import Run
-from locomotion.runs.options import flag
-from locomotion.runs.recipes import recipe
-from locomotion.runs.settings import Algo, Settings, differences, read_config
+from locomotion.runs.recipes import usual_settings
+from locomotion.runs.settings import Settings, differences, read_config
 from locomotion.tables import markdown_table
 from locomotion.training.train import train
 
@@ -75,26 +75,39 @@ class SeedScores:
 
 def measure_scores(
     robots: Sequence[str],
-    algo: Algo,
+    algo: str,
     seeds: Sequence[int],
     steps: int | None = None,
     threads: int | None = None,
     folder: Path = FOLDER,
+    tasks: Mapping[str, Mapping[str, Any]] | None = None,
+    load: tuple[Path, ...] = (),
 ) -> Iterator[SeedScores]:
     """Yield a learner's scores with one robot after the other, each after `steps` steps, or its recipe's.
 
     Every run stays in `folder`. Finished runs are not repeated and interrupted ones are resumed, so that several of
     these commands may share the seeds among them, and a last one may print the table.
+
+    Args:
+        robots: their names.
+        algo: update rule.
+        seeds: one training each.
+        steps: of each training; None: the recipe's.
+        threads: of the physics.
+        folder: of the runs.
+        tasks: by robot, the numbers of its task that differ from the defaults.
+        load: files to load.
     """
     for name in robots:
-        env = known_environment(name)
-        changes = recipe(env, algo) | ({} if steps is None else {"steps": steps})
+        env, task = known_environment(name), (tasks or {}).get(name, {})
+        changes: dict[str, Any] = {} if steps is None else {"steps": steps}
         fixed: dict[str, Any] = {"track": "off", "video_seconds": 0.0, "threads": threads, "evaluations": 0}
-        wanted = Settings(env=env, algo=algo, **changes, **fixed)
+        wanted = usual_settings(env, algo, task=task, load=load, **changes, **fixed)
+        numbers = "".join(f"-{number}-{value}" for number, value in task.items())
         evaluations = {}
         for seed in seeds:
-            out = folder / folder_name(env) / f"{algo}-{wanted.steps}-steps-seed{seed}"
-            evaluations[seed] = finished(Run(out), replace(wanted, seed=seed, out=out))
+            out = folder / folder_name(env) / f"{algo}-{wanted.steps}-steps{numbers}-seed{seed}"
+            evaluations[seed] = finished(Run(out), wanted.changed(seed=seed, out=out))
         yield SeedScores(env, algo, wanted.steps, evaluations)
 
 
@@ -114,7 +127,7 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
                 shutil.rmtree(run.folder)
     if not path.exists():
         print(f"training {settings.algo}, in {settings.env} from seed {settings.seed}: {run.folder}", file=sys.stderr)
-        if train(replace(settings, resume=run.folder if run.latest() else None)).interrupted:
+        if train(settings.changed(resume=run.folder if run.latest() else None)).interrupted:
             raise KeyboardInterrupt
     return read_json(path, *EVALUATION)
 

@@ -15,7 +15,7 @@ from agents.policy_gradient import PolicyGradient
 from locomotion.benchmarks.peers import build, check_packages, zoo_peer
 from locomotion.benchmarks.world_speed import BarePhysics
 from locomotion.environments import make_env
-from locomotion.runs.recipes import recipe
+from locomotion.runs.recipes import usual_settings
 from locomotion.runs.settings import Settings
 from locomotion.tables import markdown_table
 from locomotion.training.learners import build_learner
@@ -87,8 +87,8 @@ def _physics_seconds(ours: PolicyGradient, vec_env: envs.BatchedVecEnv, bare: Ba
 
 
 def _ours(env: str, threads: int) -> tuple[PolicyGradient, envs.BatchedVecEnv]:
-    settings = Settings(env=env, **recipe(env, "trpo"))
-    vec_env = make_env(env, settings.num_envs, threads=threads)
+    settings = usual_settings(env, "trpo")
+    vec_env = make_env(env, settings.rollout.num_envs, threads=threads)
     assert isinstance(vec_env, envs.BatchedVecEnv)
     return build_learner(settings, vec_env), vec_env
 
@@ -142,11 +142,11 @@ def measure_workers(robots: Sequence[str], rounds: int = 5) -> Iterator[WorkerSp
 
 
 def _worker_speed(env: str, workers: int) -> float:
-    settings = Settings(env=env, algo="a3c", workers=workers, num_envs=16, n_steps=16)
-    robots = make_env(env, settings.num_envs, threads=1)
+    settings = Settings.of(env, "a3c", workers=workers, num_envs=16, n_steps=16)
+    robots = make_env(env, settings.rollout.num_envs, threads=1)
     learner = build_learner(settings, robots)
     timer = LogTimer()
-    learner.learn(LOG_ROWS * 64 * settings.num_envs * settings.n_steps, callback=timer, log_interval=64)
+    learner.learn(LOG_ROWS * 64 * settings.rollout.num_envs * settings.rollout.n_steps, callback=timer, log_interval=64)
     robots.close()
     return timer.steps_per_second
 

@@ -1,4 +1,4 @@
-"""How good a policy is: seeded episodes, all of them counted, none favoured for being short."""
+"""Scores of a policy over seeded episodes: all of them are counted, and none is favoured for being short."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import envs
 from agents import ActorCritic
-from locomotion.environments import evaluation_fields, make_env
+from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.statistics import bootstrap
-from locomotion.policies.files import PolicyCard, find_policy, installed_versions, load_policy, read_card
+from locomotion.policies.card import PolicyCard, installed_versions
+from locomotion.policies.stored import StoredPolicy
 from locomotion.threads import set_threads
 
 EVALUATION_SEED = 1_000_000  # far from the seeds of training: start states no policy was trained from
@@ -40,12 +41,15 @@ class Evaluation:
     length_mean: float  # steps
     seconds_mean: float | None  # simulated, where the environment is one of ours
     metrics: dict[str, float] = field(default_factory=dict)  # the task's own quantities
+    task: dict[str, Any] = field(default_factory=dict)  # numbers of the task that were asked for
     returns: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)  # of each episode
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything but the single returns, as JSON values."""
+        """Return everything but the single returns, as JSON values; `task` only where it differs."""
         values = asdict(self)
         del values["returns"]
+        if not self.task:
+            del values["task"]
         return values
 
     def table(self) -> str:
@@ -59,52 +63,57 @@ class Evaluation:
         rows |= {name: f"{value:10.3f}" for name, value in self.metrics.items()}
         width = max(map(len, rows))
         episodes = "1 episode" if self.episodes == 1 else f"{self.episodes} episodes"
-        title = f"{self.env}, {episodes} from seed {self.seed}, policy {self.policy}"
+        numbers = "".join(f", {name} {value}" for name, value in self.task.items())
+        title = f"{self.env}{numbers}, {episodes} from seed {self.seed}, policy {self.policy}"
         return "\n".join([title, *(f"  {name:<{width}} {text}" for name, text in rows.items())])
 
 
-def evaluate_folder(
-    name: str | Path,
+def evaluate_folder(name: str | Path, *args: Any, **kwargs: Any) -> Evaluation:
+    """Score the policy that `StoredPolicy.find` finds, as `evaluate_stored` does."""
+    return evaluate_stored(StoredPolicy.find(name), *args, **kwargs)
+
+
+def evaluate_stored(
+    stored: StoredPolicy,
     episodes: int | None = None,
     seed: int | None = None,
     stochastic: bool = False,
     threads: int | None = None,
+    task: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Score a policy in the environment it was trained in, under every trial its task names.
 
     Args:
-        name: what `find_policy` finds.
+        stored: the policy.
         episodes: of each trial; by default as many as on the policy's card, or 100.
         seed: of the first of them; by default that of the policy's card, or `EVALUATION_SEED`.
         stochastic: whether actions are sampled.
         threads: of the physics.
+        task: numbers of the task that differ from those it is evaluated with; a trial's own go over them.
 
     Raises:
-        UsageError: where there is no such policy, or a number is out of bounds.
+        UsageError: where a number is out of bounds.
     """
     if episodes is not None and episodes < 1:
         raise UsageError(f"--episodes must be at least 1, got {episodes}")
     if seed is not None and seed < 0:
         raise UsageError(f"--seed must not be negative, got {seed}")
-    folder = find_policy(name)
-    card = read_card(folder)
-    promised = card.evaluation or {"episodes": EPISODES, "seed": EVALUATION_SEED}
+    promised = stored.card.evaluation or {"episodes": EPISODES, "seed": EVALUATION_SEED}
     episodes = promised["episodes"] if episodes is None else episodes
     seed = promised["seed"] if seed is None else seed
     count = set_threads(threads)
-    env = make_env(card.env, 1, threads=count)
-    policy = load_policy(folder, env)
-    env.close()
-    scores = evaluate(policy, card.env, episodes, seed, name=str(folder), stochastic=stochastic, threads=count)
-    task = envs.task_class(card.env)
-    for prefix, trial in ({} if task is None else task.trials).items():
-        tried = evaluate(
-            policy, card.env, episodes, seed, stochastic=stochastic, threads=count, fields=trial.fields
-        ).metrics
-        scores = replace(
-            scores,
-            metrics=scores.metrics | {f"{prefix}_{name}": tried[name] for name in trial.metrics if name in tried},
-        )
+    policy, env = stored.load(), stored.env
+
+    def score(numbers: Mapping[str, Any], name: str = "") -> Evaluation:
+        return evaluate(policy, env, episodes, seed, task=numbers, name=name, stochastic=stochastic, threads=count)
+
+    numbers = stored.numbers("evaluation", task)
+    scores = replace(score(numbers, str(stored.folder)), task=dict(task or {}))
+    cls = envs.task_class(env)
+    for prefix, trial in ({} if cls is None else cls.trials).items():
+        tried = score({**numbers, **trial.fields}).metrics
+        found = {f"{prefix}_{name}": tried[name] for name in trial.metrics if name in tried}
+        scores = replace(scores, metrics=scores.metrics | found)
     return scores
 
 
@@ -143,15 +152,15 @@ def evaluate(
     name: str = "",
     stochastic: bool = False,
     threads: int | None = None,
-    fields: Mapping[str, Any] | None = None,
+    task: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Run one episode on each of `episodes` robots, all in one batch, and score them.
 
     The mean actions are used, or sampled ones with `stochastic` (from the seed alone). Every robot's first episode
-    counts and nothing after it. The task is as its `evaluation` says, with `fields` of it changed.
+    counts and nothing after it. `task` holds the task's numbers; by default they are as its `evaluation` says.
     """
     actor = actor_of(policy, episodes, seed if stochastic else None)
-    return evaluate_actor(actor, env, episodes, seed, name=name, threads=threads, fields=fields)
+    return evaluate_actor(actor, env, episodes, seed, name=name, threads=threads, task=task)
 
 
 def actor_of(policy: ActorCritic, robots: int, noise_seed: int | None) -> Actor:
@@ -171,11 +180,11 @@ def evaluate_actor(
     *,
     name: str = "",
     threads: int | None = None,
-    fields: Mapping[str, Any] | None = None,
+    task: Mapping[str, Any] | None = None,
 ) -> Evaluation:
-    """Score whatever acts, just as `evaluate` scores a policy."""
-    task_fields = evaluation_fields(env) | dict(fields or {})
-    vec_env = make_env(env, episodes, seed=seed, threads=threads, **task_fields)
+    """Score any actor, just as `evaluate` scores a policy."""
+    numbers = task_numbers(env, "evaluation") if task is None else task
+    vec_env = make_env(env, episodes, seed=seed, threads=threads, task=numbers)
     try:
         records = play(actor, vec_env)
     finally:

@@ -68,16 +68,15 @@ class Valued:
     terminated: np.ndarray
     truncated: np.ndarray
     first: np.ndarray
-    gamma: float
 
     @classmethod
-    def of(cls, paths: Paths, values: Values, gamma: float) -> Valued:
+    def of(cls, paths: Paths, values: Values) -> Valued:
         """Evaluate a baseline at all states of the paths, in one batch."""
         times = paths.times
         flat = paths.observations.reshape(-1, paths.observations.shape[-1])
         expected = values(flat, times.ravel()).reshape(times.shape)
         never = np.zeros_like(paths.terminated)
-        return cls(paths.rewards, expected[:-1], expected[1:], paths.terminated, never, times[:-1] == 0, gamma)
+        return cls(paths.rewards, expected[:-1], expected[1:], paths.terminated, never, times[:-1] == 0)
 
 
 def likelihood_ratio(
@@ -86,7 +85,7 @@ def likelihood_ratio(
     """Return the estimator sum_t grad log pi(u_t | s_t) A_t of each path (M, P) (the lecture's slides 4 to 14)."""
 
     def estimate(paths: Paths) -> np.ndarray:
-        return np.einsum("tmp,tm->mp", paths.scores, advantage(Valued.of(paths, values, gamma)))
+        return np.einsum("tmp,tm->mp", paths.scores, advantage(Valued.of(paths, values), gamma))
 
     return estimate
 
@@ -201,7 +200,7 @@ def quadratic_estimators(world: QuadraticWorld) -> list[Estimator]:
         sampled = world.paths(trajectories)
         log_ratios = world.log_probabilities(theta, trajectories) - world.log_probabilities(older, trajectories)
         ratios = np.exp(log_ratios.sum(axis=0, keepdims=True) if whole else log_ratios)
-        advantages = RewardToGo()(Valued.of(sampled, world.values, 1.0))
+        advantages = RewardToGo()(Valued.of(sampled, world.values), 1.0)
         return np.einsum("tmp,tm->mp", sampled.scores, ratios * advantages)
 
     return [

@@ -14,8 +14,8 @@ from PIL import Image
 
 from locomotion.errors import UsageError
 from locomotion.files import steps_in
-from locomotion.policies.files import find_policy, read_card
 from locomotion.policies.shipped import short_name
+from locomotion.policies.stored import Numbers, StoredPolicy, as_trained
 from locomotion.recording.film import Film
 from locomotion.recording.overlay import Caption
 from locomotion.recording.player import Player
@@ -44,7 +44,7 @@ class Grid:
 class Tile:
     """One robot of the picture."""
 
-    folder: Path  # of its policy
+    stored: StoredPolicy
     seed: int  # of its first episode
     left: str  # caption below the robot
     right: str = ""  # caption; by default the robot's speed
@@ -69,14 +69,17 @@ def grid_for(count: int) -> Grid:
     return Grid(columns, math.ceil(count / columns))
 
 
-def record_several(policies: Sequence[str | Path], grid: Grid | None = None, film: Film | None = None) -> Video:
+def record_several(
+    policies: Sequence[str | Path], grid: Grid | None = None, film: Film | None = None, numbers: Numbers = as_trained
+) -> Video:
     """Film policies in one picture: in order, and over again with the next seed until the grid is full.
 
     Args:
-        policies: each as `find_policy` takes it.
+        policies: each as `StoredPolicy.find` takes it.
         grid: by default the smallest that has a tile for each.
         film: the video's options. By default it is an MP4 where the first policy's own video goes, of 320 x 240 pixels
             for each tile; width and height are those of the whole picture.
+        numbers: of a policy's task that differ from those it is filmed with.
 
     Raises:
         UsageError: where there is no such policy, nothing can be drawn or written, or a number is out of bounds.
@@ -86,23 +89,26 @@ def record_several(policies: Sequence[str | Path], grid: Grid | None = None, fil
         raise UsageError(
             f"{len(policies)} policies do not fit into {grid.columns}x{grid.rows} places; name a larger --grid"
         )
-    folders = [find_policy(name) for name in policies]
-    names = [short_name(read_card(folder).env) for folder in folders]
-    tiles = [
-        Tile(folders[i % len(folders)], film.seed + i // len(folders), names[i % len(folders)])
-        for i in range(grid.tiles)
-    ]
-    single = default_path(folders[0], read_card(folders[0]))
-    return shoot_tiles(tiles, grid, film, single.with_name(f"{single.stem}-{grid.columns}x{grid.rows}.mp4"))
+    found = [StoredPolicy.find(name) for name in policies]
+    tiles = []
+    for i in range(grid.tiles):
+        stored = found[i % len(found)]
+        tiles.append(Tile(stored, film.seed + i // len(found), short_name(stored.env)))
+    single = default_path(found[0])
+    default_out = single.with_name(f"{single.stem}-{grid.columns}x{grid.rows}.mp4")
+    return shoot_tiles(tiles, grid, film, default_out, numbers)
 
 
-def record_progress(run: Path, grid: Grid | None = None, film: Film | None = None) -> Video:
+def record_progress(
+    run: Path, grid: Grid | None = None, film: Film | None = None, numbers: Numbers = as_trained
+) -> Video:
     """Film one robot at several moments of its training, from the same start, side by side.
 
     Args:
         run: the run's folder.
         grid: by default one row of 4 tiles, or of as many as the run has kept policies.
         film: the video's options, as for `record_several`; by default it is `progress.mp4` in the run's `videos`.
+        numbers: of the task that differ from those it is filmed with.
 
     Raises:
         UsageError: where there is no run, it has kept no policies, nothing can be drawn or written, or a number is out
@@ -124,7 +130,7 @@ def record_progress(run: Path, grid: Grid | None = None, film: Film | None = Non
         raise UsageError(f"{run} has kept {len(steps)} policies, too few for --grid {grid.columns}x{grid.rows}")
     chosen = [steps[round(i * (len(steps) - 1) / max(1, grid.tiles - 1))] for i in range(grid.tiles)]
     tiles = [stage(files.snapshot(step), film.seed) for step in chosen]
-    return shoot_tiles(tiles, grid, film, files.videos / "progress.mp4")
+    return shoot_tiles(tiles, grid, film, files.videos / "progress.mp4", numbers)
 
 
 def stage(snapshot: Path, seed: int) -> Tile:
@@ -134,16 +140,17 @@ def stage(snapshot: Path, seed: int) -> Tile:
         score = float(json.loads(path.read_text())["return_mean"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
-    return Tile(snapshot, seed, f"{read_card(snapshot).steps:,} steps", f"return {score:z,.0f}")
+    stored = StoredPolicy.find(snapshot)
+    return Tile(stored, seed, f"{stored.card.steps:,} steps", f"return {score:z,.0f}")
 
 
-def shoot_tiles(tiles: Sequence[Tile], grid: Grid, film: Film, default_out: Path) -> Video:
+def shoot_tiles(tiles: Sequence[Tile], grid: Grid, film: Film, default_out: Path, numbers: Numbers) -> Video:
     """Film the robots of a picture; pixels left over by the division into columns and rows stay dark."""
     film = film.with_defaults(default_out, TILE_SIZE[0] * grid.columns, TILE_SIZE[1] * grid.rows)
     width, height = film.size[0] // grid.columns, film.size[1] // grid.rows
     caption = Caption(width, height)
     with global_generators_kept(), contextlib.ExitStack() as stack:
-        players = [enter(stack, tile.folder, tile.seed, (width, height)) for tile in tiles]
+        players = [enter(stack, tile.stored, tile.seed, (width, height), numbers(tile.stored)) for tile in tiles]
 
         def picture() -> Image.Image:
             whole = Image.new("RGB", film.size)

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import tyro
 
-from locomotion.command_line import optional
+from locomotion.command_line import Load, optional
 from locomotion.errors import UsageError
+from locomotion.policies.stored import Numbers, as_trained
 from locomotion.recording.film import Film
 
 
@@ -28,22 +29,27 @@ class Record:
     """Instead of policies: one robot at several moments of its training, side by side."""
     film: Annotated[Film, tyro.conf.arg(name="")] = field(default_factory=Film)
     """The video."""
+    load: Load = ()
 
     def __post_init__(self) -> None:
         if bool(self.policies) == (self.progress is not None):
             raise UsageError("name what to film: one or several POLICIES, or --progress RUN")
 
-    def run(self) -> int:
-        """Make the video; print its file and, of a single robot, the return of its first episode."""
+    def run(self, numbers: Numbers = as_trained) -> int:
+        """Make the video; print its file and, of a single robot, the return of its first episode.
+
+        Args:
+            numbers: of a policy's task that differ from those it is filmed with.
+        """
         from locomotion.recording.collage import parse_grid, record_progress, record_several
         from locomotion.recording.video import record
 
         grid = None if self.grid is None else parse_grid(self.grid)
         if self.progress is not None:
-            video = record_progress(self.progress, grid, self.film)
+            video = record_progress(self.progress, grid, self.film, numbers)
         elif grid is not None or len(self.policies) > 1:
-            video = record_several(self.policies, grid, self.film)
+            video = record_several(self.policies, grid, self.film, numbers)
         else:
-            video = record(self.policies[0], self.film)
+            video = record(self.policies[0], self.film, numbers)
         print(video.summary())
         return 0

@@ -6,21 +6,21 @@ import contextlib
 import math
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from locomotion.environments import make_env, shown_fields
 from locomotion.errors import UsageError
 from locomotion.files import folder_name
-from locomotion.policies.files import PolicyCard, find_policy, load_policy, read_card
 from locomotion.policies.shipped import FOLDER
+from locomotion.policies.stored import Numbers, StoredPolicy, as_trained
 from locomotion.recording.encoding import write
 from locomotion.recording.film import SMOOTH, Film
 from locomotion.recording.overlay import Overlay
@@ -51,43 +51,45 @@ class Video:
         return f"{lines}, return of the first episode {self.episode_return:.2f}{so_far}"
 
 
-def record(folder: str | Path, film: Film | None = None) -> Video:
+def record(name: str | Path, film: Film | None = None, numbers: Numbers = as_trained) -> Video:
     """Film a policy in real time, without its exploration, one episode after the other.
 
     The state of Python's, numpy's and torch's global generators is left as it was.
 
     Args:
-        folder: of a run (its last checkpoint is filmed), a checkpoint or a policy, or a shipped policy's name.
+        name: a run's folder (its last checkpoint is filmed), a checkpoint's or a policy's, or a shipped policy's name.
         film: the video's options. By default it is an MP4 of 640 x 480 pixels in the run's `videos`, beside the folder
             of a policy outside any run, or in the working folder for a shipped policy. An existing file is replaced
             once the new one is complete.
+        numbers: of the policy's task that differ from those it is filmed with.
 
     Raises:
         UsageError: where there is no such policy, nothing can be drawn or written, or the film is too large.
     """
-    folder = find_policy(folder)
-    card = read_card(folder)
-    film = (film or Film()).with_defaults(default_path(folder, card), 640, 480)
+    stored = StoredPolicy.find(name)
+    film = (film or Film()).with_defaults(default_path(stored), 640, 480)
     overlay = Overlay(*film.size)
     with global_generators_kept(), contextlib.ExitStack() as stack:
-        player = enter(stack, folder, film.seed, film.size)
+        player = enter(stack, stored, film.seed, film.size, numbers(stored))
 
         def picture() -> Image.Image:
             image = player.picture(*film.size)
-            overlay.draw(image, folder_name(card.env), f"episode {player.episode}", player.figures())
+            overlay.draw(image, folder_name(stored.env), f"episode {player.episode}", player.figures())
             return image
 
         frames, rate = shoot(film, [player], picture)
         episode_return, finished = first_return(player)
-    return Video(card.env, film.path, frames, float(frames / rate), episode_return, finished)
+    return Video(stored.env, film.path, frames, float(frames / rate), episode_return, finished)
 
 
-def enter(stack: contextlib.ExitStack, folder: Path, seed: int, size: tuple[int, int]) -> Player:
+def enter(
+    stack: contextlib.ExitStack, stored: StoredPolicy, seed: int, size: tuple[int, int], task: Mapping[str, Any]
+) -> Player:
     """Return a policy's player, whose pictures have this width and height; the stack closes its environment."""
-    env, (width, height) = read_card(folder).env, size
-    vec_env = make_env(env, 1, seed=seed, render_mode="rgb_array", width=width, height=height, **shown_fields(env))
+    width, height = size
+    vec_env = stored.environment(1, "show", task, seed=seed, render_mode="rgb_array", width=width, height=height)
     stack.callback(vec_env.close)
-    return Player(load_policy(folder, vec_env), vec_env, env)
+    return Player(stored.load(vec_env), vec_env, stored.env)
 
 
 def shoot(film: Film, players: Sequence[Player], picture: Callable[[], Image.Image]) -> tuple[int, Fraction]:
@@ -123,16 +125,16 @@ def first_return(player: Player) -> tuple[float, bool]:
     return player.total, False
 
 
-def default_path(folder: Path, card: PolicyCard) -> Path:
+def default_path(stored: StoredPolicy) -> Path:
     """Return a video's default file: in the policy's run, beside a folder outside any run, here for a shipped one."""
-    place = folder.resolve()
+    place = stored.folder.resolve()
     if place.parent == FOLDER.resolve():
         return Path(f"{place.name}.mp4")
     path = place.parent / f"{place.name}.mp4"
     for run in (Run(place.parent.parent), Run(place.parent)):
         if run.config.is_file() and place.parent in (run.checkpoints, run.snapshots, run.folder):
-            path = run.videos / f"{card.steps:010d}.mp4"
-    return path if folder.is_absolute() else Path(os.path.relpath(path))
+            path = run.videos / f"{stored.card.steps:010d}.mp4"
+    return path if stored.folder.is_absolute() else Path(os.path.relpath(path))
 
 
 def check_memory(film: Film, count: int) -> None:

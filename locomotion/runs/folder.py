@@ -34,9 +34,10 @@ class Run:
             UsageError: where the folder is in use, or cannot be made.
         """
         name = f"{datetime.now():%Y%m%d-%H%M%S}-seed{settings.seed}"
-        folder = settings.out or RUNS / folder_name(settings.env) / settings.algo / name
+        out = settings.run.out
+        folder = out or RUNS / folder_name(settings.env) / settings.algo / name
         try:
-            if settings.out is None:
+            if out is None:
                 folder = new_folder(folder)
             elif folder.exists() and any(folder.iterdir()):
                 instead = f", or go on with that run by --resume {folder}" if cls(folder).config.exists() else ""

@@ -1,6 +1,10 @@
-"""The tuned settings of each robot and learner, next to each other, each with where it came from."""
+"""Recipes: the tuned settings of each robot and update rule, next to each other, each with where it came from."""
 
 from typing import Any
+
+from locomotion.environments import known_environment
+from locomotion.errors import UsageError
+from locomotion.runs.settings import Settings, owners
 
 # Short sight suits episodes of 4 s in steps of 0.04 s; a floor of 0.37 keeps the fingers trying.
 ARM: dict[str, Any] = {
@@ -217,5 +221,30 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def recipe(env: str, algo: str) -> dict[str, Any]:
-    """Return what differs from the defaults of `Settings` for a robot (canonical id) and an algorithm."""
+    """Return what differs from the defaults of a robot (canonical id) and an update rule: empty where none is tuned."""
     return RECIPES.get((env, algo), {})
+
+
+def usual_settings(env: str, algo: str, **changes: Any) -> Settings:
+    """Return a robot's settings by its recipe for an update rule, with some of them changed.
+
+    Raises:
+        UsageError: where the recipe names a setting that there is not, or gives it a value out of bounds.
+    """
+    tuned = recipe(env, algo)
+    for name in tuned:
+        if name not in owners(algo):
+            raise UsageError(f"the recipe of {env} for {algo} names {name!r}, which is no setting of {algo}")
+    return Settings.of(env, algo, **tuned | changes)
+
+
+def register_recipe(robot: str, algo: str, **settings: Any) -> None:
+    """Give a robot of one's own tuned settings for an update rule, by their names on the command line.
+
+    Raises:
+        UsageError: where the robot is unknown, or has such a recipe.
+    """
+    env = known_environment(robot)
+    if (env, algo) in RECIPES:
+        raise UsageError(f"{env} has a recipe for {algo} already")
+    RECIPES[env, algo] = settings

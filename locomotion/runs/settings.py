@@ -3,247 +3,253 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 import math
 import typing
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-import tyro
+from annotated_types import Ge, Interval
 
-from envs.arguments import require_types
-from locomotion.command_line import optional
-from locomotion.environments import known_environment
+from agents.network import Network
+from envs.arguments import check_fields
+from locomotion.command_line import flag, optional
 from locomotion.errors import UsageError
-from locomotion.runs.options import flag, refuse_without_effect
-from locomotion.runs.recipes import recipe
+from locomotion.runs.rules import NOT_NEGATIVE, POSITIVE, RULES, RuleOptions, rule_named
 
-# What may differ from the saved settings when a run is resumed: how long, where from, who watches, what is kept.
+PROBABILITY = Interval(ge=0.0, le=1.0)
+BaselineName = Literal["value", "none", "constant", "optimal-constant", "time", "linear"]
+TrackingMode = Literal["offline", "online", "off"]
+
+# What may differ from the saved settings when a run is resumed: how long, where from, where logged, what is kept.
 CHANGEABLE = (
-    *("steps", "resume", "out", "track", "threads", "workers"),
+    *("steps", "resume", "out", "load", "track", "threads", "workers"),
     *("final_episodes", "video_seconds", "keep_checkpoints", "checkpoint_seconds"),
 )
-
-Algo = Literal["trpo", "npg", "ppo", "vpg", "a2c", "a3c"]
+SINCE = ("task", "load")  # settings that config.json of earlier versions does not name
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Train a robot. Defaults are the recipe's for the robot and the algorithm (locomotion/runs/recipes.py)."""
+class Rollout:
+    """How experience is gathered in one iteration."""
 
-    env: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ENV", help_behavior_hint="")] = ""
-    """Robot: one of ours (CartPole), or any Gymnasium id (Hopper-v5)."""
-    algo: Algo = "trpo"
-    """Learner: how the policy is updated."""
-    steps: int = 1_000_000
-    """Environment steps, over all robots; rounded up to whole iterations."""
-    seed: int = 0
-    """Seed of everything: weights, noise, start states."""
-    num_envs: int = 32
+    num_envs: Annotated[int, Ge(1)] = 32
     """Robots simulated at once (a3c: by each worker)."""
-    n_steps: int = 64
+    n_steps: Annotated[int, Ge(1)] = 64
     """Steps of each robot in one iteration."""
     episodic: bool = False
     """Whether an iteration is instead one episode of each robot, begun anew, or the first --n-steps steps of it."""
-    gamma: float = 0.995
+    stagger: bool = False
+    """Whether the robots' first episodes end at different times (batched robots only)."""
+
+
+@dataclass(frozen=True)
+class Advantage:
+    """How much better than expected an action turned out."""
+
+    gamma: Annotated[float, PROBABILITY] = 0.995
     """Discount, in [0, 1]."""
-    gae_lambda: float = 0.97
+    gae_lambda: Annotated[float, PROBABILITY] = 0.97
     """Lambda of generalised advantage estimation, in [0, 1]."""
     advantage: Literal["gae", "k-step", "reward-to-go", "path-return"] = "gae"
     """Advantage estimator; the last two learn from whole episodes only: give --n-steps several times an episode's."""
-    look_ahead: int = 5
-    """k: rewards that are added up before the critic is asked for the rest (k-step)."""
-    baseline: Literal["value", "none", "constant", "optimal-constant", "time", "linear"] = "value"
-    """What is subtracted from returns: the critic's value, or something simpler."""
-    target_kl: float = 0.02
-    """Trust region (trpo, npg): bound on the mean KL(old || new), summed over action dimensions."""
-    final_kl: float = 0.002
-    """The same bound at the end of training: over the last fifth it narrows to this."""
-    final_std: Annotated[float | None, optional("None", "FLOAT|None")] = None
-    """Bound on the actions' standard deviation in the last fifth (trpo, npg), falling to this; None: no bound."""
-    backtrack: float = 0.5
-    """Factor by which a step shrinks until it lies in the trust region (trpo)."""
-    cg_damping: float = 0.1
-    """Added to the Fisher matrix's diagonal (trpo, npg)."""
-    fisher_stride: int = 5
-    """Fisher products use one state in so many of the batch (trpo, npg)."""
-    actor_learning_rate: float = 3e-4
-    """Of the actor (ppo, vpg, a2c, a3c) at first; it falls to a hundredth in a straight line."""
-    clip: float = 0.2
-    """How far the ratio of new to old probability may go (ppo)."""
-    actor_epochs: int = 10
-    """The actor's passes over the batch (ppo)."""
-    batch_size: int = 256
-    """Samples of one gradient step (ppo)."""
-    entropy_weight: float = 0.0
-    """Weight of an entropy bonus: above 0 the policy is paid for staying random, and goes on exploring (a2c, a3c)."""
-    workers: Annotated[int | None, optional("all cores")] = None
-    """Processes that learn at once (a3c), each with robots of its own; no more than there are cores."""
-    reuse: int = 0
-    """How many earlier iterations' samples are used again, with importance weights (vpg)."""
+    look_ahead: Annotated[int, Ge(1)] = 5
+    """k: rewards that are added up before the critic stands in for the rest (k-step)."""
+    baseline: BaselineName = "value"
+    """Subtracted from returns: the critic's value, or something simpler."""
+
+
+@dataclass(frozen=True)
+class Critic:
+    """How the critic is fitted."""
+
     critic: Literal["adam", "trust-region", "fitted-v"] = "adam"
-    """How the critic is fitted: to the advantages' returns, or, fitted-v, to r + gamma V(s')."""
-    proximity: float = 0.0
+    """To the advantages' returns, by Adam or in a trust region, or, fitted-v, to r + gamma V(s')."""
+    proximity: Annotated[float, NOT_NEGATIVE] = 0.0
     """Weight of the penalty on how far (squared distance of its parameters) one fit moves the critic (fitted-v)."""
-    critic_epochs: int = 5
-    """The critic's passes over the batch (adam, fitted-v; a2c and a3c take one gradient step instead)."""
-    learning_rate: float = 1e-3
+    critic_epochs: Annotated[int, Ge(1)] = 5
+    """Passes over the batch (adam, fitted-v; a2c and a3c take one gradient step instead)."""
+    learning_rate: Annotated[float, POSITIVE] = 1e-3
     """Of the critic (adam, fitted-v)."""
-    log_std_init: float = 0.0
-    """First log standard deviation of the actions."""
-    min_std: float = 0.0
-    """Standard deviation of the actions below which exploration cannot fall."""
-    mean_bound: Annotated[float | None, optional("None", "FLOAT|None")] = None
-    """How far from the middle of their range the actions' means may be, in half that range; None: no bound."""
-    obs_epsilon: float = 1e-8
-    """Added to the variance by which each number that is observed is scaled: keeps small what hardly ever varies."""
-    actor: tuple[int, ...] = (64, 64)
-    """Hidden layers of the actor."""
-    value: tuple[int, ...] = (64, 64)
-    """Hidden layers of the critic."""
-    activation: Literal["tanh", "elu"] = "tanh"
-    """Of the hidden layers."""
-    mirror: bool = False
-    """Whether the actor is made mirror symmetric, as the robot is (ours; Gymnasium's Ant, Humanoids, Swimmer)."""
-    stagger: bool = False
-    """Whether the robots' first episodes end at different times (one of ours)."""
-    evaluations: int = 10
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the run leaves, and where."""
+
+    evaluations: Annotated[int, Ge(0)] = 10
     """Evaluations during training, evenly spread, after that of the untrained policy; each policy is kept."""
-    evaluation_episodes: int = 8
+    evaluation_episodes: Annotated[int, Ge(1)] = 8
     """Episodes of each of them."""
-    final_episodes: int = 100
+    final_episodes: Annotated[int, Ge(1)] = 100
     """Episodes by which the final policy is scored."""
-    video_seconds: float = 10.0
+    video_seconds: Annotated[float, Interval(ge=0.0, le=3600.0)] = 10.0
     """Length of the final policy's video; 0 for none."""
-    keep_checkpoints: int = 3
+    keep_checkpoints: Annotated[int, Ge(1)] = 3
     """How many of the latest checkpoints are kept."""
-    checkpoint_seconds: float = 30.0
+    checkpoint_seconds: Annotated[float, POSITIVE] = 30.0
     """Seconds between checkpoints."""
-    threads: Annotated[int | None, optional("all cores")] = None
+    threads: Annotated[int | None, Ge(1), optional("all cores")] = None
     """Threads of the physics."""
     out: Annotated[Path | None, optional("runs/ENV/ALGO/DATE-TIME-seedS", "FOLDER")] = None
     """The run's folder, which must be new or empty."""
     resume: Annotated[Path | None, optional("none", "RUN")] = None
     """Go on with this run, exactly where its last checkpoint left it (a3c: with new episodes)."""
-    track: Literal["offline", "online", "off"] = "offline"
+    load: tuple[Path, ...] = ()
+    """Python files that register robots, recipes or update rules; they are run, so load only files that you trust."""
+    track: TrackingMode = "offline"
     """Weights & Biases."""
 
+
+GROUPS: dict[str, type] = {
+    "rollout": Rollout,
+    "advantage": Advantage,
+    "critic": Critic,
+    "network": Network,
+    "run": RunOptions,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Train a robot. Defaults are the recipe's for the robot and the update rule (locomotion/runs/recipes.py)."""
+
+    env: str = ""
+    """Robot: one of ours (CartPole), one that --load brings, or any Gymnasium id (Hopper-v5)."""
+    algo: str = "trpo"
+    """Update rule: how the policy learns."""
+    steps: Annotated[int, Ge(1)] = 1_000_000
+    """Environment steps, over all robots; rounded up to whole iterations."""
+    seed: Annotated[int, Interval(ge=0, lt=2**32)] = 0
+    """Seed of everything: weights, noise, start states."""
+    task: Mapping[str, Any] = field(default_factory=dict)  # the task's numbers that differ from its defaults
+    rollout: Rollout = field(default_factory=Rollout)
+    advantage: Advantage = field(default_factory=Advantage)
+    critic: Critic = field(default_factory=Critic)
+    network: Network = field(default_factory=Network)
+    rule: RuleOptions = field(default_factory=RuleOptions)  # the options of `algo`
+    run: RunOptions = field(default_factory=RunOptions)
+
+    @classmethod
+    def of(cls, env: str = "", algo: str = "trpo", **values: Any) -> Self:
+        """Return settings, given those that differ from the defaults by their names on the command line.
+
+        Raises:
+            TypeError: for a name that the rule does not take.
+            UsageError: for a value of another type or out of bounds.
+        """
+        rule = rule_named(algo)
+        return cls(env, algo, rule=rule.options()).changed(**{**rule.defaults, **values})
+
+    def changed(self, **values: Any) -> Self:
+        """Return these settings with some of them changed, by their names on the command line."""
+        places = owners(self.algo)
+        for name in values:
+            if name not in places:
+                raise TypeError(f"{self.algo} has no setting {name!r}; it has {', '.join(places)}")
+        parts: dict[str, Any] = {name: value for name, value in values.items() if places[name] == ""}
+        for group in (*GROUPS, "rule"):
+            own = {name: value for name, value in values.items() if places[name] == group}
+            if own:
+                parts[group] = dataclasses.replace(getattr(self, group), **own)
+        return dataclasses.replace(self, **parts)
+
     def __post_init__(self) -> None:
-        for name in ("gamma", "gae_lambda"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise UsageError(f"{flag(name)} must lie in [0, 1], got {getattr(self, name)}")
-        for name in (
-            *("target_kl", "final_kl", "learning_rate", "checkpoint_seconds"),
-            *("actor_learning_rate", "clip", "obs_epsilon"),
-        ):
-            if not 0.0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{flag(name)} must be a positive number, got {getattr(self, name)}")
-        if not 0.0 < self.backtrack < 1.0:
-            raise UsageError(f"--backtrack must lie between 0 and 1, got {self.backtrack}")
-        if not 0.0 <= self.cg_damping < float("inf"):
-            raise UsageError(f"--cg-damping must not be negative, got {self.cg_damping}")
-        for name in ("entropy_weight", "proximity", "reuse"):
-            if not 0.0 <= getattr(self, name) < float("inf"):
-                raise UsageError(f"{flag(name)} must not be negative, got {getattr(self, name)}")
-        at_least_one = (
-            *("steps", "num_envs", "n_steps", "fisher_stride", "critic_epochs", "keep_checkpoints"),
-            *("look_ahead", "actor_epochs", "batch_size"),
-        )
-        for name in (*at_least_one, "evaluation_episodes", "final_episodes"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{flag(name)} must be at least 1, got {getattr(self, name)}")
-        if not 0.0 <= self.min_std < 10.0:
-            raise UsageError(f"--min-std must lie in [0, 10), got {self.min_std}")
-        if self.mean_bound is not None and not 0.0 < self.mean_bound < float("inf"):
-            raise UsageError(f"--mean-bound must be a positive number, got {self.mean_bound}")
-        if not abs(self.log_std_init) < 10.0:
-            raise UsageError(f"--log-std-init must lie between -10 and 10, got {self.log_std_init}")
-        first_std = math.exp(self.log_std_init)
-        if self.final_std is not None and not 0.0 < self.final_std <= first_std:
-            raise UsageError(
-                f"--final-std must be positive and at most the first one, which by --log-std-init is {first_std:.3g},"
-                f" got {self.final_std}"
-            )
-        if self.evaluations < 0:
-            raise UsageError(f"--evaluations must not be negative, got {self.evaluations}")
-        if not 0.0 <= self.video_seconds <= 3600.0:
-            raise UsageError(f"--video-seconds must lie in [0, 3600], got {self.video_seconds}")
-        for name in ("threads", "workers"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise UsageError(f"{flag(name)} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.seed < 2**32:
-            raise UsageError(f"--seed must lie in [0, 2^32), got {self.seed}")
-        if self.num_envs * self.n_steps < 2:
+        try:
+            parts: list[Any] = [self, *(getattr(self, group) for group in (*GROUPS, "rule"))]
+            for part in parts:
+                cls: Any = type(part)
+                hints = field_types(cls)
+                check_fields(hints, {name: getattr(part, name) for name in hints}, flag)
+        except (TypeError, ValueError) as error:
+            raise UsageError(str(error)) from error
+        if self.rollout.num_envs * self.rollout.n_steps < 2:
             raise UsageError("--num-envs times --n-steps must be at least 2: one step alone has no advantage")
-        if self.episodic and self.stagger:
+        if self.rollout.episodic and self.rollout.stagger:
             raise UsageError("--episodic begins all episodes at once, --stagger at different times: name one of them")
-        for name in ("actor", "value"):
-            if any(size < 1 for size in getattr(self, name)):
-                raise UsageError(f"{flag(name)} takes layer sizes of at least 1, got {getattr(self, name)}")
+        self.rule.check(self)
+
+    def flat(self) -> dict[str, Any]:
+        """Return all settings by their names on the command line."""
+        parts = {"": self, "rule": self.rule} | {group: getattr(self, group) for group in GROUPS}
+        return {name: getattr(parts[group], name) for name, group in owners(self.algo).items()}
 
     def as_json(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
-        return {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
+        """Return the settings as JSON values, by their names on the command line."""
+        return {name: plain(value) for name, value in self.flat().items()}
 
 
-def from_json(values: dict[str, Any]) -> Settings:
-    """Return the settings that `as_json` wrote.
+def plain(value: Any) -> Any:
+    """Return a value of a setting as JSON has it."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, tuple | list) else value
+
+
+def owners(algo: str) -> dict[str, str]:
+    """Return for each setting of a rule, by its name, the field of `Settings` that holds it; "" is itself."""
+    return {name: group for group, cls in groups_of(algo).items() for name in field_types(cls)}
+
+
+def groups_of(algo: str) -> dict[str, type]:
+    """Return the dataclasses that a rule's settings consist of, by the fields of `Settings`; "" is itself."""
+    return {"": Settings, **GROUPS, "rule": rule_named(algo).options}
+
+
+@cache
+def field_types(cls: Any) -> dict[str, Any]:
+    """Return the types, with their ranges, of a dataclass's fields; of `Settings` without the groups."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    groups = (*GROUPS, "rule") if cls is Settings else ()
+    return {one.name: hints[one.name] for one in dataclasses.fields(cls) if one.name not in groups}
+
+
+def from_json(values: Mapping[str, Any]) -> Settings:
+    """Return the settings that `as_json` wrote. Options of other rules, which earlier versions wrote too, are ignored.
 
     Raises:
         UsageError: where a value is missing, unknown or of the wrong kind.
     """
-    hints = typing.get_type_hints(Settings)
-    if set(values) != set(hints):
-        odd = sorted(set(values) ^ set(hints))
+    algo = values.get("algo", "trpo")
+    if not isinstance(algo, str) or algo not in RULES:
+        files = values.get("load")
+        if isinstance(algo, str) and files:
+            options = " ".join(f"--load {file}" for file in files)
+            raise UsageError(f"the update rule {algo!r} is not known: this run was begun with {options}; add it")
+        raise UsageError(f"config.json is damaged: algo must be of type {' or '.join(RULES)}, got {algo!r}")
+    places = owners(algo)
+    foreign = {name for rule in RULES.values() for name in rule.option_names} - set(places)
+    odd = sorted((set(values) ^ set(places)) - foreign - set(SINCE))
+    if odd:
         raise UsageError(f"this run's config.json is not of this version: {', '.join(odd)} missing or unknown")
+    hints = {name: hint for cls in groups_of(algo).values() for name, hint in field_types(cls).items()}
+    typed = {name: restored(value, hints[name]) for name, value in values.items() if name in places}
     try:
-        values |= {name: tuple(values[name]) for name in ("actor", "value")}
-        values |= {name: Path(values[name]) if values[name] else None for name in ("out", "resume")}
-        require_types(values, hints)
-        return Settings(**values)
-    except TypeError as error:
+        check_fields(hints, typed)
+    except (TypeError, ValueError) as error:
         raise UsageError(f"config.json is damaged: {error}") from error
+    return Settings.of(**typed)
 
 
-def parse(arguments: list[str]) -> Settings:
-    """Read the settings from a command line, over the recipe's or, with --resume, the run's own.
-
-    Raises:
-        UsageError: for an unknown robot, a value out of bounds, an option that what was chosen does not take, or a
-            resume with changed settings.
-    """
-    run = _value_of("--resume", arguments)
-    if run is not None:
-        saved = read_config(Path(run))
-        settings = tyro.cli(Settings, args=arguments, default=saved)
-        settings = dataclasses.replace(settings, env=known_environment(settings.env), out=Path(run), resume=Path(run))
-        for name in differences(settings, saved):
-            raise UsageError(
-                f"{flag(name)} {getattr(settings, name)} differs from the {getattr(saved, name)} this run was begun"
-                " with; a resumed run goes on with its own settings"
-            )
-        return settings
-    asks = {"-h", "--help"} & set(arguments)
-    # Once for the robot and the algorithm, whose recipe then gives the defaults (and what --help shows of them).
-    first = tyro.cli(Settings, args=[word for word in arguments if word not in asks])
-    if not first.env and not asks:
-        raise UsageError("which robot? For example: python scripts/train.py Hopper-v5")
-    env = known_environment(first.env) if first.env else ""
-    defaults = Settings(env=env, **recipe(env, first.algo))
-    settings = tyro.cli(Settings, args=arguments, default=defaults)
-    refuse_without_effect(settings, defaults)
-    return dataclasses.replace(settings, env=env)
+def restored(value: Any, hint: Any) -> Any:
+    """Return a JSON value as a setting of this type has it: lists as tuples, names of files as paths."""
+    names = str(hint)
+    if isinstance(value, list):
+        return tuple(Path(one) if "Path" in names and isinstance(one, str) else one for one in value)
+    if isinstance(value, dict):
+        return {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}
+    return Path(value) if "Path" in names and isinstance(value, str) else value
 
 
 def differences(settings: Settings, begun_with: Settings) -> list[str]:
-    """Return which settings differ, of those with which a run must go on as it was begun."""
-    return [
-        name
-        for name in vars(settings)
-        if name not in CHANGEABLE and getattr(settings, name) != getattr(begun_with, name)
-    ]
+    """Return the settings that differ, of those with which a run must go on as it was begun."""
+    now, then = settings.flat(), begun_with.flat()
+    return [name for name in now if name not in CHANGEABLE and now[name] != then.get(name, math.nan)]
 
 
 def read_config(run: Path) -> Settings:
@@ -264,13 +270,3 @@ def read_config(run: Path) -> Settings:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
         raise UsageError(f"{path} is damaged: {error}") from error
-
-
-def _value_of(option: str, arguments: list[str]) -> str | None:
-    """Return the value of an option that must be known before the others can be read."""
-    for word, following in itertools.pairwise([*arguments, None]):
-        if word == option:
-            return following
-        if word is not None and word.startswith(option + "="):
-            return word.removeprefix(option + "=")
-    return None

@@ -14,7 +14,7 @@ from stable_baselines3.common.logger import Logger
 
 from agents.policy_gradient import PolicyGradient
 from locomotion.environments import make_env
-from locomotion.policies.files import installed_versions
+from locomotion.policies.card import installed_versions
 from locomotion.sweeps.plan import Cell
 from locomotion.sweeps.rows import SCHEMA
 from locomotion.threads import set_threads
@@ -85,7 +85,15 @@ def untrained(cell: Cell) -> PolicyGradient:
         UsageError: where it cannot be made.
     """
     s = cell.settings
-    env = make_env(s.env, s.num_envs, seed=s.seed, threads=1, stagger=s.stagger, **cell.task)
+    env = make_env(
+        s.env,
+        s.rollout.num_envs,
+        seed=s.seed,
+        threads=1,
+        task=s.task,
+        load=s.run.load,
+        stagger=s.rollout.stagger,
+    )
     learner = build_learner(s, env)
     learner.set_logger(Logger(None, []))
     return learner
@@ -96,14 +104,14 @@ def train_cell(cell: Cell) -> pa.Table:
     with ONE_AT_A_TIME:
         set_threads(1)
         settings = cell.settings
-        recorder = RowRecorder(cell.iterations, settings.gamma, settings.episodic)
+        recorder = RowRecorder(cell.iterations, settings.advantage.gamma, settings.rollout.episodic)
         untrained(cell).learn(settings.steps, recorder)
     same = {
         "env": settings.env,
         "algo": settings.algo,
-        "gamma": settings.gamma,
-        "lambda": settings.gae_lambda,
-        "baseline": settings.baseline,
+        "gamma": settings.advantage.gamma,
+        "lambda": settings.advantage.gae_lambda,
+        "baseline": settings.advantage.baseline,
         "seed": settings.seed,
         "preset": cell.preset,
         "scale": cell.scale,

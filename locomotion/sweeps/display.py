@@ -19,7 +19,8 @@ Place = tuple[float, str, float]  # gamma, baseline, lambda
 
 def place(cell: Cell) -> Place:
     """Return a cell's place in the table."""
-    return cell.settings.gamma, cell.settings.baseline, cell.settings.gae_lambda
+    dials = cell.settings.advantage
+    return dials.gamma, dials.baseline, dials.gae_lambda
 
 
 class Display:

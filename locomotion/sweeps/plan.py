@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
+import tyro
+
 from envs.robots.stand_up import StandUp
-from locomotion.command_line import optional
+from locomotion.command_line import Load, listed, optional
 from locomotion.environments import known_environment
 from locomotion.errors import UsageError
-from locomotion.runs.recipes import recipe
-from locomotion.runs.settings import Settings
+from locomotion.loading import load_files
+from locomotion.runs.recipes import usual_settings
+from locomotion.runs.rules import rules_on_one_core
+from locomotion.runs.settings import Settings, from_json
+from locomotion.task_options import task_values
 
 PresetName = Literal["cartpole", "biped", "quadruped", "standup"]
 BaselineName = Literal["value", "time", "none"]
-Learner = Literal["trpo", "npg", "ppo", "vpg", "a2c"]  # the rules that train on one core
 LAMBDAS = (0.0, 0.36, 0.68, 0.84, 0.92, 0.96, 0.98, 0.99, 1.0)
 GAMMAS = (0.9, 0.96, 0.98, 0.99, 0.995, 1.0)
 DIALS = ("gamma", "gae_lambda", "baseline", "seed", "steps")  # settings that differ within a sweep
-UNWATCHED: dict[str, Any] = {"threads": 1, "evaluations": 0, "video_seconds": 0.0, "track": "off"}
+HEADLESS: dict[str, Any] = {"threads": 1, "evaluations": 0, "video_seconds": 0.0, "track": "off"}
 
 
 class Point(NamedTuple):
@@ -132,30 +136,41 @@ class Cell:
     """One training of a sweep: everything that decides its outcome, and the preset it belongs to."""
 
     settings: Settings
-    task: Mapping[str, Any] = field(default_factory=dict)  # fields that differ from the task's own
     preset: str = ""  # empty: none
     scale: float = 1.0  # of the preset
 
     @property
     def iterations(self) -> int:
         """Number of iterations."""
-        return self.settings.steps // (self.settings.num_envs * self.settings.n_steps)
+        rollout = self.settings.rollout
+        return self.settings.steps // (rollout.num_envs * rollout.n_steps)
 
     @property
     def point(self) -> Point:
         """The setting of the dials."""
-        s = self.settings
+        s = self.settings.advantage
         return Point(s.gamma, s.gae_lambda, s.baseline, self.iterations)  # type: ignore[arg-type]
 
     def as_json(self) -> str:
         """Return everything that decides the outcome, as JSON."""
-        return json.dumps({"settings": self.settings.as_json(), "task": dict(self.task)}, sort_keys=True)
+        settings = self.settings.as_json()
+        return json.dumps({"task": settings.pop("task"), "settings": settings}, sort_keys=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A process that is sent a cell loads its files first: the settings may be of a rule that one of them registers.
+        return restored_cell, (self.settings.run.load, self.settings.as_json(), self.preset, self.scale)
 
     @cached_property
     def name(self) -> str:
         """The name of the cell's file: the dials, and a digest of everything that decides the outcome."""
-        s, digest = self.settings, hashlib.sha256(self.as_json().encode()).hexdigest()[:10]
-        return f"gamma{s.gamma:g}-lambda{s.gae_lambda:g}-{s.baseline}-seed{s.seed}-{digest}"
+        s, digest = self.settings.advantage, hashlib.sha256(self.as_json().encode()).hexdigest()[:10]
+        return f"gamma{s.gamma:g}-lambda{s.gae_lambda:g}-{s.baseline}-seed{self.settings.seed}-{digest}"
+
+
+def restored_cell(load: Sequence[Path], settings: Mapping[str, Any], preset: str, scale: float) -> Cell:
+    """Return a cell from the settings' JSON values, after loading files."""
+    load_files(load)
+    return Cell(from_json(settings), preset, scale)
 
 
 @dataclass(frozen=True)
@@ -168,8 +183,8 @@ class Sweep:
     """Share of a preset's batches (fewer robots) and seeds."""
     env: Annotated[str | None, optional("the preset's", "ENV")] = None
     """Robot of a sweep of your own; it learns by its recipe."""
-    algo: Learner = "trpo"
-    """Learner."""
+    algo: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(rules_on_one_core()) + "}")] = "trpo"
+    """Update rule; one whose workers use every core takes no part in sweeps."""
     gammas: Annotated[tuple[float, ...] | None, optional(" ".join(map(str, GAMMAS)), "FLOAT ...")] = None
     """Discounts."""
     lambdas: Annotated[tuple[float, ...] | None, optional(" ".join(map(str, LAMBDAS)), "FLOAT ...")] = None
@@ -180,6 +195,9 @@ class Sweep:
     """Number of trainings of each pair, one seed each from 0 on."""
     iterations: Annotated[int | None, optional("as many as the recipe's steps")] = None
     """Policy updates of each training."""
+    load: Load = ()
+    task_words: tyro.conf.Suppress[tuple[str, ...]] = ()
+    """The words of `--task.NAME VALUE`, numbers of the robot's task."""
 
     def cells(self) -> list[Cell]:
         """Return all cells seed by seed, so that an interrupted sweep is a complete one of fewer seeds.
@@ -189,12 +207,16 @@ class Sweep:
         """
         if self.seeds is not None and self.seeds < 1:
             raise UsageError(f"--seeds must be at least 1, got {self.seeds}")
+        if self.algo not in rules_on_one_core():
+            raise UsageError(f"--algo must be {listed(rules_on_one_core())} in a sweep, got {self.algo}")
         return self._of_preset() if self.preset is not None else self._of_its_own()
 
     def _of_preset(self) -> list[Cell]:
         for name in ("env", "gammas", "lambdas", "baseline", "iterations"):
             if getattr(self, name) is not None:
                 raise UsageError(f"--preset {self.preset} has its own {name}: name --{name} without a preset")
+        if self.task_words:
+            raise UsageError(f"--preset {self.preset} has its own task: name {self.task_words[0]} without a preset")
         if self.algo != "trpo":
             raise UsageError(f"--preset {self.preset} learns by trpo, got --algo {self.algo}")
         if not 0.0 < self.scale <= 1.0:
@@ -205,8 +227,8 @@ class Sweep:
         # Fewer robots, not shorter rollouts: in short rollouts the returns of all lambdas near 1 would be alike.
         settings["num_envs"] = max(1, round(settings["num_envs"] * self.scale))
         seeds = self.seeds or max(1, round(preset.seeds * self.scale))
-        base = Settings(env=preset.env, **settings, **UNWATCHED)
-        return self._cells(base, preset.points, seeds, preset.task)
+        base = Settings.of(preset.env, task=preset.task, **settings, **HEADLESS)
+        return self._cells(base, preset.points, seeds)
 
     def _of_its_own(self) -> list[Cell]:
         if self.env is None:
@@ -225,22 +247,19 @@ class Sweep:
         if self.iterations is not None and self.iterations < 1:
             raise UsageError(f"--iterations must be at least 1, got {self.iterations}")
         env = known_environment(self.env)
-        base = Settings(env=env, algo=self.algo, **recipe(env, self.algo) | UNWATCHED)
-        iterations = self.iterations or -(-base.steps // (base.num_envs * base.n_steps))
-        return self._cells(base, points(gammas, lambdas, self.baseline or "value", iterations), self.seeds or 5, {})
+        files = tuple(file.resolve() for file in self.load)
+        base = usual_settings(env, self.algo, task=task_values(env, self.task_words), load=files, **HEADLESS)
+        iterations = self.iterations or -(-base.steps // (base.rollout.num_envs * base.rollout.n_steps))
+        return self._cells(base, points(gammas, lambdas, self.baseline or "value", iterations), self.seeds or 5)
 
-    def _cells(self, base: Settings, places: Sequence[Point], seeds: int, task: Mapping[str, Any]) -> list[Cell]:
+    def _cells(self, base: Settings, places: Sequence[Point], seeds: int) -> list[Cell]:
+        batch = base.rollout.num_envs * base.rollout.n_steps
         return [
             Cell(
-                dataclasses.replace(
-                    base,
-                    gamma=gamma,
-                    gae_lambda=gae_lambda,
-                    baseline=baseline,
-                    seed=seed,
-                    steps=iterations * base.num_envs * base.n_steps,
+                base.changed(
+                    gamma=gamma, gae_lambda=gae_lambda, baseline=baseline, seed=seed, steps=iterations * batch
                 ),
-                *(task, self.preset or "", self.scale),
+                *(self.preset or "", self.scale),
             )
             for seed in range(seeds)
             for gamma, gae_lambda, baseline, iterations in places

@@ -17,7 +17,9 @@ import envs
 from agents.policy_gradient import PolicyGradient
 from locomotion.errors import UsageError
 from locomotion.files import atomic_folder, write_json
-from locomotion.policies.files import PolicyCard, load_tensors, read_card, read_tensors, save_policy
+from locomotion.policies.card import PolicyCard, read_card
+from locomotion.policies.stored import save_policy
+from locomotion.policies.tensors import load_tensors, read_tensors
 
 ENV, LEARNER = "env.", "learner."
 

@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import envs
+from locomotion.command_line import flag, invocation
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate_folder, on_the_card
 from locomotion.files import atomic_folder
-from locomotion.policies.files import installed_versions, read_card, save_card
+from locomotion.policies.card import installed_versions, read_card, save_card
 from locomotion.policies.shipped import FOLDER, short_name
 from locomotion.runs.folder import Run
-from locomotion.runs.recipes import recipe
+from locomotion.runs.recipes import usual_settings
 from locomotion.runs.settings import CHANGEABLE, Settings, read_config
+from locomotion.task_options import task_flag
 
 LARGEST = 500_000  # bytes
 
@@ -45,7 +48,7 @@ def ship(folder: Path, episodes: int | None = None, threads: int | None = None) 
     if final is None or run.steps()[-1] < settings.steps or not (folder / "evaluation.json").exists():
         raise UsageError(
             f"{folder} is not finished ({(run.steps() or [0])[-1]:,} of {settings.steps:,} steps); finish it by:"
-            f" python scripts/train.py --resume {folder}"
+            f" {invocation('train')} --resume {folder}"
         )
     tensors = final / "policy.safetensors"
     if tensors.stat().st_size > LARGEST:
@@ -53,7 +56,7 @@ def ship(folder: Path, episodes: int | None = None, threads: int | None = None) 
     card = read_card(final)
     if card.versions != installed_versions():
         raise UsageError(f"{folder} was trained with {card.versions}, here is {installed_versions()}; train it anew")
-    count = settings.final_episodes if episodes is None else episodes
+    count = settings.run.final_episodes if episodes is None else episodes
     scores = evaluate_folder(final, count, EVALUATION_SEED, threads=threads)
     card = replace(
         card, recipe=trained_with(settings), command=training_command(settings), evaluation=on_the_card(scores)
@@ -76,15 +79,19 @@ def trained_with(settings: Settings) -> dict[str, Any]:
 
 def training_command(settings: Settings) -> str:
     """Return the command line that trains such a policy: the robot, the seed and what differs from its recipe."""
-    usual = Settings(env=settings.env, algo=settings.algo, **recipe(settings.env, settings.algo))
-    own = settings.env.startswith("Locomotion/")
-    words = ["python", "scripts/train.py", short_name(settings.env) if own else settings.env]
-    for field in trained_with(settings):
-        value = getattr(settings, field)
-        if field != "env" and (value != getattr(usual, field) or field == "seed"):
-            flag = field.replace("_", "-")
-            if isinstance(value, bool):
-                words.append(f"--{flag}" if value else f"--no-{flag}")
-            else:
-                words += [f"--{flag}", *map(str, value if isinstance(value, tuple) else (value,))]
+    wanted, usual = settings.flat(), usual_settings(settings.env, settings.algo).flat()
+    words = ["python", "scripts/train.py", short_name(settings.env) if envs.is_own(settings.env) else settings.env]
+    for name in trained_with(settings):
+        if name == "task":
+            words += [word for number, value in settings.task.items() for word in written(task_flag(number), value)]
+        elif name != "env" and (wanted[name] != usual[name] or name == "seed"):
+            words += written(flag(name), wanted[name])
     return shlex.join(words)
+
+
+def written(option: str, value: Any) -> list[str]:
+    """Return an option with its value as the words of a command line."""
+    if isinstance(value, bool):
+        prefix, name = option[: option.rindex(".") + 1] if "." in option else "--", option.split(".")[-1].lstrip("-")
+        return [option if value else f"{prefix}no-{name}"]
+    return [option, *map(str, value if isinstance(value, tuple | list) else (value,))]

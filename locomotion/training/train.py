@@ -9,18 +9,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import KVWriter, Logger
+from stable_baselines3.common.logger import Logger
 
+import envs
 from agents.policy_gradient import PolicyGradient
-from locomotion.environments import make_env
+from locomotion.command_line import invocation
+from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
 from locomotion.files import atomic_folder, write_json
-from locomotion.policies.files import PolicyCard, describe, save_policy
+from locomotion.policies.card import PolicyCard
+from locomotion.policies.stored import describe, save_policy
 from locomotion.recording.film import Film
 from locomotion.recording.video import record
 from locomotion.runs.folder import Run
@@ -41,25 +43,54 @@ class Outcome:
     interrupted: bool
     scores: Evaluation | None = None  # of the final policy, unless interrupted
     video: Path | None = None  # of the final policy, where there is OpenGL to draw it
+    load: tuple[Path, ...] = ()  # files that it takes to go on
+
+    def summary(self) -> str:
+        """Return the outcome as lines for the terminal: the scores and files, or how to go on."""
+        if self.interrupted:
+            files = "".join(f" --load {file}" for file in self.load)
+            return (
+                f"stopped at step {self.steps:,}; go on with: {invocation('train')} --resume {self.run.folder}{files}"
+            )
+        lines = [f"trained for {self.steps:,} steps: {self.run.folder}"]
+        lines += [self.scores.table()] if self.scores is not None else []
+        lines += [f"video: {self.video}"] if self.video is not None else []
+        return "\n".join(lines)
 
 
-class Keeper(BaseCallback):
-    """Between iterations: saves checkpoints, evaluates, keeps what it evaluated and the best, stops when asked to."""
+@dataclass
+class Progress:
+    """What a checkpoint keeps of a run besides its learner."""
 
-    def __init__(self, run: Run, settings: Settings, threads: int, extra: dict[str, Any]):
+    evaluated_at: int | None = None  # step of the last evaluation
+    best_return: float | None = None  # of the evaluations so far
+    wandb_id: str | None = None  # of the W&B run
+
+
+class RunCallback(BaseCallback):
+    """Between iterations: saves checkpoints, evaluates, keeps what it evaluated and the best, stops when asked to.
+
+    Args:
+        run: where everything is kept.
+        settings: of the run.
+        threads: of the physics.
+        progress: of the run so far; None for a new one, which is saved at once, so that there is a checkpoint to
+            resume from.
+    """
+
+    def __init__(self, run: Run, settings: Settings, threads: int, progress: Progress | None):
         super().__init__()
         self.run = run
         self.settings = settings
         self.threads = threads
-        self.extra = {"evaluated_at": None, "best_return": None} | extra  # the step of the last evaluation
+        self.progress = progress or Progress()
         self.stop_requested = False
         self.stopped = False
-        # What was loaded is saved; a run that has just begun shall have something to go on from at once.
-        self._saved_at = time.monotonic() if extra else -np.inf
+        self._saved_at = time.monotonic() if progress else -np.inf
 
     def _on_rollout_start(self) -> None:
         # The checkpoint comes first: what the evaluation logs belongs to the row after it.
-        if self.stop_requested or time.monotonic() - self._saved_at >= self.settings.checkpoint_seconds:
+        if self.stop_requested or time.monotonic() - self._saved_at >= self.settings.run.checkpoint_seconds:
             self.save()
         self.stopped = self.stop_requested
         if not self.stopped:
@@ -75,8 +106,8 @@ class Keeper(BaseCallback):
 
     def save(self) -> None:
         """Write a checkpoint of this moment, which must lie between two iterations."""
-        save_checkpoint(self.run.checkpoint(self.num_timesteps), self.learner, self.card(), self.extra)
-        self.run.prune(self.settings.keep_checkpoints)
+        save_checkpoint(self.run.checkpoint(self.num_timesteps), self.learner, self.card(), vars(self.progress))
+        self.run.prune(self.settings.run.keep_checkpoints)
         self._saved_at = time.monotonic()
 
     @property
@@ -87,28 +118,35 @@ class Keeper(BaseCallback):
 
     def card(self) -> PolicyCard:
         """Return the policy's card as of now."""
-        settings = self.settings
-        return describe(self.learner.policy, settings.env, settings.algo, settings.seed, self.num_timesteps)
+        settings, source = self.settings, envs.source(self.settings.env)
+        made_in = settings.env, settings.algo, settings.seed, self.num_timesteps
+        return describe(self.learner.policy, *made_in, settings.task, source.name if source else None)
 
     def _evaluate_if_due(self) -> None:
-        settings, last = self.settings, self.extra["evaluated_at"]
+        settings, progress, last = self.settings, self.progress, self.progress.evaluated_at
+        wanted = settings.run.evaluations
 
         def reached(step: int) -> int:
-            return min(step, settings.steps) * settings.evaluations // settings.steps
+            return min(step, settings.steps) * wanted // settings.steps
 
-        if settings.evaluations == 0 or (last is not None and reached(self.num_timesteps) <= reached(last)):
+        if wanted == 0 or (last is not None and reached(self.num_timesteps) <= reached(last)):
             return
-        self.extra["evaluated_at"] = self.num_timesteps
+        progress.evaluated_at = self.num_timesteps
         scores = evaluate(
-            self.learner.policy, settings.env, settings.evaluation_episodes, EVALUATION_SEED, threads=self.threads
+            self.learner.policy,
+            settings.env,
+            settings.run.evaluation_episodes,
+            EVALUATION_SEED,
+            task=task_numbers(settings.env, "evaluation", settings.task),
+            threads=self.threads,
         )
         self.logger.record("eval/return_mean", scores.return_mean)
         self.logger.record("eval/length_mean", scores.length_mean)
         for name, value in scores.metrics.items():
             self.logger.record(f"eval/{name}", value)
         kept = [self.run.snapshot(self.num_timesteps)]
-        if self.extra["best_return"] is None or scores.return_mean > self.extra["best_return"]:
-            self.extra["best_return"] = scores.return_mean
+        if progress.best_return is None or scores.return_mean > progress.best_return:
+            progress.best_return = scores.return_mean
             kept.append(self.run.best)
         for folder in kept:
             with atomic_folder(folder) as temporary:
@@ -122,59 +160,92 @@ def train(settings: Settings) -> Outcome:
     Raises:
         UsageError: where that cannot be done; nothing has been written then.
     """
-    threads = set_threads(settings.threads)
-    run = Run(settings.resume) if settings.resume else None
-    checkpoint = run.latest() if run else None
-    if run is not None and checkpoint is None:
-        raise UsageError(f"{run.folder} has no checkpoint to resume from")
-    env = make_env(settings.env, settings.num_envs, seed=settings.seed, threads=threads, stagger=settings.stagger)
+    threads = set_threads(settings.run.threads)
+    run, checkpoint = resumed_run(settings)
+    rollout = settings.rollout
+    env = make_env(
+        settings.env,
+        rollout.num_envs,
+        seed=settings.seed,
+        threads=threads,
+        task=settings.task,
+        stagger=rollout.stagger,
+    )
     learner = build_learner(settings, env)
     run = run or Run.create(settings)
     with run.locked():
-        extra = load_checkpoint(checkpoint, learner) if checkpoint else {}
+        progress = Progress(**load_checkpoint(checkpoint, learner)) if checkpoint else None
         first_step = learner.num_timesteps
-        if first_step >= settings.steps and (run.folder / "evaluation.json").exists():
-            raise UsageError(f"{run.folder} is finished, at step {first_step:,}; to make it longer, name more --steps")
-        if checkpoint:  # which may have been given more steps
-            write_json(run.config, replace(settings, resume=None).as_json())
-            (run.folder / "evaluation.json").unlink(missing_ok=True)  # of a policy that is no longer the final one
-        writers: list[KVWriter] = [
-            CsvRows(run.metrics, first_step),
-            TensorBoard(run.folder / "tensorboard", first_step),
-        ]
-        tracker = None
-        if settings.track != "off":
-            name = f"{settings.env}-{settings.algo}-{run.folder.name}"
-            tracker = WandbRows(run.folder, settings.as_json(), settings.track, name, extra.get("wandb_id"))
-            extra["wandb_id"] = tracker.run_id
-            writers.append(tracker)
+        if checkpoint:
+            go_on(run, settings, first_step)
+        callback = RunCallback(run, settings, threads, progress)
+        tracker = wandb_rows(run, settings, callback.progress)
         terminal = Terminal(settings.steps, first_step)
+        writers = [CsvRows(run.metrics, first_step), TensorBoard(run.folder / "tensorboard", first_step)]
+        writers += [tracker] if tracker else []
         learner.set_logger(Logger(str(run.folder), [*writers, terminal]))  # type: ignore[arg-type]
-        keeper = Keeper(run, settings, threads, extra)
         try:
-            with stopping_on_interrupt(keeper):
+            with stopping_on_interrupt(callback):
                 if first_step < settings.steps:
-                    learner.learn(settings.steps - first_step, callback=keeper, reset_num_timesteps=checkpoint is None)
+                    learner.learn(settings.steps - first_step, callback, reset_num_timesteps=checkpoint is None)
                 terminal.close()
             # The checkpoint's step: stopping has let SB3 take one more step, which is not part of the run.
-            outcome = Outcome(run, run.steps()[-1], keeper.stopped)
-            return outcome if keeper.stopped else finish(outcome, settings, tracker)
+            outcome = Outcome(run, run.steps()[-1], callback.stopped, load=settings.run.load)
+            return outcome if callback.stopped else finish(outcome, settings, tracker)
         finally:
             learner.logger.close()
             env.close()
 
 
+def resumed_run(settings: Settings) -> tuple[Run | None, Path | None]:
+    """Return the run to go on with and its last checkpoint, or nothing where the settings begin a new one.
+
+    Raises:
+        UsageError: where there is no checkpoint.
+    """
+    if settings.run.resume is None:
+        return None, None
+    run = Run(settings.run.resume)
+    checkpoint = run.latest()
+    if checkpoint is None:
+        raise UsageError(f"{run.folder} has no checkpoint to resume from")
+    return run, checkpoint
+
+
+def go_on(run: Run, settings: Settings, step: int) -> None:
+    """Make a run's files those of one that goes on from a step, perhaps with more steps to do than it was begun with.
+
+    Raises:
+        UsageError: where nothing is left to do.
+    """
+    scores = run.folder / "evaluation.json"
+    if step >= settings.steps and scores.exists():
+        raise UsageError(f"{run.folder} is finished, at step {step:,}; to make it longer, name more --steps")
+    write_json(run.config, settings.changed(resume=None).as_json())
+    scores.unlink(missing_ok=True)  # of a policy that is no longer the final one
+
+
+def wandb_rows(run: Run, settings: Settings, progress: Progress) -> WandbRows | None:
+    """Return the rows that W&B is sent, or None with `--track off`; the W&B run's id is noted in `progress`."""
+    if settings.run.track == "off":
+        return None
+    name = f"{settings.env}-{settings.algo}-{run.folder.name}"
+    rows = WandbRows(run.folder, settings.as_json(), settings.run.track, name, progress.wandb_id)
+    progress.wandb_id = rows.run_id
+    return rows
+
+
 def finish(outcome: Outcome, settings: Settings, tracker: WandbRows | None) -> Outcome:
     """Score and film the final policy; leave the scores in evaluation.json."""
     run = outcome.run
-    print(f"scoring the final policy over {settings.final_episodes} episodes", file=sys.stderr)
-    scores = evaluate_folder(run.folder, settings.final_episodes, EVALUATION_SEED, threads=settings.threads)
+    print(f"scoring the final policy over {settings.run.final_episodes} episodes", file=sys.stderr)
+    scores = evaluate_folder(run.folder, settings.run.final_episodes, EVALUATION_SEED, threads=settings.run.threads)
     write_json(run.folder / "evaluation.json", scores.as_json())
     video = None
-    if settings.video_seconds > 0:
-        print(f"filming it for {settings.video_seconds:g} s", file=sys.stderr)
+    if settings.run.video_seconds > 0:
+        print(f"filming it for {settings.run.video_seconds:g} s", file=sys.stderr)
         try:
-            video = record(run.folder, Film(seconds=settings.video_seconds)).path
+            video = record(run.folder, Film(seconds=settings.run.video_seconds)).path
         except UsageError as error:  # no OpenGL, most likely: the training is worth as much without a video
             print(f"no video: {error}", file=sys.stderr)
     if tracker is not None:
@@ -185,11 +256,11 @@ def finish(outcome: Outcome, settings: Settings, tracker: WandbRows | None) -> O
 
 
 @contextlib.contextmanager
-def stopping_on_interrupt(keeper: Keeper) -> Iterator[None]:
+def stopping_on_interrupt(callback: RunCallback) -> Iterator[None]:
     """Let the first Ctrl-C end training after the iteration it falls into, and a second one at once."""
 
     def request(signum: int, frame: object) -> None:
-        keeper.stop_requested = True
+        callback.stop_requested = True
         print("\nstopping after this iteration; once more to stop at once", file=sys.stderr, flush=True)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

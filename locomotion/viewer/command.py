@@ -9,7 +9,8 @@ from typing import Annotated
 
 import tyro
 
-from locomotion.command_line import optional
+from locomotion.command_line import Load, optional
+from locomotion.policies.stored import Numbers, as_trained
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,18 @@ class Watch:
     """The first episode starts as the environment reset with this seed."""
     threads: Annotated[int | None, optional("all cores")] = None
     """Threads of the physics."""
+    load: Load = ()
 
-    def run(self) -> int:
-        """Show the policy until its window is closed, or until Ctrl-C."""
+    def run(self, numbers: Numbers = as_trained) -> int:
+        """Show the policy until its window is closed, or until Ctrl-C.
+
+        Args:
+            numbers: of the policy's task that differ from those it is watched with.
+        """
         from locomotion.files import folder_name
         from locomotion.viewer.session import watched
 
-        with watched(self.policy, self.seed, self.threads) as session, contextlib.suppress(KeyboardInterrupt):
+        with watched(self.policy, self.seed, self.threads, numbers) as session, contextlib.suppress(KeyboardInterrupt):
             title = folder_name(session.player.name)
             if self.web:
                 from locomotion.viewer import web

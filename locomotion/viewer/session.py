@@ -13,9 +13,10 @@ import mujoco
 import numpy as np
 
 import envs
-from locomotion.environments import batched, make_env, shown_fields
+from locomotion.command_line import invocation
+from locomotion.environments import batched
 from locomotion.errors import UsageError
-from locomotion.policies.files import find_policy, load_policy, read_card
+from locomotion.policies.stored import Numbers, StoredPolicy, as_trained
 from locomotion.recording.player import Player
 from locomotion.threads import set_threads
 
@@ -188,27 +189,29 @@ class Session:
 
 
 @contextlib.contextmanager
-def watched(name: str | Path, seed: int = 0, threads: int | None = None) -> Iterator[Session]:
+def watched(
+    name: str | Path, seed: int = 0, threads: int | None = None, numbers: Numbers = as_trained
+) -> Iterator[Session]:
     """Give a session with a policy.
 
     Args:
-        name: as `find_policy` takes it.
+        name: as `StoredPolicy.find` takes it.
         seed: of the first episode and of the pushes.
         threads: of the physics.
+        numbers: of the policy's task that differ from those it is watched with.
 
     Raises:
-        UsageError: where there is no such policy, or its environment is not one of ours.
+        UsageError: where there is no such policy, or its environment is not one of our batched robots.
     """
-    folder = find_policy(name)
-    env = read_card(folder).env
-    if envs.task_class(env) is None:
+    stored = StoredPolicy.find(name)
+    if envs.task_class(stored.env) is None:
         raise UsageError(
-            f"{env} is not one of our robots, and only those can be watched live; scripts/record.py films it"
+            f"{stored.env} is not one of our robots; only those can be watched live, {invocation('record')} films it"
         )
     if seed < 0:
         raise UsageError(f"--seed must not be negative, got {seed}")
-    vec_env = make_env(env, 1, seed=seed, threads=set_threads(threads), **shown_fields(env))
+    vec_env = stored.environment(1, "show", numbers(stored), seed=seed, threads=set_threads(threads))
     try:
-        yield Session(Player(load_policy(folder, vec_env), vec_env, env), seed)
+        yield Session(Player(stored.load(vec_env), vec_env, stored.env), seed)
     finally:
         vec_env.close()

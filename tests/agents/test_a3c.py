@@ -15,6 +15,7 @@ import envs
 from agents import A2C, A3C
 from agents.a3c import MAX_DEATHS
 from agents.a3c_worker import Shared, Worker
+from agents.advantages import GAE
 from agents.baselines import Constant, ValueNetwork
 from agents.critics import AdamFit, TrustRegionFit
 from envs.registry import require_task
@@ -155,6 +156,15 @@ def test_a_callback_ends_the_training():
     model = make(2, seed=0)
     model.learn(10**9, callback=Stop())
     assert model.num_timesteps == 5 * ROBOTS
+
+
+def test_workers_learn_by_a_gamma_and_a_lambda_that_were_changed_later():
+    given, changed = make(1, seed=0, gamma=0.5, gae_lambda=0.2), make(1, seed=0, advantage=GAE(0.9))
+    changed.gamma, changed.gae_lambda = 0.5, 0.2
+    for model in (given, changed):
+        model.learn(2 * UPDATE)
+    for name, tensor in given.policy.state_dict().items():
+        assert torch.equal(tensor, changed.policy.state_dict()[name]), name
 
 
 def test_goes_on_with_what_was_learned():

@@ -4,7 +4,7 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
-from agents import ActorCritic
+from agents import ActorCritic, Network
 from agents.acting import actor_in_numpy
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (5,), np.float64)
@@ -27,9 +27,9 @@ def make(action_space=ACTIONS, **kwargs):
         {"activation_fn": nn.ReLU},
         {"activation_fn": nn.ELU},
         {"mirror": MIRROR},
-        {"min_std": 0.5, "log_std_init": -1.0},
-        {"mean_bound": 0.01},
-        {"mean_bound": 0.01, "mirror": MIRROR},
+        {"network": Network(min_std=0.5, log_std_init=-1.0)},
+        {"network": Network(mean_bound=0.01)},
+        {"network": Network(mean_bound=0.01), "mirror": MIRROR},
     ],
 )
 def test_acts_as_the_policy_does(arguments):

@@ -5,8 +5,8 @@ from gymnasium import spaces
 from torch.nn.utils import parameters_to_vector
 
 from agents import ActorCritic
+from agents.activations import ACTIVATIONS
 from agents.critics import AdamFit, TrustRegionFit
-from agents.layers import ACTIVATIONS
 
 
 @pytest.fixture

@@ -3,13 +3,15 @@ import pytest
 import torch
 from torch import nn
 
-from agents.layers import ACTIVATIONS, LiveChain
+from agents.activations import ACTIVATIONS
+from agents.layers import LiveChain
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_gradient_by_hand_is_autograds_also_after_the_parameters_have_moved(activation):
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(5, 7), activation(), nn.Linear(7, 4), activation(), nn.Linear(4, 1)).double()
+    module = ACTIVATIONS[activation].module
+    network = nn.Sequential(nn.Linear(5, 7), module(), nn.Linear(7, 4), module(), nn.Linear(4, 1)).double()
     chain = LiveChain(network)
     for _ in range(2):
         features, targets = torch.randn(30, 5, dtype=torch.float64), torch.randn(30, dtype=torch.float64)

@@ -4,7 +4,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import NatureCNN
 
-from agents import ActorCritic
+from agents import ActorCritic, Network
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (5,), np.float64)
 CONTINUOUS = spaces.Box(-1.0, 1.0, (3,), np.float32)
@@ -19,7 +19,7 @@ def make(action_space, **kwargs):
 
 
 @pytest.fixture(
-    params=[(CONTINUOUS, {}), (DISCRETE, {}), (CONTINUOUS, {"mirror": MIRROR, "min_std": 0.3})],
+    params=[(CONTINUOUS, {}), (DISCRETE, {}), (CONTINUOUS, {"mirror": MIRROR, "network": Network(min_std=0.3)})],
     ids=["continuous", "discrete", "mirrored and floored"],
 )
 def policy(request):
@@ -49,14 +49,14 @@ def test_a_symmetric_actor_does_in_the_mirror_what_the_mirror_shows():
 
 
 def test_exploration_does_not_fall_below_its_floor():
-    policy = make(CONTINUOUS, min_std=0.3, log_std_init=-20.0)
+    policy = make(CONTINUOUS, network=Network(min_std=0.3, log_std_init=-20.0))
     _, log_std = policy.distribution_parameters(policy.features(ROWS)[0])
     torch.testing.assert_close(log_std.exp(), torch.full((len(ROWS), 3), 0.3))
 
 
 def test_means_stay_within_their_bound():
     box = spaces.Box(np.array([-2.0, 0.0, 1.0], np.float32), np.array([2.0, 1.0, 4.0], np.float32))
-    free, bounded = make(box, ortho_init=False), make(box, ortho_init=False, mean_bound=1.2)
+    free, bounded = make(box, ortho_init=False), make(box, ortho_init=False, network=Network(mean_bound=1.2))
     middle, half = np.array([0.0, 0.5, 2.5]), np.array([2.0, 0.5, 1.5])
     with torch.no_grad():
         for policy in (free, bounded):
@@ -74,13 +74,13 @@ def test_means_stay_within_their_bound():
 @pytest.mark.parametrize("space", [DISCRETE, spaces.Box(-np.inf, np.inf, (3,), np.float32)])
 def test_only_vectors_with_bounds_have_bounded_means(space):
     with pytest.raises(ValueError, match=r"means can be bounded only where actions are vectors with bounds, not "):
-        make(space, mean_bound=1.0)
+        make(space, network=Network(mean_bound=1.0))
 
 
-@pytest.mark.parametrize("bound", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("bound", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_bound_that_leaves_no_means_is_refused(bound):
-    with pytest.raises(ValueError, match="mean_bound must be positive, got"):
-        make(CONTINUOUS, mean_bound=bound)
+    with pytest.raises(ValueError, match="mean_bound must be positive and finite, got"):
+        make(CONTINUOUS, network=Network(mean_bound=bound))
 
 
 def test_only_vectors_are_mirrored():
@@ -110,13 +110,32 @@ def test_agrees_with_the_methods_it_inherits_from_sb3(policy):
     actor, critic = policy.features(ROWS)
     torch.testing.assert_close(policy.values(critic), policy.predict_values(observations).squeeze(1))
     np.testing.assert_array_equal(policy.clip(policy.deterministic(ROWS)), policy.predict(ROWS, deterministic=True)[0])
-    distribution = policy.distribution(policy.distribution_parameters(actor))
+    distribution = policy.pi(actor)
     actions = distribution.sample()
     if policy.continuous:
-        actions = actions.clamp(-0.9, 0.9)  # beyond the bounds, ours is the probability of being clipped
+        assert (actions.abs() > 1.0).any()  # beyond the bounds, where the log-probability is that of being clipped
     _, log_prob, entropy = policy.evaluate_actions(observations, actions)
     torch.testing.assert_close(distribution.log_prob(actions), log_prob)
+    torch.testing.assert_close(policy.log_prob(actor, actions), log_prob)
     torch.testing.assert_close(distribution.entropy(), entropy)
+    torch.testing.assert_close(policy.get_distribution(observations).log_prob(actions), log_prob)
+    acted, values, log_prob = policy(observations)
+    torch.testing.assert_close(policy.log_prob(actor, acted), log_prob)
+    torch.testing.assert_close(values.squeeze(1), policy.values(critic))
+    expected = policy.deterministic(ROWS)
+    np.testing.assert_array_equal(policy(observations, deterministic=True)[0], expected)
+    np.testing.assert_array_equal(policy.get_distribution(observations).mode(), expected)
+    np.testing.assert_array_equal(policy.mode(observations), expected)
+
+
+@torch.no_grad()
+def test_without_exploration_it_acts_as_its_clipped_actions_do_on_average():
+    policy = make(CONTINUOUS)
+    policy.action_net.bias.copy_(torch.tensor([3.0, 0.8, 0.0]))
+    row = ROWS[:1].repeat(200_000, axis=0)
+    mean = policy.clip(policy.act(row, policy.sample_noise(len(row)))).mean(0)
+    for actions in (policy.deterministic(ROWS[:1]), policy(torch.as_tensor(ROWS[:1]), deterministic=True)[0].numpy()):
+        np.testing.assert_allclose(actions[0], mean, atol=0.01)
 
 
 @torch.no_grad()
@@ -142,7 +161,19 @@ def test_noise_from_a_generator_leaves_the_global_one_alone(policy):
     np.testing.assert_array_equal(first, policy.sample_noise(2, generator=torch.Generator().manual_seed(5)))
 
 
-def test_refuses_to_share_a_trainable_features_extractor():
+@pytest.mark.parametrize("shared", [True, False])
+def test_refuses_a_trainable_features_extractor_shared_or_not(shared):
     image = spaces.Box(0, 255, (3, 36, 36), np.uint8)
-    with pytest.raises(ValueError, match="share_features_extractor=False"):
-        ActorCritic(image, CONTINUOUS, lambda _: 1e-3, features_extractor_class=NatureCNN)
+    with pytest.raises(ValueError, match=r"NatureCNN has trainable parameters, .* features are computed once per roll"):
+        ActorCritic(
+            image,
+            CONTINUOUS,
+            lambda _: 1e-3,
+            features_extractor_class=NatureCNN,
+            share_features_extractor=shared,
+        )
+
+
+def test_refuses_noise_that_depends_on_the_state():
+    with pytest.raises(ValueError, match="use_sde is not supported"):
+        make(CONTINUOUS, use_sde=True)

@@ -8,7 +8,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 import envs
 from agents import NPG, PPO, TRPO, VPG, ActorCritic
-from agents.advantages import GAE, KStep, PathReturn, RewardToGo, rewards_to_go
+from agents.advantages import GAE, KStep, PathReturn, RewardToGo, gae, rewards_to_go
 from agents.baselines import Constant, NoBaseline, OptimalConstant, TimeDependent, ValueNetwork
 from agents.critics import AdamFit
 from agents.trust_region import flat
@@ -90,6 +90,44 @@ def test_after_a_rollout_that_was_broken_off_steps_are_counted_on():
     model.learn(8, reset_num_timesteps=False)
     np.testing.assert_array_equal(model.rollout_buffer.times[0], ages)
     assert ages.max() == 5
+
+
+@pytest.mark.parametrize("given", [None, GAE(0.5)])
+def test_gamma_and_lambda_may_be_changed_later(given):
+    model = balance(TRPO, gae_lambda=0.3, advantage=given)
+    assert model.gae_lambda == (0.3 if given is None else 0.5)
+    for gamma, gae_lambda in [(0.9, 0.8), (0.5, 0.0)]:
+        model.gamma, model.gae_lambda = gamma, gae_lambda
+        model.learn(8 * 100)
+        s = model.rollout_buffer
+        assert model.advantage == GAE(gae_lambda)
+        expected = gae(s.rewards, s.values, s.next_values, s.terminated, s.truncated, gamma, gae_lambda)
+        np.testing.assert_array_equal(s.advantages, expected)
+
+
+def test_the_advantage_estimator_may_be_changed_later(tmp_path):
+    model = balance(VPG)
+    model.advantage = KStep(3)
+    assert model.advantage == KStep(3)
+    model.save(tmp_path / "model")
+    assert VPG.load(tmp_path / "model").advantage == KStep(3)
+    model.advantage = GAE(0.4)
+    assert (model.advantage, model.gae_lambda) == (GAE(0.4), 0.4)
+
+
+@pytest.mark.parametrize("learner", [TRPO, PPO])
+def test_actor_and_critic_may_have_normalisers_of_their_own(learner, tmp_path):
+    shared, apart = (
+        balance(learner, policy_kwargs={"share_features_extractor": share}).learn(8 * 100 * 3)
+        for share in (True, False)
+    )
+    assert apart.policy.pi_features_extractor is not apart.policy.vf_features_extractor
+    assert torch.equal(actor(apart), actor(shared))
+    assert apart.policy.vf_features_extractor.moments.count == 8 * 100 * 3
+    apart.policy.save(str(tmp_path / "policy"))
+    loaded = ActorCritic.load(str(tmp_path / "policy"))
+    for name, tensor in apart.policy.state_dict().items():
+        assert torch.equal(tensor, loaded.state_dict()[name]), name
 
 
 def learner_of_everything():

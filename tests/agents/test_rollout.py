@@ -12,9 +12,9 @@ class TenTimesTheObservation:
         return (10 * observations[:, 0] + times / 1000).astype(np.float32)
 
 
-def collected(gamma=0.5):
+def collected():
     """Three robots for three steps: the first goes on, the second runs out of time in step 1, the third falls in it."""
-    rollout = Rollout(3, spaces.Box(-9, 9, (1,)), spaces.Box(-1, 1, (1,)), gamma=gamma, n_envs=3)
+    rollout = Rollout(3, spaces.Box(-9, 9, (1,)), spaces.Box(-1, 1, (1,)), n_envs=3)
     rollout.begin(np.array([7, 0, 0]))
     ends = [{}, {"TimeLimit.truncated": True, "terminal_observation": np.array([7.0])}, {"TimeLimit.truncated": False}]
     for t in range(3):
@@ -37,7 +37,7 @@ def test_time_runs_from_each_episodes_beginning():
 
 def test_values_at_ends_come_from_final_observations_and_rewards_stay_as_paid():
     rollout = collected()
-    rollout.estimate(GAE(0.0), GAE(0.0))
+    rollout.estimate(GAE(0.0), GAE(0.0), gamma=0.5)
     np.testing.assert_array_equal(rollout.rewards, np.ones((3, 3)))
     np.testing.assert_allclose(rollout.values, [[10] * 3, [20] * 3, [30] * 3], atol=0.01)
     # lambda 0: A_t = 1 + V(next) / 2 - V(s_t), V(next) of robot 0 the next row's, of robot 1 at its end that of its
@@ -48,7 +48,7 @@ def test_values_at_ends_come_from_final_observations_and_rewards_stay_as_paid():
 
 
 def test_of_one_episode_of_each_robot_nothing_counts_that_follows_it():
-    rollout = Rollout(5, spaces.Box(-9, 9, (1,)), spaces.Box(-1, 1, (1,)), gamma=0.5, n_envs=3)
+    rollout = Rollout(5, spaces.Box(-9, 9, (1,)), spaces.Box(-1, 1, (1,)), n_envs=3)
     rollout.begin(np.zeros(3, np.int64))
     fallen = {"TimeLimit.truncated": False}
     for t in range(3):  # the first robot falls in step 0 and in step 1, the second in step 2, the third in step 1
@@ -58,7 +58,7 @@ def test_of_one_episode_of_each_robot_nothing_counts_that_follows_it():
     assert rollout.ended.all()
     rollout.keep_first_episodes()
     rollout.evaluate(TenTimesTheObservation(), np.full((3, 1), 4.0))
-    rollout.estimate(GAE(1.0), GAE(1.0))
+    rollout.estimate(GAE(1.0), GAE(1.0), gamma=0.5)
     counted = [[True, True, True], [False, True, True], [False, True, False]]
     np.testing.assert_array_equal(rollout.counts, counted)
     assert rollout.rewards.shape == rollout.advantages.shape == (3, 3)
@@ -69,19 +69,19 @@ def test_of_one_episode_of_each_robot_nothing_counts_that_follows_it():
 
 def test_the_baseline_may_learn_by_another_estimator_than_the_policy():
     rollout = collected()
-    rollout.estimate(GAE(1.0), KStep(1))
+    rollout.estimate(GAE(1.0), KStep(1), gamma=0.5)
     one_step = rollout.rewards + 0.5 * np.where(rollout.terminated, 0.0, rollout.next_values)
     np.testing.assert_allclose(rollout.returns, one_step, rtol=1e-6)
     assert np.abs(rollout.advantages + rollout.values - one_step).max() > 1.0
 
 
 def test_only_whole_episodes_count_where_nothing_stands_in_for_the_future():
-    rollout = collected(gamma=1.0)
-    rollout.estimate(RewardToGo(), RewardToGo())
+    rollout = collected()
+    rollout.estimate(RewardToGo(), RewardToGo(), gamma=1.0)
     whole = [[False, True, True], [False, True, True], [False, False, False]]
     np.testing.assert_array_equal(rollout.counts, whole)
     np.testing.assert_allclose(rollout.returns[rollout.counts], [2, 2, 1, 1], atol=1e-5)
-    rollout.estimate(PathReturn(), PathReturn())
+    rollout.estimate(PathReturn(), PathReturn(), gamma=1.0)
     np.testing.assert_allclose(rollout.advantages[rollout.counts], [-8, -8, -8, -8], atol=0.01)  # 2 - V(s_0)
 
 

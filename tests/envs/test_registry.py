@@ -1,3 +1,6 @@
+import dataclasses
+import importlib.util
+import inspect
 import subprocess
 import sys
 
@@ -6,8 +9,11 @@ import numpy as np
 import pytest
 
 import envs
-from envs.registry import GYMNASIUM_TASKS, OWN_TASKS, canonical_id, make_task, require_task, task_class
+from envs.registry import GYMNASIUM_TASKS, OWN_TASKS, RESERVED, canonical_id, make_task, require_task, task_class
+from envs.robots.go1 import Go1
+from envs.single_env import SingleEnv
 from envs.task import Task
+from envs.vector_env import VectorEnv
 
 
 @pytest.mark.parametrize("name", ["CartPole", "Locomotion/CartPole-v0", "envs:Locomotion/CartPole-v0"])
@@ -104,3 +110,184 @@ def test_everything_promised_can_be_imported():
         assert getattr(envs, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         envs.nothing  # noqa: B018
+
+
+SLEDGE = """
+<mujoco>
+  <option timestep="0.01"/>
+  <worldbody>
+    <body name="sledge"><joint name="slide" type="slide" axis="1 0 0" damping="1"/><geom size="0.1" mass="1"/></body>
+  </worldbody>
+  <actuator><motor joint="slide" ctrlrange="-2 2"/></actuator>
+</mujoco>
+"""
+SLEDGE_TASK = '''
+from dataclasses import dataclass
+
+import numpy as np
+
+import envs
+from envs.arguments import Positive
+
+
+@dataclass(frozen=True)
+class Sledge(envs.Task):
+    """Slide to the right."""
+
+    weight: Positive = 1.0  # per m/s
+    episode_steps: int = 20  # of 0.02 s
+
+    model = "sledge.xml"
+    control_dt = 0.02  # s
+
+    def observe(self, sim, now):
+        return np.concatenate([sim.qpos, sim.qvel], axis=1)
+
+    def rewards(self, sim, action, now, before):
+        return {"forward": self.weight * sim.qvel[:, 0]}
+
+    def initial_states(self, model, rngs):
+        return np.zeros((len(rngs), 1)), np.array([rng.uniform(-1, 1, 1) for rng in rngs])
+'''
+
+
+def load(path, name):
+    """Import a file that is in no package."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def strangers(tmp_path, monkeypatch):
+    """The module of a robot whose task and model lie in a folder of their own; registrations are undone."""
+    monkeypatch.setattr(envs.registry, "REGISTERED", {})
+    monkeypatch.setattr(gymnasium.envs.registration, "registry", dict(gymnasium.registry))
+    monkeypatch.setattr(gymnasium, "registry", gymnasium.envs.registration.registry)
+    (tmp_path / "sledge.xml").write_text(SLEDGE)
+    (tmp_path / "my_robots.py").write_text(SLEDGE_TASK)
+    yield load(tmp_path / "my_robots.py", "my_robots")
+    del sys.modules["my_robots"]
+
+
+def test_a_robot_of_ones_own_comes_through_every_door(strangers, tmp_path):
+    envs.register("Sledge", strangers.Sledge)
+    for name in ("Sledge", "Locomotion/Sledge-v0", "envs:Locomotion/Sledge-v0"):
+        assert canonical_id(name) == "Locomotion/Sledge-v0"
+    assert task_class("Locomotion/Sledge-v0") is strangers.Sledge
+    assert make_task("Locomotion/Sledge-v0", weight=2).model_path() == tmp_path / "sledge.xml"
+    assert envs.source("Locomotion/Sledge-v0") == tmp_path / "my_robots.py"
+    with pytest.raises(ValueError, match=r"weight must be positive, got -1.0"):
+        make_task("Locomotion/Sledge-v0", weight=-1.0)
+
+    batch = envs.make_vec("Sledge", 2, seed=0, weight=2.0)
+    single = gymnasium.make("envs:Locomotion/Sledge-v0", weight=2.0)
+    vector = gymnasium.make_vec("Locomotion/Sledge-v0", 2, vectorization_mode="vector_entry_point", weight=2.0)
+    first = batch.reset()
+    np.testing.assert_array_equal(vector.reset(seed=0)[0], first)
+    np.testing.assert_array_equal(single.reset(seed=0)[0], first[0])
+    for _ in range(20):
+        observations, rewards, dones, _ = batch.step(np.ones((2, 1), np.float32))
+        theirs, their_rewards, *_ = vector.step(np.ones((2, 1), np.float32))
+        _, reward, _, truncated, _ = single.step(np.ones(1, np.float32))
+        np.testing.assert_array_equal(theirs, observations)
+        np.testing.assert_array_equal(their_rewards.astype(np.float32), rewards)
+        assert reward == their_rewards[0]
+    assert dones.all()
+    assert truncated
+
+
+def test_robots_are_listed_ours_first_and_gymnasiums_last(strangers):
+    envs.register("Sledge", strangers.Sledge)
+    ids = envs.robot_ids()
+    assert ids == [f"Locomotion/{name}-v0" for name in (*OWN_TASKS, "Sledge")] + list(GYMNASIUM_TASKS)
+    assert [env_id for env_id in ids if envs.source(env_id)] == ["Locomotion/Sledge-v0"]
+    with pytest.raises(envs.UnknownEnvironment, match="did you mean Sledge"):
+        canonical_id("Sledgee")
+    with pytest.raises(envs.UnknownEnvironment, match=r"known are .*StandUp, Sledge, Ant-v5"):
+        canonical_id("qqqqqqqq")
+
+
+@pytest.mark.parametrize("name", ["Go1", "Hopper", "Pendulum", "Sledge"])
+def test_a_name_that_is_taken_is_refused(strangers, name):
+    envs.register("Sledge", strangers.Sledge)
+    with pytest.raises(ValueError, match=f"there is a robot '{name}' already"):
+        envs.register(name, strangers.Sledge)
+
+
+@pytest.mark.parametrize("name", ["", "my-robot", "Locomotion/Sledge-v0", "2legs", "a b", "L\u00e4ufer"])
+def test_a_name_that_is_no_word_is_refused(strangers, name):
+    with pytest.raises(ValueError, match="letters, digits and underscores"):
+        envs.register(name, strangers.Sledge)
+
+
+def test_a_class_that_is_no_task_is_refused(strangers):
+    class Undecorated(strangers.Sledge):
+        weight = 2.0
+
+    @dataclasses.dataclass(frozen=True)
+    class Shadowed(strangers.Sledge):
+        seed: int = 0
+
+    @dataclasses.dataclass(frozen=True)
+    class Required(Task):
+        legs: int
+
+    for cls, error, message in (
+        (dict, TypeError, "no subclass of envs.Task"),
+        (strangers.Sledge(), TypeError, "no subclass of envs.Task"),
+        (Undecorated, TypeError, r"Undecorated must be a frozen dataclass: write @dataclass\(frozen=True\)"),
+        (Shadowed, ValueError, "Shadowed.seed could not be set: it is an argument of make_vec"),
+        (Required, TypeError, "Required.legs must have a default"),
+    ):
+        with pytest.raises(error, match=message):
+            envs.register("Sledge", cls)
+    assert "Locomotion/Sledge-v0" not in gymnasium.registry
+
+
+def test_no_field_of_a_task_is_shadowed():
+    for env_id in envs.robot_ids():
+        assert {field.name for field in dataclasses.fields(task_class(env_id))}.isdisjoint(RESERVED)
+    for function in (envs.make_vec, gymnasium.make, gymnasium.make_vec, SingleEnv, VectorEnv):
+        arguments = inspect.signature(function).parameters.values()
+        assert {each.name for each in arguments if each.kind is not each.VAR_KEYWORD} <= RESERVED
+
+
+def test_a_model_lies_beside_the_class_that_names_it(strangers, tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Faster(strangers.Sledge):  # in this file; its model in the other
+        weight: float = 2.0
+
+    @dataclasses.dataclass(frozen=True)
+    class Longer(Go1):
+        episode_steps: int = 2000
+
+    assert Faster().model_path() == tmp_path / "sledge.xml"
+    assert Longer().model_path() == Go1().model_path()
+
+    @dataclasses.dataclass(frozen=True)
+    class Absolute(strangers.Sledge):
+        model = str(tmp_path / "sledge.xml")
+
+    assert Absolute().model_path() == tmp_path / "sledge.xml"
+    assert Absolute().model_spec().compile().nu == 1
+    (tmp_path / "sledge.xml").unlink()
+    with pytest.raises(FileNotFoundError, match=rf"^Faster: there is no model file {tmp_path}/sledge.xml$"):
+        Faster().model_spec()
+
+
+@pytest.mark.parametrize(
+    ("env_id", "name"),
+    [
+        ("Locomotion/CartPole-v0", "CartPole"),
+        ("Locomotion/NotLoaded-v0", "NotLoaded"),
+        ("CartPole", "CartPole"),
+        ("Hopper-v5", "Hopper-v5"),
+        ("pkg:Robot-v0", "pkg:Robot-v0"),
+        ("Locomotion/CartPole-v1", "Locomotion/CartPole-v1"),
+    ],
+)
+def test_short_names(env_id, name):
+    assert envs.short_name(env_id) == name
+    assert envs.is_own(env_id) == (env_id.startswith("Locomotion/") and env_id.endswith("-v0"))

@@ -265,8 +265,8 @@ class Remembering(CartPole):
         spec.nuserdata = 2
         return spec
 
-    def place(self, sim, rngs):
-        super().place(sim, rngs)
+    def place(self, sim, rngs, seeds):
+        super().place(sim, rngs, seeds)
         sim.userdata[:, 0] += 1
         sim.userdata[:, 1] = [rng.uniform(5.0, 15.0) for rng in rngs]
 

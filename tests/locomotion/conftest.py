@@ -25,4 +25,4 @@ SMALL = {
 @pytest.fixture
 def small(tmp_path: Path) -> Callable[..., Settings]:
     """Return settings of a small run in its own folder."""
-    return lambda **changes: Settings(**{**SMALL, "out": tmp_path / "run", **changes})
+    return lambda **changes: Settings.of(**{**SMALL, "out": tmp_path / "run", **changes})

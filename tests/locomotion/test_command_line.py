@@ -33,7 +33,7 @@ def helped(main, arguments, capsys) -> str:
 @pytest.mark.parametrize(
     ("robot", "shown"),
     [
-        ("Swimmer-v5", "None: no bound. (default: 1.5)"),
+        ("Swimmer-v5", "None: unbounded. (default: 1.5)"),
         ("Hopper-v5", "None: no bound. (default: None)"),
         ("StandUp", "None: no bound. (default: 0.1)"),
     ],

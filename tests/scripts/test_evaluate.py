@@ -7,7 +7,7 @@ import pytest
 
 from agents import ActorCritic
 from locomotion.environments import make_env
-from locomotion.policies.files import describe, save_policy
+from locomotion.policies.stored import describe, save_policy
 
 SCRIPT = str(Path(__file__).parents[2] / "scripts" / "evaluate.py")
 

@@ -9,7 +9,7 @@ import torch
 
 import envs
 from agents import ActorCritic
-from locomotion.policies.files import describe, save_policy
+from locomotion.policies.stored import describe, save_policy
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from locomotion.policies.files import find_policy
+from locomotion.policies.stored import find_policy
 from locomotion.runs.folder import Run
 
 ROOT = Path(__file__).parents[2]

@@ -1,5 +1,6 @@
 import json
 
+import gymnasium
 import mujoco
 import numpy as np
 import pytest
@@ -185,6 +186,44 @@ def test_a_whole_world_of_its_own_physics_goes_on_from_a_saved_state():
         step = other.step(actions)
         np.testing.assert_array_equal(step.observations, expected.observations)
         np.testing.assert_array_equal(step.rewards, expected.rewards)
+
+
+def test_commands_of_a_grid_go_on_from_a_saved_state():
+    task = Go1(grid=True, episode_steps=40)
+    world, other = begin(task, 3, seed=5), begin(task, 3, seed=500)
+    plan = np.random.default_rng(0).uniform(-0.2, 0.2, (120, 3, 12)).astype(np.float32)
+    for actions in plan[:20]:
+        world.step(actions)
+    saved = world.get_state()
+    other.set_state(
+        {
+            name: value if isinstance(value, np.ndarray) else json.loads(json.dumps(value))
+            for name, value in saved.items()
+        }
+    )
+    assert other.seeds == [5, 6, 7]
+    begun = 0
+    for actions in plan[20:]:  # two more episodes of each robot
+        expected, step = world.step(actions), other.step(actions)
+        np.testing.assert_array_equal(step.observations, expected.observations)
+        np.testing.assert_array_equal(step.rewards, expected.rewards)
+        np.testing.assert_array_equal(step.observations[:, 45:48], Go1.grid_commands[5:8])
+        begun += len(step.ended)
+    assert begun >= 6
+    del saved["seeds"]  # as older versions saved it
+    other.reset(np.arange(3), [1, 2, 3])
+    other.set_state(saved)
+    assert other.seeds == [1, 2, 3]
+
+
+def test_one_robot_takes_the_turn_of_its_seed_behind_every_door():
+    for seed in (3, 40):
+        single = gymnasium.make("envs:Locomotion/Go1-v0", grid=True)
+        vector = gymnasium.make_vec("envs:Locomotion/Go1-v0", 1, vectorization_mode="vector_entry_point", grid=True)
+        expected = Go1.grid_commands[seed % len(Go1.grid_commands)]
+        np.testing.assert_array_equal(single.reset(seed=seed)[0][45:48], expected)
+        np.testing.assert_array_equal(single.reset()[0][45:48], expected)
+        np.testing.assert_array_equal(vector.reset(seed=seed)[0][0, 45:48], expected)
 
 
 def test_in_evaluation_the_seed_chooses_the_command():

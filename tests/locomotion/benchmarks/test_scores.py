@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -7,13 +6,12 @@ from locomotion.benchmarks import scores
 from locomotion.benchmarks.scores import SeedScores, finished, measure_scores, scores_table
 from locomotion.errors import UsageError
 from locomotion.runs.folder import Run
+from locomotion.runs.recipes import RECIPES
 from locomotion.training.train import Outcome
 
 
 def test_what_is_done_is_not_done_again_and_what_was_broken_off_goes_on(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(
-        scores.recipe.__globals__["RECIPES"], ("Locomotion/CartPole-v0", "trpo"), {"num_envs": 4, "n_steps": 32}
-    )
+    monkeypatch.setitem(RECIPES, ("Locomotion/CartPole-v0", "trpo"), {"num_envs": 4, "n_steps": 32})
     (first,) = measure_scores(["CartPole"], "trpo", [0], 256, threads=1, folder=tmp_path)
     trained = []
     monkeypatch.setattr(
@@ -29,14 +27,14 @@ def test_what_is_done_is_not_done_again_and_what_was_broken_off_goes_on(tmp_path
     run = tmp_path / "CartPole" / "trpo-256-steps-seed1"
     (run / "evaluation.json").unlink()  # as if broken off before its end
     (third,) = measure_scores(["CartPole"], "trpo", [1], 256, threads=1, folder=tmp_path)
-    assert trained[-1].resume == run
+    assert trained[-1].run.resume == run
     assert third.returns[1] == second.returns[1]
     assert json.loads((run / "evaluation.json").read_text())["episodes"] == third.evaluations[1]["episodes"] == 100
 
 
 def test_scores_of_other_settings_are_not_taken_for_these(small):
     settings = small(evaluations=0, steps=128)
-    run = Run(settings.out)
+    run = Run(settings.run.out)
     scored = finished(run, settings)
     assert finished(run, settings) == scored
     for damage in ("{", "[]", '{"return_mean": 1.0}'):
@@ -46,18 +44,18 @@ def test_scores_of_other_settings_are_not_taken_for_these(small):
     (run.folder / "evaluation.json").unlink()
     assert finished(run, settings) == scored
     with pytest.raises(UsageError, match="was run with another --gamma: move it away"):
-        finished(run, replace(settings, gamma=0.9))
+        finished(run, settings.changed(gamma=0.9))
 
 
 def test_what_was_broken_off_before_its_first_checkpoint_begins_anew(small):
     settings = small(evaluations=0, steps=128)
     run = Run.create(settings)
-    assert finished(run, settings)["episodes"] == settings.final_episodes
+    assert finished(run, settings)["episodes"] == settings.run.final_episodes
 
 
 def test_a_training_that_is_told_to_stop_ends_the_measurement(small, monkeypatch):
     settings = small()
-    run = Run(settings.out)
+    run = Run(settings.run.out)
     monkeypatch.setattr(scores, "train", lambda settings: Outcome(run, 0, interrupted=True))
     with pytest.raises(KeyboardInterrupt):
         finished(run, settings)

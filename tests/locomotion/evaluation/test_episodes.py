@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from agents import ActorCritic
-from locomotion.environments import make_env
+from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import evaluate, evaluate_folder
-from locomotion.policies.files import describe, save_policy
+from locomotion.policies.stored import describe, save_policy
 
 
 @pytest.fixture
@@ -55,7 +55,14 @@ def test_a_task_is_evaluated_as_it_says_and_in_its_trials(tmp_path):
     save_policy(policy, describe(policy, "Locomotion/Go1-v0", "trpo", seed=0, steps=0), tmp_path)
     scores = evaluate_folder(tmp_path, 6, seed=0, threads=1)
     plain = evaluate(policy, "Locomotion/Go1-v0", 6, seed=0, threads=1)
-    hard = evaluate(policy, "Locomotion/Go1-v0", 6, seed=0, threads=1, fields={"push_speed": 1.0})
+    hard = evaluate(
+        policy,
+        "Locomotion/Go1-v0",
+        6,
+        seed=0,
+        threads=1,
+        task=task_numbers("Locomotion/Go1-v0", "evaluation", asked={"push_speed": 1.0}),
+    )
     np.testing.assert_array_equal(scores.returns, plain.returns)
     assert scores.metrics["fall_rate"] == plain.metrics["fall_rate"]
     assert scores.metrics["hard_pushed_fall_rate"] == hard.metrics["fall_rate"] > plain.metrics["fall_rate"]

@@ -9,7 +9,7 @@ import torch
 import envs
 from agents import ActorCritic
 from locomotion.errors import UsageError
-from locomotion.policies.files import describe, save_policy
+from locomotion.policies.stored import describe, save_policy
 from locomotion.recording import collage
 from locomotion.recording.collage import Grid, grid_for, parse_grid, record_progress, record_several
 from locomotion.recording.film import Film

@@ -13,7 +13,7 @@ import envs
 from agents import ActorCritic
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import evaluate
-from locomotion.policies.files import describe, load_policy, save_policy
+from locomotion.policies.stored import StoredPolicy, describe, save_policy
 from locomotion.recording import video
 from locomotion.recording.film import Film
 from locomotion.recording.player import Player
@@ -205,7 +205,7 @@ def test_the_overlay_writes_below_the_robot_and_leaves_small_pictures_alone():
 def test_plays_the_policy_as_evaluation_does_normaliser_included(tmp_path):
     folder = untrained(tmp_path / "policy", "CartPole", gain=100.0)
     vec_env = envs.make_vec("CartPole", 1)
-    policy = load_policy(folder, vec_env)
+    policy = StoredPolicy.find(folder).load(vec_env)
     made = record(folder, Film(tmp_path / "film.mp4", seconds=0.02, width=16, height=16, seed=5))
     assert made.finished  # its end lies after the video's
     assert made.episode_return == pytest.approx(evaluate(policy, "CartPole", 1, 5).return_mean)
@@ -239,11 +239,11 @@ def test_default_path(tmp_path, monkeypatch):
     made = record(run, Film(seconds=0.05, width=16, height=16))
     assert made.path == run / "videos" / "0000002048.mp4"
     assert made.path.is_file()
-    assert default_path(best, video.read_card(best)) == run / "videos" / "0000001024.mp4"
+    assert default_path(StoredPolicy.find(best)) == run / "videos" / "0000001024.mp4"
     monkeypatch.chdir(checkpoint)
     assert record(".", Film(seconds=0.05, width=16, height=16)).path == Path("../../videos/0000002048.mp4")
     alone = untrained(tmp_path / "Hopper-v1.2", FOREIGN)
-    assert default_path(alone, video.read_card(alone)) == tmp_path / "Hopper-v1.2.mp4"
+    assert default_path(StoredPolicy.find(alone)) == tmp_path / "Hopper-v1.2.mp4"
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,9 @@ def test_a_folder_takes_another_ones_place(tmp_path):
 
 def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    folders = [Run.create(Settings(env="Hopper-v5", gamma=gamma)).folder for gamma in (0.9, 0.99, 0.999)]
+    folders = [Run.create(Settings.of(env="Hopper-v5", gamma=gamma)).folder for gamma in (0.9, 0.99, 0.999)]
     assert len(set(folders)) == 3
-    assert [read_config(folder).gamma for folder in folders] == [0.9, 0.99, 0.999]
+    assert [read_config(folder).advantage.gamma for folder in folders] == [0.9, 0.99, 0.999]
 
 
 def test_the_last_checkpoints_are_kept(tmp_path):
@@ -80,4 +80,4 @@ def test_every_id_is_a_folder(env, name):
 def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises(UsageError, match=r"cannot write to .*run: Not a directory"):
-        Run.create(Settings(env="Hopper-v5", out=tmp_path / "run"))
+        Run.create(Settings.of(env="Hopper-v5", out=tmp_path / "run"))

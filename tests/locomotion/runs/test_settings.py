@@ -5,16 +5,18 @@ import pytest
 
 from locomotion.errors import UsageError
 from locomotion.runs.folder import Run
-from locomotion.runs.options import TAKEN_BY
+from locomotion.runs.options import NEEDS
+from locomotion.runs.parsing import parse
 from locomotion.runs.recipes import RECIPES
-from locomotion.runs.settings import Settings, from_json, parse, read_config
+from locomotion.runs.rules import RULES
+from locomotion.runs.settings import GROUPS, Settings, from_json, read_config
 
 
 def test_defaults_come_from_the_recipe_and_flags_go_over_them():
     settings = parse(["CartPole", "--gamma", "0.9"])
     assert settings.env == "Locomotion/CartPole-v0"
     assert settings.steps == RECIPES["Locomotion/CartPole-v0", "trpo"]["steps"]
-    assert settings.gamma == 0.9
+    assert settings.advantage.gamma == 0.9
 
 
 def test_a_robot_may_follow_an_option():
@@ -23,11 +25,11 @@ def test_a_robot_may_follow_an_option():
 
 def test_every_recipe_is_valid():
     for (env, algo), changes in RECIPES.items():
-        assert Settings(env=env, algo=algo, **changes).steps >= 1
+        assert Settings.of(env=env, algo=algo, **changes).steps >= 1
 
 
 def test_settings_survive_json():
-    settings = Settings(env="Hopper-v5", actor=(32,), gamma=0.98)
+    settings = Settings.of(env="Hopper-v5", actor=(32,), gamma=0.98)
     assert from_json(json.loads(json.dumps(settings.as_json()))) == settings
 
 
@@ -50,7 +52,7 @@ def test_settings_survive_json():
         (["Hopper-v5", "--threads", "0"], "--threads must be at least 1, got 0"),
         (["Hopper-v5", "--episodic", "--stagger"], "--episodic begins all episodes at once"),
         (["Hopper-v5", "--workers", "0"], "--workers must be at least 1, got 0"),
-        (["Hopper-v5", "--actor", "64", "0"], "--actor takes layer sizes"),
+        (["Hopper-v5", "--actor", "64", "0"], r"each number of --actor must be at least 1, got \(64, 0\)"),
         (["--resume", "nowhere"], "nowhere is not a run"),
     ],
 )
@@ -109,22 +111,29 @@ def test_what_has_an_effect_or_changes_nothing_is_taken(arguments):
 
 
 def test_every_rule_names_settings_and_choices_that_there_are():
-    hints = typing.get_type_hints(Settings)
-    for name, choices in TAKEN_BY.items():
+    hints = {name: hint for cls in GROUPS.values() for name, hint in typing.get_type_hints(cls).items()}
+    for name, choices in NEEDS.items():
         assert name in hints
         for choice, takers in choices.items():
             assert set(takers) <= set(typing.get_args(hints[choice]))
+    for rule in RULES.values():
+        assert set(rule.without) <= set(hints)
+        assert set(rule.defaults) <= {*hints, *rule.option_names, "steps"}
 
 
-def test_a_resumed_run_keeps_what_has_no_effect(tmp_path):
-    Run.create(Settings(env="Hopper-v5", clip=0.1, out=tmp_path / "run"))
-    assert parse(["--resume", str(tmp_path / "run")]).clip == 0.1
+def test_a_run_of_an_earlier_version_whose_config_names_what_has_no_effect_is_resumed(tmp_path):
+    settings = Settings.of(env="Hopper-v5", gamma=0.9)
+    values = settings.as_json() | {"clip": 0.1, "workers": None}  # options of other rules
+    earlier = {name: value for name, value in values.items() if name not in ("task", "load")}
+    (tmp_path / "config.json").write_text(json.dumps(earlier))
+    assert read_config(tmp_path) == settings
+    assert parse(["--resume", str(tmp_path)]) == settings.changed(out=tmp_path, resume=tmp_path)
 
 
 def test_a_resumed_run_goes_on_with_its_own_settings(tmp_path):
-    Run.create(Settings(env="Hopper-v5", gamma=0.97, out=tmp_path / "run"))
+    Run.create(Settings.of(env="Hopper-v5", gamma=0.97, out=tmp_path / "run"))
     run = str(tmp_path / "run")
-    assert parse(["--resume", run]).gamma == 0.97
+    assert parse(["--resume", run]).advantage.gamma == 0.97
     assert parse([f"--resume={run}", "--steps", "7"]).steps == 7
     with pytest.raises(UsageError, match=r"--gamma 0.5 differs from the 0.97"):
         parse(["--resume", run, "--gamma", "0.5"])
@@ -143,7 +152,7 @@ def test_a_damaged_config_is_named(tmp_path, text):
     "wrong", [{"gamma": "high"}, {"algo": "foo"}, {"env": 5}, {"seed": 1.5}, {"mirror": "no"}, {"actor": ["a"]}]
 )
 def test_a_config_with_a_wrong_kind_of_value_is_named(tmp_path, wrong):
-    values = Settings(env="Hopper-v5").as_json() | wrong
+    values = Settings.of(env="Hopper-v5").as_json() | wrong
     (tmp_path / "config.json").write_text(json.dumps(values))
     with pytest.raises(UsageError, match=f"damaged: {next(iter(wrong))} must be of type"):
         read_config(tmp_path)

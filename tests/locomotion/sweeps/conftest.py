@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from locomotion.runs.settings import Settings
-from locomotion.sweeps.plan import UNWATCHED, Cell
+from locomotion.sweeps.plan import HEADLESS, Cell
 from locomotion.sweeps.rows import SCHEMA
 
 
@@ -19,8 +19,8 @@ def tiny() -> Callable[..., Cell]:
 
     def make(task: dict | None = None, **changes) -> Cell:
         small = {"num_envs": 4, "n_steps": 32, "steps": 3 * 4 * 32, "actor": (8,), "value": (8,)}
-        settings = Settings(env="Locomotion/CartPole-v0", **UNWATCHED | small | changes)
-        return Cell(settings, {"episode_steps": 20} if task is None else task)
+        task = {"episode_steps": 20} if task is None else task
+        return Cell(Settings.of("Locomotion/CartPole-v0", task=task, **HEADLESS | small | changes))
 
     return make
 
@@ -34,9 +34,9 @@ def made_up() -> Callable[..., pa.Table]:
             {
                 "env": cell.settings.env,
                 "algo": cell.settings.algo,
-                "gamma": cell.settings.gamma,
-                "lambda": cell.settings.gae_lambda,
-                "baseline": cell.settings.baseline,
+                "gamma": cell.settings.advantage.gamma,
+                "lambda": cell.settings.advantage.gae_lambda,
+                "baseline": cell.settings.advantage.baseline,
                 "seed": cell.settings.seed,
                 "iteration": iteration,
                 "return_mean": returned(cell, iteration),

@@ -22,9 +22,10 @@ def test_the_cart_pole_is_the_papers():
     others = {point[:3] for point in seeds if point.iterations == 20}
     assert others == {(gamma, value, "value") for gamma in (0.9, 0.96, 0.98, 0.995, 1.0) for value in LAMBDAS}
     cell = Sweep(preset="cartpole").cells()[0]
-    assert (cell.settings.num_envs, cell.settings.episodic, cell.task) == (20, True, {"episode_steps": 1000})
-    assert cell.settings.n_steps == 1000  # so that an episode is never cut short
-    assert (cell.settings.actor, cell.settings.value) == ((), (20,))
+    assert (cell.settings.rollout.num_envs, cell.settings.rollout.episodic) == (20, True)
+    assert cell.settings.task == {"episode_steps": 1000}
+    assert cell.settings.rollout.n_steps == 1000  # so that an episode is never cut short
+    assert (cell.settings.network.actor, cell.settings.network.value) == ((), (20,))
 
 
 def test_the_biped_is_the_papers():
@@ -45,17 +46,17 @@ def test_the_others_are_the_papers(preset, gamma, iterations):
 def test_robots_on_legs_have_the_papers_networks_batches_and_episodes(preset, batch):
     cell = Sweep(preset=preset).cells()[0]
     settings = cell.settings
-    assert settings.num_envs * settings.n_steps == batch
-    assert settings.actor == settings.value == (100, 50, 25)
-    assert cell.task["episode_steps"] == 2000
-    assert settings.critic == "trust-region"
-    assert settings.target_kl == settings.final_kl
+    assert settings.rollout.num_envs * settings.rollout.n_steps == batch
+    assert settings.network.actor == settings.network.value == (100, 50, 25)
+    assert settings.task["episode_steps"] == 2000
+    assert settings.critic.critic == "trust-region"
+    assert settings.rule.target_kl == settings.rule.final_kl
 
 
 def test_scale_shrinks_robots_and_seeds_but_neither_rollouts_nor_iterations():
     (cartpole, *_), (biped, *_) = (Sweep(preset=name, scale=0.25).cells() for name in ("cartpole", "biped"))
-    assert (cartpole.settings.num_envs, cartpole.settings.n_steps, cartpole.iterations) == (5, 1000, 50)
-    assert (biped.settings.num_envs, biped.settings.n_steps, biped.iterations) == (12, 1000, 500)
+    assert (cartpole.settings.rollout.num_envs, cartpole.settings.rollout.n_steps, cartpole.iterations) == (5, 1000, 50)
+    assert (biped.settings.rollout.num_envs, biped.settings.rollout.n_steps, biped.iterations) == (12, 1000, 500)
     assert len(Sweep(preset="biped", scale=0.25).cells()) == 2 * len(PRESETS["biped"].points)
     assert len(Sweep(preset="biped", scale=0.25, seeds=5).cells()) == 5 * len(PRESETS["biped"].points)
 
@@ -63,11 +64,11 @@ def test_scale_shrinks_robots_and_seeds_but_neither_rollouts_nor_iterations():
 def test_a_sweep_of_ones_own_learns_by_the_recipe_of_its_robot():
     cells = Sweep(env="Walker2d-v5", gammas=(0.98, 0.99), lambdas=(0.9, 0.95), seeds=2, iterations=10).cells()
     assert [cell.settings.seed for cell in cells] == 4 * [0] + 4 * [1]
-    assert {(cell.settings.gamma, cell.settings.gae_lambda) for cell in cells} == {
+    assert {(cell.settings.advantage.gamma, cell.settings.advantage.gae_lambda) for cell in cells} == {
         (gamma, value) for gamma in (0.98, 0.99) for value in (0.9, 0.95)
     }
     for name, value in recipe("Walker2d-v5", "trpo").items():
-        assert getattr(cells[0].settings, name) == value
+        assert cells[0].settings.flat()[name] == value
     assert cells[0].iterations == 10
     whole = Sweep(env="Walker2d-v5", gammas=(0.99,), lambdas=(0.9,), seeds=1).cells()[0]
     assert 1_000_000 <= whole.settings.steps < 1_000_000 + 16 * 128

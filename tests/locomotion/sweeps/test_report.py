@@ -18,7 +18,9 @@ ASKED = Sweep(env="CartPole", gammas=(0.9, 0.99), lambdas=(0.5, 0.9, 1.0), seeds
 
 def plain(cell, iteration):
     """At gamma .99 and lambda .9 best, a little less so at lambda 1, and the seeds one apart."""
-    gain = {0.5: 1.0, 0.9: 3.0, 1.0: 2.95}[cell.settings.gae_lambda] * (1.0 if cell.settings.gamma == 0.99 else 0.5)
+    gain = {0.5: 1.0, 0.9: 3.0, 1.0: 2.95}[cell.settings.advantage.gae_lambda] * (
+        1.0 if cell.settings.advantage.gamma == 0.99 else 0.5
+    )
     return gain * iteration + cell.settings.seed
 
 
@@ -100,7 +102,7 @@ def test_few_seeds_are_said_to_be_too_few(made_up):
 
 def test_of_equal_interquartile_means_the_higher_mean_is_best(made_up):
     def capped(cell, iteration):  # at lambda .5 one seed of five falls far short, at .9 a little
-        short = {0.5: 400.0, 0.9: 900.0}[cell.settings.gae_lambda]
+        short = {0.5: 400.0, 0.9: 900.0}[cell.settings.advantage.gae_lambda]
         return short if cell.settings.seed == 0 else 1000.0
 
     told = results(
@@ -180,7 +182,9 @@ def test_a_panel_shows_one_dial_turned(made_up):
 
 def test_the_panels_scale_holds_the_curves_of_all_and_their_names(made_up):
     asked = Sweep(env="CartPole", gammas=(0.9, 0.99), lambdas=(0.5, 0.9), seeds=1, iterations=20)
-    told = results(made_up(asked.cells(), lambda cell, iteration: 1000.0 if cell.settings.gamma == 0.99 else 1.0))
+    told = results(
+        made_up(asked.cells(), lambda cell, iteration: 1000.0 if cell.settings.advantage.gamma == 0.99 else 1.0)
+    )
     low, high = draw_curves(told).axes
     for axes in (low, high):
         bottom, top = axes.get_ylim()

@@ -79,7 +79,7 @@ def test_its_workers_have_one_thread_for_numpy_and_keep_their_memory(client):
 
 def stumble(cell: Cell) -> int:
     """Return how often the cell was begun; by its seed, it fails always, at first, or at first with its process."""
-    path = Path(cell.task["folder"]) / cell.name
+    path = Path(cell.settings.task["folder"]) / cell.name
     with path.open("a") as file:
         file.write(".")
     begun = path.stat().st_size
@@ -150,7 +150,7 @@ def test_a_sweep_goes_on_where_it_was_whoever_computes_it(tiny, tmp_path, monkey
         run_sweep([tiny(n_steps=16)], here, off)
     with pytest.raises(UsageError, match=r"holds a sweep with iterations 3, not 5; name another folder by --out"):
         run_sweep([tiny(steps=5 * 4 * 32)], here, off)
-    hopper = dataclasses.replace(cells[0], settings=dataclasses.replace(cells[0].settings, env="Hopper-v5", n_steps=16))
+    hopper = dataclasses.replace(cells[0], settings=cells[0].settings.changed(env="Hopper-v5", n_steps=16))
     with pytest.raises(UsageError, match=r"holds a sweep with env Locomotion/CartPole-v0, not Hopper-v5"):
         run_sweep([hopper], here, off)
     shutil.rmtree(here / "cells")

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import re
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import against_card, evaluate, evaluate_folder, on_the_card
 from locomotion.policies import shipped
-from locomotion.policies.files import find_policy, installed_versions, load_policy, read_card, save_card
+from locomotion.policies.card import installed_versions, read_card, save_card
 from locomotion.policies.shipped import FOLDER, find_shipped, shipped_names, short_name
-from locomotion.runs.settings import Settings, parse
+from locomotion.policies.stored import StoredPolicy, find_policy
+from locomotion.runs.parsing import parse
+from locomotion.runs.settings import Settings
 from locomotion.training import ship as shipping
 from locomotion.training.ship import LARGEST, ship, trained_with, training_command
 from locomotion.training.train import train
@@ -104,7 +107,7 @@ def test_the_command_trains_with_the_same_settings():
         settings = parse(arguments.split())
         command = training_command(settings)
         assert parse(shlex.split(command)[2:]) == settings
-    assert training_command(Settings(env="Pusher-v5", out="there", seed=2)) == (
+    assert training_command(Settings.of(env="Pusher-v5", out=Path("there"), seed=2)) == (
         "python scripts/train.py Pusher-v5 --seed 2"
     )
 
@@ -130,7 +133,7 @@ def test_every_shipped_policy_is_whole_and_acts_alike_from_the_same_seeds(name):
     again = json.loads(json.dumps(trained_with(parse(shlex.split(card.command)[2:]))))
     assert {name: again.get(name) for name in card.recipe} == card.recipe  # settings may have come since
     env = make_env(card.env, 1)
-    policy = load_policy(folder, env)
+    policy = StoredPolicy.find(folder).load(env)
     runs = [evaluate(policy, card.env, 2, card.evaluation["seed"]) for _ in range(2)]
     np.testing.assert_array_equal(runs[0].returns, runs[1].returns)
 

@@ -11,11 +11,13 @@ import torch
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.files import steps_in
-from locomotion.policies.files import find_policy, load_policy, read_card
+from locomotion.policies.card import read_card
+from locomotion.policies.stored import StoredPolicy, find_policy
 from locomotion.runs.folder import Run
+from locomotion.runs.schedules import constant_then_linear, linear_then_constant
 from locomotion.runs.settings import Settings, read_config
 from locomotion.training.checkpoints import load_checkpoint
-from locomotion.training.learners import build_learner, narrowing, quietening
+from locomotion.training.learners import build_learner
 from locomotion.training.train import train
 
 
@@ -47,7 +49,7 @@ def test_a_run_leaves_what_it_should(small):
     assert json.loads((run.folder / "evaluation.json").read_text())["episodes"] == 3
     assert (run.best / "policy.safetensors").is_file()
     assert steps_in(run.snapshots) == [0, 3 * 128, 6 * 128]  # untrained, half-way, at the end
-    assert load_policy(run.snapshot(3 * 128), make_env("CartPole", 1))
+    assert StoredPolicy.find(run.snapshot(3 * 128)).load(make_env("CartPole", 1))
     assert list(run.folder.glob("tensorboard/events*"))
     assert not [path for path in run.folder.rglob("*.pkl")] + [path for path in run.folder.rglob("*.zip")]
 
@@ -98,10 +100,10 @@ def test_runs_of_the_same_seed_are_equal_and_of_another_are_not(small, tmp_path)
 def test_a_loaded_policy_acts_as_the_learner_did(small):
     settings = small()
     run = train(settings).run
-    env = make_env(settings.env, settings.num_envs)
+    env = make_env(settings.env, settings.rollout.num_envs)
     learner = build_learner(settings, env)
     load_checkpoint(run.latest(), learner)
-    policy = load_policy(run.latest(), env)
+    policy = StoredPolicy.find(run.latest()).load(env)
     observations = np.random.default_rng(0).normal(size=(50, 4))
     np.testing.assert_array_equal(policy.deterministic(observations), learner.policy.deterministic(observations))
     assert policy.features_extractor.moments.count == 6 * 128
@@ -137,7 +139,7 @@ def test_a_damaged_checkpoint_is_named(small, name, damage):
     path.unlink()
     if damage != "missing":
         path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"\x93garbage" * 20)
-    learner = build_learner(settings, make_env(settings.env, settings.num_envs))
+    learner = build_learner(settings, make_env(settings.env, settings.rollout.num_envs))
     with pytest.raises(UsageError, match="missing" if damage == "missing" and name != "state.json" else "damaged"):
         load_checkpoint(run.latest(), learner)
 
@@ -180,7 +182,7 @@ def test_a_policy_file_says_by_what_observations_are_scaled(small):
     settings = small(env="Ant-v5", steps=512, evaluations=0, obs_epsilon=0.5)
     run = train(settings).run
     env = make_env("Ant-v5", 4)
-    policy = load_policy(run.latest(), env)
+    policy = StoredPolicy.find(run.latest()).load(env)
     observations = torch.as_tensor(env.reset(), dtype=torch.float32)
     moments = policy.features_extractor.moments
     expected = (observations - moments.mean.float()) / (moments.var.float() + 0.5).sqrt()
@@ -189,7 +191,9 @@ def test_a_policy_file_says_by_what_observations_are_scaled(small):
 
 def test_a_policy_file_says_how_far_means_go(small):
     env = make_env("Hopper-v5", 4)
-    policy = load_policy(train(small(env="Hopper-v5", steps=512, evaluations=0, mean_bound=0.01)).run.latest(), env)
+    policy = StoredPolicy.find(
+        train(small(env="Hopper-v5", steps=512, evaluations=0, mean_bound=0.01)).run.latest()
+    ).load(env)
     with torch.no_grad():
         means, _ = policy.distribution_parameters(policy.features(env.reset())[0])
     assert 0.005 < means.abs().max() <= 0.01 + 1e-6
@@ -198,7 +202,7 @@ def test_a_policy_file_says_how_far_means_go(small):
 def test_a_policy_for_other_spaces_is_refused(small):
     run = train(small(steps=128, evaluations=0)).run
     with pytest.raises(UsageError, match="trained on observations"):
-        load_policy(run.latest(), make_env("Hopper-v5", 1))
+        StoredPolicy.find(run.latest()).load(make_env("Hopper-v5", 1))
 
 
 def test_learns_in_an_environment_that_is_not_ours(small):
@@ -214,7 +218,7 @@ def test_the_run_is_read_back_from_weights_and_biases_on_disk(small, tmp_path):
     printed = subprocess.run(inspect, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     records = [json.loads(line) for line in printed.splitlines()]
     (begun,) = [record["run"] for record in records if record["type"] == "run"]
-    assert begun["config"]["update"]["gamma"] == Settings(env="CartPole").gamma
+    assert begun["config"]["update"]["gamma"] == Settings.of(env="CartPole").advantage.gamma
     text = json.dumps(records)
     assert '"train/kl"' in text
     assert '"global_step"' in text
@@ -223,20 +227,20 @@ def test_the_run_is_read_back_from_weights_and_biases_on_disk(small, tmp_path):
 
 
 def test_the_trust_region_narrows_at_the_end_and_never_below_its_end():
-    assert narrowing(1.0, 0.02, 0.002) == narrowing(0.2, 0.02, 0.002) == pytest.approx(0.02)
-    assert narrowing(0.1, 0.02, 0.002) == pytest.approx(0.011)
-    assert narrowing(0.0, 0.02, 0.002) == narrowing(-0.3, 0.02, 0.002) == 0.002
+    assert constant_then_linear(1.0, 0.02, 0.002) == constant_then_linear(0.2, 0.02, 0.002) == pytest.approx(0.02)
+    assert constant_then_linear(0.1, 0.02, 0.002) == pytest.approx(0.011)
+    assert constant_then_linear(0.0, 0.02, 0.002) == constant_then_linear(-0.3, 0.02, 0.002) == 0.002
 
 
 def test_the_bound_on_the_noise_falls_until_the_last_fifth():
-    assert quietening(1.0, 0.5, 0.1) == pytest.approx(0.5)
-    assert quietening(0.6, 0.5, 0.1) == pytest.approx(0.3)
-    assert quietening(0.2, 0.5, 0.1) == quietening(0.0, 0.5, 0.1) == pytest.approx(0.1)
+    assert linear_then_constant(1.0, 0.5, 0.1) == pytest.approx(0.5)
+    assert linear_then_constant(0.6, 0.5, 0.1) == pytest.approx(0.3)
+    assert linear_then_constant(0.2, 0.5, 0.1) == linear_then_constant(0.0, 0.5, 0.1) == pytest.approx(0.1)
 
 
 def test_noise_ends_within_the_bound_asked_for(small):
     outcome = train(small(env="InvertedPendulum-v5", log_std_init=-0.7, final_std=0.125))
-    policy = load_policy(find_policy(outcome.run.folder), make_env("InvertedPendulum-v5", 1))
+    policy = StoredPolicy.find(find_policy(outcome.run.folder)).load(make_env("InvertedPendulum-v5", 1))
     assert policy.log_std.detach().exp().numpy() == pytest.approx(0.125)
 
 
@@ -296,4 +300,4 @@ def test_an_asynchronous_run_goes_on_from_its_checkpoint(small):
     assert resumed.steps()[-1] == 8 * 128
     assert [row["train/n_updates"] for row in rows(run)] == ["6.0", "8.0"]
     env = make_env("CartPole", 4)
-    assert load_policy(resumed.latest(), env).features_extractor.moments.count == 8 * 128
+    assert StoredPolicy.find(resumed.latest()).load(env).features_extractor.moments.count == 8 * 128

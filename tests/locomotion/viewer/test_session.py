@@ -6,7 +6,7 @@ import torch
 import envs
 from agents import ActorCritic
 from locomotion.errors import UsageError
-from locomotion.policies.files import describe, save_policy
+from locomotion.policies.stored import describe, save_policy
 from locomotion.recording.player import Player
 from locomotion.viewer.session import MAX_LAG, Session, watched
 

@@ -1,0 +1,35 @@
+"""The description of an actor and its critic: settings hold it, `ActorCritic` takes it, a policy's card stores it.
+
+A new option is one field here and its use in agents/policies.py. The ranges in the annotations are checked wherever a
+Network is made from a command line or a file. This module imports no torch, so that a command line starts fast.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Interval
+
+
+@dataclass(frozen=True)
+class Network:
+    """The layers of an actor and its critic, and the actor's exploration noise."""
+
+    actor: tuple[Annotated[int, Ge(1)], ...] = (64, 64)
+    """Units of the actor's hidden layers."""
+    value: tuple[Annotated[int, Ge(1)], ...] = (64, 64)
+    """Units of the critic's hidden layers."""
+    activation: Literal["tanh", "elu", "relu"] = "tanh"
+    """Activation of the hidden layers."""
+    log_std_init: Annotated[float, Interval(gt=-10, lt=10)] = 0.0
+    """Initial log standard deviation of the actions, before min_std is added."""
+    min_std: Annotated[float, Interval(ge=0, lt=10)] = 0.0
+    """Added to the learned standard deviation of the actions, so that exploration never dies out."""
+    mean_bound: Annotated[float | None, Interval(gt=0, lt=math.inf)] = None
+    """Bound on the action means' distance from the range's centre, in half-ranges; None: unbounded."""
+    obs_epsilon: Annotated[float, Interval(gt=0, lt=math.inf)] = 1e-8
+    """Added to the variance by which each observed number is scaled: keeps numbers small that hardly ever vary."""
+    mirror: bool = False
+    """Make the actor mirror symmetric, as the robot is (ours; Gymnasium's Ant, Humanoids, Swimmer)."""

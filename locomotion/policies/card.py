@@ -1,0 +1,117 @@
+"""A policy's card, policy.json: what it was trained in and how, its network and its spaces, and its scores."""
+
+from __future__ import annotations
+
+import json
+import platform
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge
+
+from agents.network import Network
+from envs.arguments import check_fields
+from locomotion.errors import UsageError
+from locomotion.files import write_json
+from locomotion.runs.settings import plain, restored
+
+FORMAT = 3
+PACKAGES = ("gymnasium", "mujoco", "numpy", "stable-baselines3", "torch")
+
+
+@dataclass(frozen=True)
+class PolicyCard:
+    """The content of policy.json, which stands beside policy.safetensors."""
+
+    env: str  # canonical id
+    algo: str
+    seed: Annotated[int, Ge(0)]
+    steps: Annotated[int, Ge(0)]  # of training so far
+    observation_space: dict[str, Any]  # as `locomotion.policies.spaces` has it; of format 2 {"printed": ...}
+    action_space: dict[str, Any]
+    network: Network
+    versions: dict[str, str]  # of the packages results move with
+    format: int = FORMAT
+    task: dict[str, Any] = field(default_factory=dict)  # the task's numbers that differ from its defaults
+    source: str | None = None  # name of the file that registered the robot, if it is a stranger's
+    # Of a policy that ships with the package:
+    recipe: dict[str, Any] | None = None  # the settings it was trained with
+    command: str | None = None  # the command line that trains it
+    evaluation: dict[str, Any] | None = None  # its scores, as locomotion.evaluation.episodes.Evaluation has them
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages results move with, as they are now."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def save_card(card: PolicyCard, folder: Path) -> None:
+    """Write policy.json into a folder, without what the card says nothing of."""
+    values = {name: value for name, value in vars(card).items() if value is not None and value != {}}
+    write_json(folder / "policy.json", plain(values | {"network": vars(card.network)}))
+
+
+def read_card(folder: Path) -> PolicyCard:
+    """Return the card in a policy's folder.
+
+    Raises:
+        UsageError: where it is damaged, or of another format.
+    """
+    path = folder / "policy.json"
+    try:
+        values = json.loads(path.read_text())
+        if not isinstance(values, dict):
+            raise UsageError(f"{path} is damaged: it holds no card")
+        if values.get("format") == 2:
+            values = _from_format_2(values)
+        if values.get("format") != FORMAT:
+            raise UsageError(f"{path} is of format {values.get('format')!r}, this version reads formats 2 and {FORMAT}")
+        card = _card(values)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is missing") from error
+    except KeyError as error:
+        raise UsageError(f"{path} is damaged: it says nothing of {error}") from error
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
+        raise UsageError(f"{path} is damaged: {error}") from error
+    if card.evaluation is not None and not card.evaluation.keys() >= {"episodes", "seed", "return_mean"}:
+        raise UsageError(f"{path} is damaged: evaluation must name episodes, seed and return_mean")
+    return card
+
+
+def _card(values: Mapping[str, Any]) -> PolicyCard:
+    """Return the card that JSON values describe; its types and ranges are checked.
+
+    Raises:
+        KeyError, TypeError, ValueError: where they describe none.
+    """
+    parts = values["network"]
+    if not isinstance(parts, dict):
+        raise TypeError(f"network must be an object, got {parts!r}")
+    network = _checked(Network, {one.name: parts[one.name] for one in fields(Network)})
+    return PolicyCard(**_checked(PolicyCard, {**values, "network": Network(**network)}))
+
+
+def _checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    for name in values:
+        if name not in hints:
+            raise TypeError(f"{name} is unknown")
+    typed = {name: value if isinstance(value, dict) else restored(value, hints[name]) for name, value in values.items()}
+    check_fields(hints, typed)
+    return typed
+
+
+def _from_format_2(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a card of format 2, which kept the network's fields one by one and spaces as gymnasium prints them."""
+    known = {**vars(Network()), **(values.get("recipe") or {}), **values}
+    network = {one.name: known[one.name] for one in fields(Network)}
+    for name in ("actor", "value", "activation", "min_std", "mirror"):
+        network[name] = values[name]
+    names = {one.name for one in fields(PolicyCard)}
+    kept = {name: value for name, value in values.items() if name in names or name not in network}
+    spaces = {name: {"printed": values[name]} for name in ("observation_space", "action_space")}
+    return {**kept, **spaces, "network": network, "format": FORMAT}

@@ -1,0 +1,185 @@
+"""A stored policy: found by name, read, made anew, and put into the environment it was trained in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from locomotion.environments import Purpose, known_environment, make_env, task_numbers
+from locomotion.errors import UsageError
+from locomotion.policies.card import PolicyCard, installed_versions, read_card, save_card
+from locomotion.policies.shipped import find_shipped, nearest
+from locomotion.policies.spaces import space_as_data, space_from_data
+from locomotion.runs.folder import Run
+
+if TYPE_CHECKING:
+    from gymnasium import spaces
+    from stable_baselines3.common.vec_env import VecEnv
+
+    from agents import ActorCritic
+
+
+@dataclass(frozen=True)
+class StoredPolicy:
+    """A policy's folder and its card. Torch is imported when the policy itself is asked for."""
+
+    folder: Path
+    card: PolicyCard
+
+    @classmethod
+    def find(cls, name: str | Path) -> Self:
+        """Find a policy: of a checkpoint, of a run's last checkpoint, or one that ships with the package.
+
+        Args:
+            name: a path, or, where nothing stands there, the short name of a robot whose policy ships (`Biped`).
+
+        Raises:
+            UsageError: where there is none, naming what comes nearest, or its card is damaged.
+        """
+        folder = find_policy(name)
+        return cls(folder, read_card(folder))
+
+    @property
+    def env(self) -> str:
+        """Canonical id of the environment it was trained in.
+
+        Raises:
+            UsageError: where it is not known here, naming the file that registered it.
+        """
+        return known_environment(self.card.env, [self.card.source] if self.card.source else [])
+
+    def numbers(self, purpose: Purpose, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the task's numbers: those it was trained with, the task's own for a purpose, those asked for."""
+        return task_numbers(self.env, purpose, self.card.task, asked)
+
+    def environment(
+        self, robots: int = 1, purpose: Purpose = "evaluation", task: Mapping[str, Any] | None = None, **door: Any
+    ) -> VecEnv:
+        """Return the environment it was trained in.
+
+        Args:
+            robots: how many.
+            purpose: which of the task's own changes apply.
+            task: numbers of the task that go over all others.
+            **door: as `make_env` takes them.
+
+        Raises:
+            UsageError: where it cannot be made.
+        """
+        return make_env(self.env, robots, task=self.numbers(purpose, task), **door)
+
+    def load(self, env: VecEnv | None = None) -> ActorCritic:
+        """Return the policy. It needs no environment; a given one must have the same spaces.
+
+        Raises:
+            UsageError: where the files are damaged, or the policy was trained on other spaces.
+        """
+        from agents import ActorCritic
+        from agents.symmetry import identity_mirror
+        from locomotion.policies.tensors import load_tensors
+
+        card, network = self.card, self.card.network
+        observation_space, action_space = self._spaces(env)
+        policy = ActorCritic(
+            observation_space,
+            action_space,
+            lambda _: 1e-3,
+            network=network,
+            mirror=identity_mirror(observation_space, action_space) if card.network.mirror else None,
+        )
+        load_tensors(policy, self.folder / "policy.safetensors")
+        return policy
+
+    def _spaces(self, env: VecEnv | None) -> tuple[spaces.Space, spaces.Space]:
+        """Return the spaces of observations and actions; a card of format 2 leaves them to the environment."""
+        if env is not None:
+            self._compare(env)
+            return env.observation_space, env.action_space
+        if "printed" in self.card.observation_space:
+            env = self.environment()
+            env.close()
+            self._compare(env)
+            return env.observation_space, env.action_space
+        try:
+            return space_from_data(self.card.observation_space), space_from_data(self.card.action_space)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"{self.folder / 'policy.json'} is damaged: no such space: {error}") from error
+
+    def _compare(self, env: VecEnv) -> None:
+        for kind, theirs, ours in (
+            ("observation", self.card.observation_space, env.observation_space),
+            ("action", self.card.action_space, env.action_space),
+        ):
+            same = theirs["printed"] == str(ours) if "printed" in theirs else theirs == space_as_data(ours)
+            if not same:
+                trained_on = theirs.get("printed") or space_from_data(theirs)
+                raise UsageError(f"this policy was trained on {kind}s {trained_on}, {self.card.env} has {ours}")
+
+
+Numbers = Callable[[StoredPolicy], Mapping[str, Any]]  # a policy -> the numbers of its task that are asked for
+
+
+def as_trained(stored: StoredPolicy) -> Mapping[str, Any]:
+    """Return no numbers: a policy's task is as it was in training, but for the task's own changes."""
+    return {}
+
+
+def find_policy(name: str | Path) -> Path:
+    """Return the folder that holds the policy.json of `StoredPolicy.find`."""
+    path = Path(name)
+    if (path / "policy.json").is_file():
+        return path
+    if not path.exists():
+        shipped = find_shipped(str(name))
+        if shipped is None:
+            raise UsageError(f"no policy at {path}: {nearest(str(name))}")
+        return shipped
+    latest = Run(path).latest()
+    if latest is None:
+        raise UsageError(f"{path} holds no policy: name a run's folder or a checkpoint's")
+    return latest
+
+
+def describe(
+    policy: ActorCritic,
+    env: str,
+    algo: str,
+    seed: int,
+    steps: int,
+    task: Mapping[str, Any] | None = None,
+    source: str | None = None,
+) -> PolicyCard:
+    """Return the card of a policy.
+
+    Raises:
+        UsageError: where its activation has no name that a card could hold.
+    """
+    from agents.activations import ACTIVATIONS
+
+    if policy.network.activation not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise UsageError(f"no card can name the activation {policy.network.activation}: cards know {known}")
+    return PolicyCard(
+        env=env,
+        algo=algo,
+        seed=seed,
+        steps=steps,
+        observation_space=space_as_data(policy.observation_space),
+        action_space=space_as_data(policy.action_space),
+        network=policy.network,
+        versions=installed_versions(),
+        task=dict(task or {}),
+        source=source,
+    )
+
+
+def save_policy(policy: ActorCritic, card: PolicyCard, folder: Path) -> None:
+    """Write policy.safetensors and policy.json into a folder."""
+    from safetensors.torch import save_file
+
+    from locomotion.policies.tensors import own_tensors
+
+    save_file(own_tensors(policy), folder / "policy.safetensors")
+    save_card(card, folder)

@@ -1,0 +1,249 @@
+"""The update rules of the command line: for each its learner, the settings that it alone takes, and its defaults.
+
+A rule is a learner (a subclass of `agents.policy_gradient.PolicyGradient`) and one entry of `RULES`. The choices of
+`--algo`, the headings of `--help`, the options that are refused, and the lists of the sweeps and the peers follow from
+it. A file that `--load` names may add rules of its own by `register_rule`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Ge, Interval
+
+from locomotion.command_line import optional
+from locomotion.errors import UsageError
+from locomotion.runs.schedules import constant_then_linear, linear, linear_then_constant
+
+if TYPE_CHECKING:
+    from agents.policy_gradient import PolicyGradient
+    from locomotion.runs.settings import Settings
+
+POSITIVE = Interval(gt=0, lt=math.inf)
+NOT_NEGATIVE = Interval(ge=0, lt=math.inf)
+
+
+@dataclass(frozen=True)
+class RuleOptions:
+    """The settings that one update rule alone takes: a subclass's fields, each with a docstring for `--help`."""
+
+    def arguments(self, settings: Settings) -> dict[str, Any]:
+        """Return the learner's arguments that follow from these options and the run's other settings."""
+        return {}
+
+    def check(self, settings: Settings) -> None:
+        """Compare these options with the other settings.
+
+        Raises:
+            UsageError: where they contradict each other.
+        """
+
+
+@dataclass(frozen=True)
+class TrustRegion(RuleOptions):
+    """How far one iteration may move the policy."""
+
+    target_kl: Annotated[float, POSITIVE] = 0.02
+    """Bound on the mean KL(old || new), summed over action dimensions."""
+    final_kl: Annotated[float, POSITIVE] = 0.002
+    """The same bound at the end of training: it narrows to this over the last fifth."""
+    final_std: Annotated[float | None, optional("None", "FLOAT|None")] = None
+    """Bound on the actions' standard deviation in the last fifth of training, falling to this; None: no bound."""
+    cg_damping: Annotated[float, NOT_NEGATIVE] = 0.1
+    """Added to the Fisher matrix's diagonal."""
+    fisher_stride: Annotated[int, Ge(1)] = 5
+    """Fisher products use one state in so many of the batch."""
+
+    def arguments(self, settings: Settings) -> dict[str, Any]:
+        std: Any = math.inf
+        if self.final_std is not None:
+            first_std = math.exp(settings.network.log_std_init)
+            std = partial(linear_then_constant, first=first_std, final=self.final_std)
+        return {
+            "target_kl": partial(constant_then_linear, first=self.target_kl, final=self.final_kl),
+            "max_std": std,
+            "cg_damping": self.cg_damping,
+            "fisher_stride": self.fisher_stride,
+        }
+
+    def check(self, settings: Settings) -> None:
+        first_std = math.exp(settings.network.log_std_init)
+        if self.final_std is not None and not 0.0 < self.final_std <= first_std:
+            raise UsageError(
+                f"--final-std must be positive and at most the first one, which by --log-std-init is {first_std:.3g},"
+                f" got {self.final_std}"
+            )
+
+
+@dataclass(frozen=True)
+class LineSearch(TrustRegion):
+    """How far one iteration may move the policy, and how a step is found that stays within."""
+
+    backtrack: Annotated[float, Interval(gt=0, lt=1)] = 0.5
+    """Factor by which a step shrinks until it lies in the trust region."""
+
+    def arguments(self, settings: Settings) -> dict[str, Any]:
+        return super().arguments(settings) | {"backtrack": self.backtrack}
+
+
+@dataclass(frozen=True)
+class GradientSteps(RuleOptions):
+    """Steps of the actor along the policy gradient."""
+
+    actor_learning_rate: Annotated[float, POSITIVE] = 3e-4
+    """Of the actor at first; it falls to a hundredth in a straight line."""
+
+    def arguments(self, settings: Settings) -> dict[str, Any]:
+        return {"actor_learning_rate": partial(linear, first=self.actor_learning_rate)}
+
+
+@dataclass(frozen=True)
+class Proximal(GradientSteps):
+    """Many steps of the actor on one batch, kept near the policy that gathered it."""
+
+    clip: Annotated[float, POSITIVE] = 0.2
+    """How far the ratio of new to old probability may go."""
+    actor_epochs: Annotated[int, Ge(1)] = 10
+    """The actor's passes over the batch."""
+    batch_size: Annotated[int, Ge(1)] = 256
+    """Samples of one gradient step."""
+
+    def arguments(self, settings: Settings) -> dict[str, Any]:
+        own = {"clip": self.clip, "epochs": self.actor_epochs, "batch_size": self.batch_size}
+        return super().arguments(settings) | own
+
+
+@dataclass(frozen=True)
+class Vanilla(GradientSteps):
+    """One step of the actor an iteration."""
+
+    reuse: Annotated[int, Ge(0)] = 0
+    """How many earlier iterations' samples are used again, with importance weights."""
+
+    def arguments(self, settings: Settings) -> dict[str, Any]:
+        return super().arguments(settings) | {"reuse": self.reuse}
+
+
+@dataclass(frozen=True)
+class Synchronous(GradientSteps):
+    """One step of actor and critic after a few steps of all robots."""
+
+    entropy_weight: Annotated[float, NOT_NEGATIVE] = 0.0
+    """Weight of an entropy bonus: above 0 the policy is rewarded for staying random, and goes on exploring."""
+
+    def arguments(self, settings: Settings) -> dict[str, Any]:
+        return super().arguments(settings) | {"entropy_weight": self.entropy_weight}
+
+
+@dataclass(frozen=True)
+class Asynchronous(Synchronous):
+    """The same by several processes that improve one policy without waiting for each other."""
+
+    workers: Annotated[int | None, Ge(1), optional("all cores")] = None
+    """Processes that learn at once, each with robots of its own; no more than there are cores."""
+
+    def arguments(self, settings: Settings) -> dict[str, Any]:
+        from envs.world import available_cores
+        from locomotion.environments import make_env
+
+        cores = available_cores()
+        if (self.workers or cores) > cores:
+            raise UsageError(f"--workers must lie in [1, {cores}], a core for each, got {self.workers}")
+        rollout = settings.rollout
+        robots = partial(
+            make_env,
+            settings.env,
+            rollout.num_envs,
+            threads=1,
+            stagger=rollout.stagger,
+            task=settings.task,
+            load=settings.run.load,
+        )
+        return super().arguments(settings) | {"workers": self.workers or cores, "make_env": robots}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One update rule.
+
+    Args:
+        learner: its class, or "module:name", which is imported when something learns.
+        options: a dataclass of the settings that it alone takes.
+        defaults: settings, by name, whose defaults differ from the other rules'; a robot's recipe goes over them.
+        one_critic_step: whether its critic takes one gradient step an iteration, in step with the actor.
+        asynchronous: whether its workers wait for nothing, so that it uses every core, knows no episodic rollouts, and
+            shares no baseline but the value network.
+    """
+
+    learner: str | type[PolicyGradient]
+    options: type[RuleOptions] = RuleOptions
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    one_critic_step: bool = False
+    asynchronous: bool = False
+
+    @property
+    def learner_class(self) -> type[PolicyGradient]:
+        """The learner's class."""
+        if not isinstance(self.learner, str):
+            return self.learner
+        module, name = self.learner.split(":")
+        return getattr(import_module(module), name)
+
+    @property
+    def option_names(self) -> tuple[str, ...]:
+        """Names of the settings that it takes and others may not."""
+        return tuple(option.name for option in fields(self.options))
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Names of the common settings that have no effect with it."""
+        critic = ("proximity", "critic_epochs") if self.one_critic_step else ()
+        return (*critic, *(("episodic", "baseline") if self.asynchronous else ()))
+
+
+RULES: dict[str, Rule] = {
+    "trpo": Rule("agents.trpo:TRPO", LineSearch),
+    "npg": Rule("agents.natural_gradient:NPG", TrustRegion),
+    "ppo": Rule("agents.ppo:PPO", Proximal),
+    "vpg": Rule("agents.vpg:VPG", Vanilla),
+    "a2c": Rule("agents.a2c:A2C", Synchronous, one_critic_step=True),
+    "a3c": Rule("agents.a3c:A3C", Asynchronous, one_critic_step=True, asynchronous=True),
+}
+
+
+def register_rule(name: str, rule: Rule) -> None:
+    """Add an update rule to those of the command line.
+
+    Raises:
+        UsageError: where its name is taken.
+    """
+    if name in RULES:
+        raise UsageError(f"the update rule {name!r} exists already; choose another name")
+    RULES[name] = rule
+
+
+def rule_named(name: str) -> Rule:
+    """Return an update rule.
+
+    Raises:
+        UsageError: where there is none of this name.
+    """
+    if name not in RULES:
+        raise UsageError(f"--algo must be one of {', '.join(RULES)}, got {name!r}")
+    return RULES[name]
+
+
+def rules_on_one_core() -> tuple[str, ...]:
+    """Return the names of the rules that keep to one core."""
+    return tuple(name for name, rule in RULES.items() if not rule.asynchronous)
+
+
+def rules_taking(name: str) -> tuple[str, ...]:
+    """Return the rules with which a setting has an effect: one of their own options, or one that they do not refuse."""
+    own = tuple(key for key, rule in RULES.items() if name in rule.option_names)
+    return own or tuple(key for key, rule in RULES.items() if name not in rule.without)

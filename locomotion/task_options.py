@@ -1,0 +1,116 @@
+"""The numbers of a task as options, `--task.NAME VALUE`: typed, range-checked, with unit and meaning in `--help`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tyro
+
+import envs
+from envs.arguments import check_fields
+from locomotion.command_line import flag
+from locomotion.errors import UsageError
+from locomotion.field_notes import option_group
+
+PREFIX = "--task."
+
+
+def split_task_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part a command line: return its other words, and those of the task's options.
+
+    All words that follow a task's option, up to the next option, are its values: a robot's or a policy's name comes
+    before them.
+    """
+    parts: tuple[list[str], list[str]] = [], []
+    of_task = False
+    for word in arguments:
+        if word.startswith("-") and not _is_number(word):
+            of_task = word.startswith(PREFIX)
+        parts[of_task].append(word)
+    return parts
+
+
+def task_values(env: str, words: Sequence[str]) -> dict[str, Any]:
+    """Return the numbers of a task that options change, by their names: those that differ from the defaults.
+
+    Args:
+        env: canonical id; of a foreign environment the options are its keyword arguments, each a JSON value or a word.
+        words: as `split_task_options` returns them.
+
+    Raises:
+        UsageError: for a value out of bounds.
+        SystemExit: where tyro has said what is wrong with a name or a value's type.
+    """
+    if not words:
+        return {}
+    cls = envs.task_class(env)
+    if cls is None:
+        return foreign_values(words)
+    group = task_group(cls, notes=False)
+    options = dataclasses.make_dataclass("TaskOptions", [("task", group)])
+    chosen: Any = tyro.cli(options, args=list(words), description=f"Numbers of {env}.").task
+    hints = typing.get_type_hints(cls, include_extras=True)
+    values = {one.name: getattr(chosen, one.name) for one in dataclasses.fields(group)}
+    try:
+        check_fields(hints, values, task_flag)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    defaults = field_defaults(cls)
+    return {name: value for name, value in values.items() if value != defaults[name]}
+
+
+def task_group(cls: type[envs.Task], values: Mapping[str, Any] | None = None, *, notes: bool = True) -> type:
+    """Return a dataclass of a task's numbers for tyro; values that a command line cannot write are left out.
+
+    Args:
+        cls: the task.
+        values: in place of its defaults.
+        notes: whether `--help` is asked for.
+    """
+    hints = typing.get_type_hints(cls)
+    writable = [name for name, hint in hints.items() if "Mapping" not in str(hint)]
+    return option_group(cls, field_defaults(cls) | dict(values or {}), writable, notes=notes)
+
+
+def field_defaults(cls: type[envs.Task]) -> dict[str, Any]:
+    """Return the defaults of a task's numbers."""
+    return {
+        one.name: one.default if one.default_factory is dataclasses.MISSING else one.default_factory()
+        for one in dataclasses.fields(cls)
+    }
+
+
+def task_flag(name: str) -> str:
+    """Return a number of a task as it is written on the command line."""
+    return PREFIX + flag(name).removeprefix("--")
+
+
+def foreign_values(words: Sequence[str]) -> dict[str, Any]:
+    """Return keyword arguments of a foreign environment: JSON values, or words where they are none."""
+    found: dict[str, list[Any]] = {}
+    for word in words:
+        if word.startswith(PREFIX):
+            name, sign, value = word.removeprefix(PREFIX).partition("=")
+            found[name.replace("-", "_")] = [_value(value)] if sign else []
+        else:
+            found[[*found][-1]].append(_value(word))
+    return {name: values[0] if len(values) == 1 else values or True for name, values in found.items()}
+
+
+def _value(word: str) -> Any:
+    try:
+        return json.loads(word)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(word, word)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
