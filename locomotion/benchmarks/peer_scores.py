@@ -59,7 +59,7 @@ class Comparison:
 
 
 def peers_of(robots: Sequence[str], packages: Sequence[str], algo: str) -> dict[str, list[Peer]]:
-    """Return by robot who is compared: with the zoo's settings, and, where ours has a trust region, in an equal one.
+    """Return each robot's peers: with the zoo's settings, and, where ours has a trust region, with an equal one.
 
     Raises:
         UsageError: for a package that is unknown or not installed, or a robot without peers.

@@ -85,10 +85,18 @@ def measure_scores(
 ) -> Iterator[SeedScores]:
     """Yield a learner's scores with one robot after the other, each after `steps` steps, or its recipe's.
 
-    `tasks` holds by robot the numbers of its task that differ from the defaults; `load`, files to load.
+    Every run stays in `folder`. Finished runs are not repeated and interrupted ones are resumed, so that several of
+    these commands may share the seeds among them, and a last one may print the table.
 
-    Every run stays in `folder`. One that is finished is not run again, one that was broken off goes on, so that
-    several of these commands may share the seeds among them, and a last one print the table.
+    Args:
+        robots: their names.
+        algo: update rule.
+        seeds: one training each.
+        steps: of each training; None: the recipe's.
+        threads: of the physics.
+        folder: of the runs.
+        tasks: by robot, the numbers of its task that differ from the defaults.
+        load: files to load.
     """
     for name in robots:
         env, task = known_environment(name), (tasks or {}).get(name, {})

@@ -14,7 +14,7 @@ import envs
 from agents.policy_gradient import PolicyGradient
 from locomotion.benchmarks.peers import build, check_packages, zoo_peer
 from locomotion.benchmarks.world_speed import BarePhysics
-from locomotion.environments import make_env
+from locomotion.environments import batched, make_env
 from locomotion.runs.recipes import usual_settings
 from locomotion.runs.settings import Settings
 from locomotion.tables import markdown_table
@@ -88,8 +88,8 @@ def _physics_seconds(ours: PolicyGradient, vec_env: envs.BatchedVecEnv, bare: Ba
 
 def _ours(env: str, threads: int) -> tuple[PolicyGradient, envs.BatchedVecEnv]:
     settings = usual_settings(env, "trpo")
-    vec_env = make_env(env, settings.rollout.num_envs, threads=threads)
-    assert isinstance(vec_env, envs.BatchedVecEnv)
+    vec_env = batched(make_env(env, settings.rollout.num_envs, threads=threads))
+    assert vec_env is not None
     return build_learner(settings, vec_env), vec_env
 
 

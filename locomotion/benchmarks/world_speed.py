@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 import envs
 from envs.registry import GYMNASIUM_TASKS
+from locomotion.environments import batched
 from locomotion.errors import UsageError
 from locomotion.tables import markdown_table
 
@@ -158,8 +159,8 @@ def _steps_for(seconds: float, contender: Contender, warm_up: np.ndarray) -> int
 def _contenders(env: str, copies: int, threads: int) -> tuple[dict[str, Contender], Callable[[], None]]:
     if env not in GYMNASIUM_TASKS:
         raise UsageError(f"{env} is not one of the Gymnasium robots we step in batches: {', '.join(GYMNASIUM_TASKS)}")
-    ours = envs.make_vec(env, copies, seed=0, num_threads=threads)
-    assert isinstance(ours, envs.BatchedVecEnv)
+    ours = batched(envs.make_vec(env, copies, seed=0, num_threads=threads))
+    assert ours is not None
     sync = gymnasium.vector.SyncVectorEnv([lambda: gymnasium.make(env)] * copies)
     dummy = DummyVecEnv([lambda: gymnasium.make(env)] * copies)
     for world in (ours, sync, dummy):

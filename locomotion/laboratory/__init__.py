@@ -1,1 +1,1 @@
-"""The lecture, measured: every gradient estimator against the gradient itself."""
+"""Laboratory: every gradient estimator of the lecture, measured against the gradient itself."""

@@ -47,8 +47,10 @@ class Estimators:
         make_folder(self.out)
         worlds: tuple[Literal["lq", "cartpole"], ...] = ("lq", "cartpole") if self.world == "both" else (self.world,)
         for name in worlds:
-            report = measure.measure(make_world(name, threads), self.trajectories, self.repetitions, self.seed)
-            print(measure.remarks(report), measure.table(report), sep="\n\n", end="\n\n")
+            report = measure.measure_estimators(
+                make_world(name, threads), self.trajectories, self.repetitions, self.seed
+            )
+            print(measure.remarks(report), measure.estimators_table(report), sep="\n\n", end="\n\n")
             measure.write_csv(report, self.out / f"estimators-{name}.csv")
             write_figure(report, self.out)
         return 0

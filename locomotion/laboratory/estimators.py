@@ -1,8 +1,8 @@
-"""The policy-gradient estimators of the lecture, as the laboratory measures them.
+"""The policy-gradient estimators of the lecture, in the form the laboratory measures.
 
-An estimator turns M independent paths into independent estimates of the gradient of the undiscounted return. Whatever
-is learned (baselines, critics) is learned from paths of its own, on which nothing is measured: a baseline that knew the
-returns it is subtracted from would not leave the estimate unbiased.
+An estimator turns M independent paths into independent estimates of the gradient of the undiscounted return. Baselines
+and critics are fitted to separate paths, on which nothing is measured: a baseline fitted to the returns from which it
+is subtracted would bias the estimate.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from locomotion.laboratory.worlds import (
 )
 
 GAMMAS = (0.99, 0.95, 0.9)
-CRITIC_GAMMA = 0.95  # where discount and critic go together
+CRITIC_GAMMA = 0.95  # where discount and critic are combined
 LAMBDAS = (0.0, 0.5, 0.9, 0.95, 0.99, 1.0)
 LOOKS_AHEAD = (1, 5, 20)
-DIFFERENCE = 1e-3  # h of the finite differences: their bias of O(h^2) is far below what can be measured here
-LARGE_DIFFERENCE = 0.1  # h where a return is a number of steps: shorter ones change it seldom, and by whole steps
-OLDER_POLICY = 0.05  # what is added to each parameter for the policy whose samples are weighted
+DIFFERENCE = 1e-3  # h of the finite differences; their bias of O(h^2) is far too small to be measured here
+LARGE_DIFFERENCE = 0.1  # h where a return is a number of steps, which a small h seldom changes
+OLDER_POLICY = 0.05  # added to each parameter: the policy whose samples importance weights correct
 
-Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # observations (B, n), times (B,) -> what is expected (B,)
+Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # observations (B, n), times (B,) -> values (B,)
 B = TypeVar("B", bound=Baseline)
 
 
@@ -46,9 +46,9 @@ class Estimator:
     """A way to estimate the policy gradient.
 
     Args:
-        name: as in tables.
+        name: in tables.
         estimate: paths -> independent estimates (M / cost, P).
-        unbiased: whether theory says so, of the gradient of the undiscounted return.
+        unbiased: for the gradient of the undiscounted return, in theory.
         cost: paths that one estimate takes.
     """
 
@@ -60,7 +60,7 @@ class Estimator:
 
 @dataclass(eq=False)
 class Valued:
-    """Paths as `agents.advantages.Steps`: with what a baseline says of them."""
+    """Paths as `agents.advantages.Steps`: with a baseline's values."""
 
     rewards: np.ndarray
     values: np.ndarray
@@ -71,7 +71,7 @@ class Valued:
 
     @classmethod
     def of(cls, paths: Paths, values: Values) -> Valued:
-        """Ask a baseline for its opinion of all states of the paths, in one batch."""
+        """Evaluate a baseline at all states of the paths, in one batch."""
         times = paths.times
         flat = paths.observations.reshape(-1, paths.observations.shape[-1])
         expected = values(flat, times.ravel()).reshape(times.shape)
@@ -91,10 +91,10 @@ def likelihood_ratio(
 
 
 class Timeless(LinearFeatures):
-    """A critic that is not told the time, as a value network is not: the best V(s) where V(s, t) is the truth.
+    """A critic without the time, like a value network: the best V(s) where the truth is V(s, t).
 
-    Its error is that of real critics on tasks that end, large near the end, and no amount of data mends it: so the
-    bias of looking ahead by it shows at any number of paths.
+    Its error is that of real critics on tasks of finite length: large near the end, for any amount of data. The bias
+    of estimators that bootstrap from it therefore shows at any number of paths.
     """
 
     def features(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -127,9 +127,9 @@ def least_variance(paths: Paths, *, whole: bool = False) -> Constant:
 
 
 def path_return_estimators(paths: Paths) -> list[Estimator]:
-    """Return the estimators that weigh all scores of a path by its return (slides 4 to 8), fitted to other paths.
+    """Return the estimators that weight all scores of a path by its return (slides 4 to 8), fitted to other paths.
 
-    A time-dependent baseline would be the constant mean: all of a path's steps have the same return.
+    A time-dependent baseline would equal the constant mean: all steps of a path have the same return.
     """
     baselines: dict[str, Baseline] = {
         "": NoBaseline(),
@@ -141,7 +141,7 @@ def path_return_estimators(paths: Paths) -> list[Estimator]:
 
 
 def reward_to_go_estimators(paths: Paths) -> list[Estimator]:
-    """Return the estimators that weigh a score by what came after it (slides 9 to 13), fitted to other paths."""
+    """Return the estimators that weight a score by the reward-to-go (slides 9 to 13), fitted to other paths."""
     baselines: dict[str, Baseline] = {
         "": NoBaseline(),
         " - mean": learned(Constant(), paths),
@@ -160,7 +160,7 @@ def reward_to_go_estimators(paths: Paths) -> list[Estimator]:
 
 
 def critic_estimators(paths: Paths) -> list[Estimator]:
-    """Return the estimators that let a critic stand in for the future (slide 14), fitted to other paths."""
+    """Return the estimators in which a critic replaces later rewards (slide 14), fitted to other paths."""
     values = learned(Timeless(), paths).values
     discounting = learned(Timeless(), paths, CRITIC_GAMMA).values
     story = [(f"GAE({k:g}), critic, gamma {CRITIC_GAMMA:g}", GAE(k)) for k in (1.0, 0.95)]
@@ -171,7 +171,7 @@ def critic_estimators(paths: Paths) -> list[Estimator]:
 
 
 def look_ahead_estimators(critic: str, values: Values, *, exact: bool) -> list[Estimator]:
-    """Return the k-step estimators and GAE with a critic, which is V itself or is not."""
+    """Return the k-step estimators and GAE with a critic, either the exact V or an approximation."""
     steps = [Estimator(f"{k}-step, {critic}", likelihood_ratio(KStep(k), values), exact) for k in LOOKS_AHEAD]
     averages = [
         Estimator(f"GAE({k:g}), {critic}", likelihood_ratio(GAE(k), values), exact or k == 1.0) for k in LAMBDAS
@@ -180,7 +180,7 @@ def look_ahead_estimators(critic: str, values: Values, *, exact: bool) -> list[E
 
 
 def quadratic_estimators(world: QuadraticWorld) -> list[Estimator]:
-    """Return what needs more than paths: V itself, the dynamics' derivatives, or other parameters' paths."""
+    """Return the estimators that need more than paths: the exact V, derivatives of the dynamics, or other paths."""
     theta, problem = world.theta, world.problem
     older = theta + OLDER_POLICY
 
@@ -215,10 +215,10 @@ def quadratic_estimators(world: QuadraticWorld) -> list[Estimator]:
 
 
 def cart_pole_estimators(world: CartPoleWorld) -> list[Estimator]:
-    """Return what takes other parameters' paths.
+    """Return the estimators that need paths of other parameters.
 
-    Nothing pathwise is among them: the return's derivative along a path is 0, for it changes only when the pole falls
-    a step sooner or later.
+    None is pathwise: the return's derivative along a path is 0, because the return changes only when the pole falls a
+    step sooner or later.
     """
 
     def finite_differences(paths: CartPolePaths) -> np.ndarray:
@@ -234,7 +234,7 @@ def cart_pole_estimators(world: CartPoleWorld) -> list[Estimator]:
 
 
 def laboratory(world: LaboratoryWorld, fitting: Paths) -> list[Estimator]:
-    """Return the estimators that can be measured in a world, fitted to paths on which they will not be."""
+    """Return all estimators that a world allows, fitted to paths that are not measured."""
     rules = path_return_estimators(fitting) + reward_to_go_estimators(fitting) + critic_estimators(fitting)
     if isinstance(world, QuadraticWorld):
         return rules + quadratic_estimators(world)

@@ -1,4 +1,4 @@
-"""The picture of the estimator laboratory: variance against bias, and how soon the direction is known."""
+"""The figure of the estimator laboratory: variance against bias, and cosine against the number of paths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TITLES = {
     "cartpole": "CartPole (gradient by a large sample)",
 }
 
-# What is drawn as a curve, one dial turned: colour, estimators with the dial at each, offset of its labels (points).
+# Curves over one parameter: colour, estimators with their parameter values, offset of the labels (points).
 FAMILIES = {
     "discount gamma (no critic)": (
         "tab:green",
@@ -36,12 +36,12 @@ OTHERS = {
     "importance, whole paths, - V": ("tab:cyan", "D"),
     "importance, single actions, - V": ("tab:red", "D"),
 }
-PLATE = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0}  # behind a label that lines may cross
-COMPARED = ("reward-to-go - V", "finite differences", "pathwise")  # beside the story, where measured
+PLATE = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.0}  # behind labels, which lines may cross
+COMPARED = ("reward-to-go - V", "finite differences", "pathwise")  # drawn beside the story, where measured
 
 
 def draw(report: Report) -> Figure:
-    """Return the figure of one world: left the story, right cosines."""
+    """Return the figure of one world: variance against bias on the left, cosines on the right."""
     figure = Figure(figsize=(14, 6.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     figure.suptitle(f"Policy gradient estimators: {TITLES[report.world]}")
@@ -51,16 +51,16 @@ def draw(report: Report) -> Figure:
 
 
 def position(report: Report, name: str) -> tuple[float, float, float]:
-    """Return an estimator's bias over the gradient's length, its uncertainty, and its variance.
+    """Return an estimator's bias relative to the gradient's length, its uncertainty, and its variance.
 
-    The measured bias is longer than the true one by chance: the square of what chance makes of it is taken off.
+    Chance makes the measured bias longer than the true one: the expected square of that excess is subtracted.
     """
     bias, chance = report.relative_bias(report[name])
     return float(np.sqrt(max(bias**2 - chance**2, 0.0))), chance, float(report[name].variance.sum())
 
 
 def draw_variance_against_bias(axes: Axes, report: Report) -> None:
-    """Draw all estimators, families joined by thin lines, the lecture's fixes by a thick one."""
+    """Draw all estimators; thin lines join families, a thick one the lecture's fixes."""
     names = [row.estimator.name for row in report.rows]
     curves = {family: known for family, known in FAMILIES.items() if all(name in names for name in known[1])}
     drawn = {*STORY.values(), *OTHERS, *(name for _, members, _ in curves.values() for name in members)}

@@ -1,4 +1,4 @@
-"""A world whose policy gradient is known exactly: linear dynamics, quadratic costs, a linear Gaussian policy."""
+"""A world with an exact policy gradient: linear dynamics, quadratic costs, a linear Gaussian policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from locomotion.laboratory.pathwise import Derivatives
 
 
 class Noise(NamedTuple):
-    """All chance of M trajectories: standard normal numbers, which the parameters of the policy do not touch."""
+    """The random numbers of M trajectories: standard normal, independent of the policy's parameters."""
 
     start: np.ndarray  # (M, n)
     actions: np.ndarray  # (H, M, m)
@@ -19,9 +19,9 @@ class Noise(NamedTuple):
 
 
 class Trajectories(NamedTuple):
-    """What M trajectories of H steps went through."""
+    """M trajectories of H steps."""
 
-    states: np.ndarray  # x_0 ... x_H (H + 1, M, n): the last one is paid for no more
+    states: np.ndarray  # x_0 ... x_H (H + 1, M, n); the last one has no reward
     actions: np.ndarray  # u_t (H, M, m)
     rewards: np.ndarray  # r_t (H, M), of x_t and u_t
     noise: Noise
@@ -34,7 +34,7 @@ class Trajectories(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LinearQuadratic:
-    """The finite-horizon linear-quadratic problem, and all that can be known of a policy in it.
+    """The finite-horizon linear-quadratic problem, with a policy's exact return, gradient and values.
 
     x' = A x + B u + w with w ~ N(0, W), x_0 ~ N(mu, S), reward r_t = -(x_t' Q x_t + u_t' R u_t) for t = 0 ... H - 1,
     not discounted. The policy is u = K x + sigma * eps, eps ~ N(0, I), with P = m n + m parameters
@@ -48,9 +48,10 @@ class LinearQuadratic:
                                   c_H = 0,           c_t = c_{t+1} + tr(R Sigma) + tr(P_{t+1} N),
                                   where V(x, t) = -(x' P_t x + c_t).
 
-    J = -sum_t [tr(C M_t) + tr(R Sigma)]. A change of the parameters changes J at once, through C and Sigma, and later,
-    through the moments that follow. J is linear in the moments, and P_{t+1} is what a unit of M_{t+1} costs from t + 1
-    on: weighted by it, the changes that enter M_{t+1} at step t are all that needs to be summed (the adjoint method):
+    J = -sum_t [tr(C M_t) + tr(R Sigma)]. A change of the parameters changes J directly, through C and Sigma, and
+    indirectly, through later moments. J is linear in the moments, and P_{t+1} is the cost of a unit of M_{t+1} from
+    t + 1 on: weighted by it, the changes that enter M_{t+1} at step t sum to the whole indirect effect (the adjoint
+    method):
 
         dJ = -sum_t [tr(dC M_t) + tr(R dSigma) + tr(P_{t+1} (dF M_t F' + F M_t dF' + B dSigma B'))],
         dJ/dK = -2 sum_t (R K + B' P_{t+1} F) M_t,
@@ -86,7 +87,7 @@ class LinearQuadratic:
         )
 
     def action_noise_cost(self, theta: np.ndarray) -> float:
-        """Return tr(R Sigma), what the policy's noise costs at each step by itself."""
+        """Return tr(R Sigma), the cost of the policy's noise at each step."""
         return float(self.split(theta)[1] ** 2 @ np.diag(self.action_cost))
 
     def moments(self, theta: np.ndarray) -> np.ndarray:
@@ -113,7 +114,7 @@ class LinearQuadratic:
         return -float(np.sum(cost * self.moments(theta)[:-1])) - self.horizon * self.action_noise_cost(theta)
 
     def gradient(self, theta: np.ndarray) -> np.ndarray:
-        """Return the exact gradient of J (P,); the class's docstring derives it."""
+        """Return the exact gradient of J (P,), derived in the class's docstring."""
         gain, std = self.split(theta)
         closed, _, _ = self.closed_loop(theta)
         moments, following = self.moments(theta)[:-1], self.costs_to_go(theta)[0][1:]
@@ -131,7 +132,7 @@ class LinearQuadratic:
         return -(np.vecdot(states @ self.state_cost, states) + np.vecdot(actions @ self.action_cost, actions))
 
     def draw(self, count: int, rng: np.random.Generator) -> Noise:
-        """Draw the chance of `count` trajectories."""
+        """Draw the random numbers of `count` trajectories."""
         states, actions = self.control.shape
         return Noise(
             rng.standard_normal((count, states)),
@@ -140,7 +141,7 @@ class LinearQuadratic:
         )
 
     def simulate(self, theta: np.ndarray, noise: Noise) -> Trajectories:
-        """Return the trajectories that the policy makes out of the noise: the same noise serves any parameters."""
+        """Return the policy's trajectories for given noise; the same noise may be used with any parameters."""
         gain, std = self.split(theta)
         spread = np.linalg.cholesky(self.disturbance)
         state = self.start_mean + noise.start @ np.linalg.cholesky(self.start_covariance).T
@@ -153,7 +154,7 @@ class LinearQuadratic:
         return Trajectories(visited, taken, self.rewards(visited[:-1], taken), noise)
 
     def scores(self, theta: np.ndarray, trajectories: Trajectories) -> np.ndarray:
-        """Return grad log pi(u_t | x_t) by theta (H, M, P), whichever policy took the actions."""
+        """Return the gradient of log pi(u_t | x_t) by theta (H, M, P), for actions of any policy."""
         gain, std = self.split(theta)
         states = trajectories.states[:-1]
         eps = (trajectories.actions - states @ gain.T) / std
@@ -161,7 +162,7 @@ class LinearQuadratic:
         return np.concatenate([by_gain.reshape(*eps.shape[:-1], -1), eps**2 - 1], axis=-1)
 
     def derivatives(self, theta: np.ndarray, trajectories: Trajectories) -> Derivatives:
-        """Return what `locomotion.laboratory.pathwise` needs of trajectories of this policy."""
+        """Return the derivatives along trajectories of this policy, for `pathwise_gradients`."""
         gain, std = self.split(theta)
         states, actions, (n, m) = trajectories.states[:-1], trajectories.actions, self.control.shape
         by_gain = np.eye(m)[:, :, None] * states[..., None, None, :]  # du_i/dK_jk = [i = j] x_k
@@ -186,9 +187,9 @@ def costs(states: np.ndarray, matrices: np.ndarray, constants: np.ndarray) -> np
 
 
 def pushed_mass() -> LinearQuadratic:
-    """Return a small problem: a mass of 1 kg with a little drag is pushed for 5 s to stay at rest at the origin.
+    """Return a small problem: for 5 s, a mass of 1 kg with a little drag is to be kept at rest at the origin.
 
-    Its state is place and speed (m, m/s), its action a force (N), a step 0.2 s long.
+    The state is place and speed (m, m/s), the action a force (N), the time step 0.2 s.
     """
     return LinearQuadratic(
         dynamics=np.array([[1.0, 0.2], [0.0, 0.96]]),

@@ -1,7 +1,7 @@
 """The estimator laboratory: every gradient estimator of the lecture, measured against the gradient itself.
 
-All estimators see the same paths. An estimate of M paths is the mean of what each path says, so that the paths one by
-one tell the bias with an interval, the variance, and how well the direction is known after so many paths.
+All estimators see the same paths. An estimate from M paths is the mean of M estimates from one path each. These give
+the bias with an interval, the variance, and the accuracy of the direction for any number of paths.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from locomotion.laboratory.worlds import LaboratoryWorld, QuadraticWorld
 from locomotion.tables import markdown_table
 
 CONFIDENCE = 0.99
-FITTING_PATHS = 4096  # for all that is learned
+FITTING_PATHS = 4096  # for baselines and critics
 CHUNK = 8192  # paths in memory at a time
 
-# Where the gradient is not known exactly, one of the unbiased estimators tells it, from so many times as many paths.
+# Where the gradient is not known exactly, it is estimated by this unbiased estimator, from this many times the paths.
 REFERENCE, REFERENCE_SIZE = "reward-to-go - linear features", 4
 
-# The lecture's fixes in their order, each on top of the one before.
+# The lecture's fixes in their order, each added to the previous ones.
 STORY = {
     "path return": "path return",
     "baseline": "path return - mean",
@@ -41,35 +41,35 @@ STORY = {
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
-    """What was measured of one estimator; P components."""
+class EstimatorRow:
+    """One estimator's measurements; P components."""
 
     estimator: Estimator
-    bias: np.ndarray  # mean estimate less the gradient (P,)
+    bias: np.ndarray  # mean estimate minus the gradient (P,)
     error: np.ndarray  # its standard error, the reference's own included (P,)
-    variance: np.ndarray  # of an estimate from one path (P,); if it takes `cost` paths, `cost` times its variance
-    cosine: dict[int, float]  # mean cosine to the gradient, by the number of paths there are for one estimate
-    seconds: float  # to estimate from all paths: sampling counts only for those that sample for themselves
+    variance: np.ndarray  # per path (P,): of an estimate that takes `cost` paths, `cost` times its variance
+    cosine: dict[int, float]  # mean cosine to the gradient, by the number of paths of one estimate
+    seconds: float  # for estimates from all paths; includes sampling only where an estimator samples its own paths
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What was measured in one world."""
+    """All measurements in one world."""
 
     world: str
     parameters: tuple[str, ...]
     gradient: np.ndarray  # exact, or the reference (P,)
     gradient_error: np.ndarray  # standard error of the reference, 0 where it is exact (P,)
     paths: int
-    sampling_seconds: float  # of the paths that all estimators share
-    rows: list[Row]
+    sampling_seconds: float  # for the paths shared by all estimators
+    rows: list[EstimatorRow]
 
-    def __getitem__(self, name: str) -> Row:
+    def __getitem__(self, name: str) -> EstimatorRow:
         return next(row for row in self.rows if row.estimator.name == name)
 
     @cached_property
     def wide(self) -> float:
-        """Half-width, in standard errors, of intervals that all hold together with 99 % (Bonferroni)."""
+        """Half-width, in standard errors, of simultaneous 99 % intervals (Bonferroni)."""
         return normal_quantile(len(self.rows) * len(self.parameters))
 
     @property
@@ -77,32 +77,34 @@ class Report:
         """Numbers of paths at which cosines were measured."""
         return list(self.rows[0].cosine)
 
-    def consistent(self, row: Row) -> bool:
-        """Whether 0 lies within the simultaneous interval of each component of the bias."""
+    def consistent(self, row: EstimatorRow) -> bool:
+        """Return whether 0 lies within the simultaneous interval of each component of the bias."""
         return bool((np.abs(row.bias) <= self.wide * row.error).all())
 
-    def relative_bias(self, row: Row) -> tuple[float, float]:
-        """Return the bias's length, and what chance alone would make of it, both over the gradient's length."""
+    def relative_bias(self, row: EstimatorRow) -> tuple[float, float]:
+        """Return the bias's length, and that expected by chance alone, both relative to the gradient's length."""
         length = np.linalg.norm(self.gradient)
         return float(np.linalg.norm(row.bias) / length), float(np.linalg.norm(row.error) / length)
 
 
 def normal_quantile(comparisons: int) -> float:
-    """Return how many standard errors a two-sided 99 % interval spans to each side, for so many at once."""
+    """Return the half-width, in standard errors, of two-sided 99 % intervals for this many comparisons at once."""
     return NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / 2 / comparisons)
 
 
-def measure(world: LaboratoryWorld, trajectories: int = 256, repetitions: int = 400, seed: int = 0) -> Report:
+def measure_estimators(
+    world: LaboratoryWorld, trajectories: int = 256, repetitions: int = 400, seed: int = 0
+) -> Report:
     """Measure all estimators on the same paths.
 
     Args:
-        world: where.
-        trajectories: N, the most paths that one estimate is made of: cosines are measured at 1, 4, 16 ... up to N.
-        repetitions: R, how many estimates of N paths there are; bias and variance are measured on all R N paths.
-        seed: of all chance.
+        world: the world and its policy.
+        trajectories: N, the largest number of paths of one estimate; cosines are measured at 1, 4, 16 ... up to N.
+        repetitions: R, the number of estimates from N paths; bias and variance are measured on all R N paths.
+        seed: of all random numbers.
 
     Raises:
-        UsageError: where these are too few.
+        UsageError: where there are too few paths.
     """
     check_sizes(trajectories, repetitions)
     total = trajectories * repetitions
@@ -119,7 +121,7 @@ def measure(world: LaboratoryWorld, trajectories: int = 256, repetitions: int = 
     for rule in rules:
         estimates = estimates_of[rule.name]
         rows.append(
-            Row(
+            EstimatorRow(
                 estimator=rule,
                 bias=estimates.mean(axis=0) - gradient,
                 error=np.hypot(standard_error(estimates), gradient_error),
@@ -134,7 +136,7 @@ def measure(world: LaboratoryWorld, trajectories: int = 256, repetitions: int = 
 def sampled_estimates(
     world: LaboratoryWorld, rules: Sequence[Estimator], total: int, rng: np.random.Generator
 ) -> tuple[dict[str, np.ndarray], dict[str, float], float]:
-    """Return each estimator's estimates from the same `total` paths, its seconds, and those of sampling."""
+    """Return the estimators' estimates from the same `total` paths, their seconds, and the seconds of sampling."""
     estimates: dict[str, list[np.ndarray]] = {rule.name: [] for rule in rules}
     seconds = dict.fromkeys(estimates, 0.0)
     sampling = 0.0
@@ -155,14 +157,15 @@ def standard_error(estimates: np.ndarray) -> np.ndarray:
 
 
 def cosines(estimates: np.ndarray, gradient: np.ndarray, most: int, cost: int) -> dict[int, float]:
-    """Return the mean cosine to the gradient of means of estimates, by how many paths each mean may cost.
+    """Return the mean cosine between the gradient and means of estimates, by the number of paths of each mean.
 
-    Where one of the means is 0 and so has no direction, as of finite differences that changed no return, there is none.
+    A number of paths is left out where one of its means is 0 and has no direction, as of finite differences that
+    changed no return.
 
     Args:
-        estimates: independent ones (M, P).
-        gradient: the truth (P,).
-        most: the largest number of paths; the others are powers of 4, from 1 or the first that pays one estimate.
+        estimates: independent estimates (M, P).
+        gradient: the true one (P,).
+        most: the largest number of paths; the others are powers of 4 that suffice for one estimate.
         cost: paths that one estimate takes.
     """
     means = {}
@@ -179,7 +182,7 @@ def cosines(estimates: np.ndarray, gradient: np.ndarray, most: int, cost: int) -
 
 
 def write_csv(report: Report, path: Path) -> None:
-    """Write one row for each estimator and component; intervals are of the bias, alone and simultaneous, at 99 %."""
+    """Write one row for each estimator and component, with 99 % intervals of the bias, single and simultaneous."""
     alone = normal_quantile(1)
     with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
         columns = ["world", "estimator", "unbiased in theory", "component", "gradient", "gradient error", "bias"]
@@ -199,8 +202,8 @@ def write_csv(report: Report, path: Path) -> None:
                 writer.writerow([*what, *truth, *ends, *spread, rule.cost, *cosine, row.seconds])
 
 
-def table(report: Report) -> str:
-    """Return what was measured as a Markdown table, and below it what each fix of the lecture's brought."""
+def estimators_table(report: Report) -> str:
+    """Return a Markdown table of the estimators, and below it one of the lecture's fixes."""
     first = report.rows[0].variance.sum()
     head = [
         "estimator",
@@ -233,19 +236,24 @@ def table(report: Report) -> str:
 
 
 def remarks(report: Report) -> str:
-    """Return how the table is to be read."""
+    """Return notes on how to read the table."""
     count = len(report.rows) * len(report.parameters)
     gradient = ", ".join(
         f"{name} {value:.4g}" + (f" +- {error:.2g}" if error else "")
         for name, value, error in zip(report.parameters, report.gradient, report.gradient_error, strict=True)
     )
     source = "measured by a larger sample" if report.gradient_error.any() else "exact"
-    return (
-        f"World {report.world}: {report.paths:,} paths, sampled in {report.sampling_seconds:.2f} s; the gradient"
-        f" ({source}): {gradient}.\nBias is a length over the gradient's; by chance: about as long as an unbiased"
-        " estimator's would be, from so many paths.\nVariance is the trace, for one path; for what takes several paths,"
-        f" times as many.\nThe {count} intervals all"
-        f" hold together with {CONFIDENCE:.0%} (Bonferroni: {report.wide:.2f} standard errors). Baselines and critics"
-        f" were fitted to {FITTING_PATHS:,} other paths;\nthe critic is not told the time, V is. Seconds are on top of"
-        " sampling; finite differences and importance sampling step the world within them."
+    return "\n".join(
+        [
+            f"World {report.world}: {report.paths:,} paths, sampled in {report.sampling_seconds:.2f} s; the gradient"
+            f" ({source}): {gradient}.",
+            "Bias: its length relative to the gradient's; by chance: the expected length for an unbiased estimator,"
+            " from the same paths.",
+            "Variance: the trace, per path; an estimate that takes several paths has its variance multiplied by their"
+            " number.",
+            f"The {count} intervals hold simultaneously with {CONFIDENCE:.0%} (Bonferroni: {report.wide:.2f} standard"
+            " errors).",
+            f"Baselines and critics were fitted to {FITTING_PATHS:,} other paths; the critic is not given the time.",
+            "Seconds exclude sampling, but finite differences and importance sampling include their own simulations.",
+        ]
     )

@@ -6,10 +6,10 @@ import numpy as np
 
 
 class Derivatives(NamedTuple):
-    """First derivatives of all that makes up M trajectories of H steps, where they passed.
+    """First derivatives of dynamics, reward and policy along M trajectories of H steps.
 
-    x_{t+1} = f(x_t, u_t), r_t = r(x_t, u_t), u_t = pi(x_t, theta), all chance held fixed: n numbers of the state, m of
-    the action, P parameters.
+    x_{t+1} = f(x_t, u_t), r_t = r(x_t, u_t), u_t = pi(x_t, theta), with all random numbers fixed. The state has n
+    numbers, the action m; there are P parameters.
     """
 
     dynamics_by_state: np.ndarray  # df/dx (H, M, n, n)
@@ -23,12 +23,12 @@ class Derivatives(NamedTuple):
 def pathwise_gradients(derivatives: Derivatives) -> np.ndarray:
     """Return the derivative of each trajectory's undiscounted return by the parameters (M, P).
 
-    Their mean estimates the policy gradient without bias where returns are smooth in the parameters: unlike the
-    likelihood ratio's it moves the paths themselves, needs the dynamics' derivatives, and sees no jump, such as a
-    termination. One backward sweep (the adjoint method; Heess et al. 2015, section 3, as undiscounted):
+    Their mean is an unbiased estimate of the policy gradient where returns are smooth in the parameters. Unlike the
+    likelihood ratio it moves the paths themselves, needs derivatives of the dynamics, and misses jumps such as a
+    termination. One backward sweep (the adjoint method; Heess et al. 2015, section 3, undiscounted):
 
-        g_t = dr/du + (df/du)' lambda_{t+1},                what the action u_t is worth,
-        lambda_t = dr/dx + (df/dx)' lambda_{t+1} + (du/dx)' g_t,  lambda_H = 0,  what the state x_t is worth,
+        g_t = dr/du + (df/du)' lambda_{t+1},                      derivative by the action u_t,
+        lambda_t = dr/dx + (df/dx)' lambda_{t+1} + (du/dx)' g_t,  derivative by the state x_t, lambda_H = 0,
         dR/dtheta = sum_t (du/dtheta)' g_t.
 
     Args:

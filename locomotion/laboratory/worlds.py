@@ -14,15 +14,15 @@ from locomotion.laboratory.linear_quadratic import LinearQuadratic, Trajectories
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """M whole paths of one policy, at most T steps long, and all that a likelihood-ratio estimator asks of them.
+    """M whole paths of one policy, at most T steps long, with everything a likelihood-ratio estimator needs.
 
-    Where a path ended before T, the steps that follow bring no reward and have score 0.
+    After the end of a path, its steps have reward 0 and score 0.
     """
 
     observations: np.ndarray  # s_0 ... s_T (T + 1, M, n)
     actions: np.ndarray  # (T, M, m)
     rewards: np.ndarray  # (T, M)
-    terminated: np.ndarray  # (T, M): the end of time is an end for good, a finite horizon being part of the problem
+    terminated: np.ndarray  # (T, M); the last step is one: the finite horizon is part of the problem
     scores: np.ndarray  # grad log pi(u_t | s_t) (T, M, P)
 
     @property
@@ -33,28 +33,28 @@ class Paths:
 
     @property
     def lived(self) -> np.ndarray:
-        """Whether a step came before the end of its path (T, M)."""
+        """Whether a step is part of its path (T, M)."""
         ended = np.logical_or.accumulate(self.terminated, axis=0)
         return np.concatenate([np.ones_like(ended[:1]), ~ended[:-1]])
 
 
 @dataclass(frozen=True, eq=False)
 class QuadraticPaths(Paths):
-    """Paths in the linear-quadratic world, whose noise can be lived through again by other parameters."""
+    """Paths in the linear-quadratic world, whose noise can be used again with other parameters."""
 
     trajectories: Trajectories
 
 
 @dataclass(frozen=True, eq=False)
 class CartPolePaths(Paths):
-    """Paths of the cart-pole, whose chance can be lived through again by other parameters."""
+    """Paths of the cart-pole, whose seeds and noise can be used again with other parameters."""
 
-    seeds: list[int | None]  # of each path's first state
+    seeds: list[int | None]  # of the first states (M,)
     noise: np.ndarray  # of the actions (T, M), standard normal
 
 
 class LaboratoryWorld(Protocol):
-    """A world, and the policy whose gradient is to be estimated."""
+    """A world, and the policy whose gradient is estimated."""
 
     @property
     def name(self) -> str: ...
@@ -69,7 +69,7 @@ class LaboratoryWorld(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class QuadraticWorld:
-    """A mass that is pushed to the origin (`linear_quadratic.pushed_mass`): its gradient and V are known exactly."""
+    """A mass pushed to the origin (`linear_quadratic.pushed_mass`), with exact gradient and V."""
 
     problem: LinearQuadratic
     theta: np.ndarray  # gain K, log sigma (P,)
@@ -78,14 +78,14 @@ class QuadraticWorld:
 
     @classmethod
     def make(cls) -> QuadraticWorld:
-        """Return the world with a policy that is stable and far from the best."""
+        """Return the world with a policy that is stable and far from optimal."""
         return cls(pushed_mass(), np.array([-0.8, -0.9, np.log(0.5)]))
 
     def sample(self, count: int, rng: np.random.Generator) -> QuadraticPaths:
         return self.paths(self.problem.simulate(self.theta, self.problem.draw(count, rng)))
 
     def paths(self, trajectories: Trajectories) -> QuadraticPaths:
-        """Return trajectories as paths, with this policy's scores, whichever policy took the actions."""
+        """Return trajectories of any policy as paths, with the scores of this one."""
         terminated = np.zeros(trajectories.rewards.shape, bool)
         terminated[-1] = True
         return QuadraticPaths(
@@ -103,7 +103,7 @@ class QuadraticWorld:
         return -(np.vecdot(np.vecmat(observations, matrices[times]), observations) + constants[times])
 
     def log_probabilities(self, theta: np.ndarray, trajectories: Trajectories) -> np.ndarray:
-        """Return log pi(u_t | x_t) (H, M) under any parameters, but for a constant that is the same for all."""
+        """Return log pi(u_t | x_t) (H, M) under any parameters, up to a common constant."""
         gain, std = self.problem.split(theta)
         eps = (trajectories.actions - trajectories.states[:-1] @ gain.T) / std
         return -(eps**2 / 2 + np.log(std)).sum(axis=-1)
@@ -111,7 +111,7 @@ class QuadraticWorld:
 
 @dataclass(frozen=True, eq=False)
 class CartPoleWorld:
-    """`Locomotion/CartPole-v0` for its first 50 steps, by u = K s + sigma * eps with weak gains: many a pole falls.
+    """`Locomotion/CartPole-v0` for its first 50 steps, under u = K s + sigma * eps with weak gains: many poles fall.
 
     The environment clips the action; the score is that of the action before it was clipped.
     """
@@ -127,7 +127,7 @@ class CartPoleWorld:
         return self.live(self.theta, seeds, rng.standard_normal((self.steps, count)))
 
     def live(self, theta: np.ndarray, seeds: list[int | None], noise: np.ndarray) -> CartPolePaths:
-        """Return the paths (M) that parameters (P,) make of first states' seeds (M,) and actions' noise (T, M)."""
+        """Return M paths of parameters (P,), from seeds of first states (M,) and noise of actions (T, M)."""
         gain, std, count = theta[:-1], np.exp(theta[-1]), len(seeds)
         robots = envs.World(CartPole(), count, self.threads, auto_reset=False)
         seen = [robots.reset(np.arange(count), seeds)]
@@ -150,5 +150,5 @@ class CartPoleWorld:
 
 
 def make_world(name: Literal["lq", "cartpole"], threads: int = 1) -> LaboratoryWorld:
-    """Return a world; CartPole's physics takes so many threads."""
+    """Return a world; `threads` are those of CartPole's physics."""
     return QuadraticWorld.make() if name == "lq" else CartPoleWorld(threads=threads)

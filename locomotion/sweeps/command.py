@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from locomotion.command_line import optional
+from locomotion.command_line import flag, optional
 from locomotion.errors import UsageError
 from locomotion.sweeps.plan import Sweep
 
@@ -36,7 +36,8 @@ class GammaLambda(Sweep):
             if field.name in ("out", "report_only", *names_folder):
                 continue
             if getattr(self, field.name) != field.default:
-                raise UsageError(f"--{field.name} has no effect with --report-only, which shows what is in the folder")
+                option = self.task_words[0] if field.name == "task_words" else flag(field.name)
+                raise UsageError(f"{option} has no effect with --report-only, which shows what is in the folder")
 
     def run(self) -> int:
         """Run the sweep, or report on one; return the exit code: 1 where cells have failed."""

@@ -28,7 +28,7 @@ BaselineName = Literal["value", "time", "none"]
 LAMBDAS = (0.0, 0.36, 0.68, 0.84, 0.92, 0.96, 0.98, 0.99, 1.0)
 GAMMAS = (0.9, 0.96, 0.98, 0.99, 0.995, 1.0)
 DIALS = ("gamma", "gae_lambda", "baseline", "seed", "steps")  # settings that differ within a sweep
-UNWATCHED: dict[str, Any] = {"threads": 1, "evaluations": 0, "video_seconds": 0.0, "track": "off"}
+HEADLESS: dict[str, Any] = {"threads": 1, "evaluations": 0, "video_seconds": 0.0, "track": "off"}
 
 
 class Point(NamedTuple):
@@ -136,7 +136,7 @@ class Cell:
     """One training of a sweep: everything that decides its outcome, and the preset it belongs to."""
 
     settings: Settings
-    preset: str = ""  # or none
+    preset: str = ""  # empty: none
     scale: float = 1.0  # of the preset
 
     @property
@@ -227,7 +227,7 @@ class Sweep:
         # Fewer robots, not shorter rollouts: in short rollouts the returns of all lambdas near 1 would be alike.
         settings["num_envs"] = max(1, round(settings["num_envs"] * self.scale))
         seeds = self.seeds or max(1, round(preset.seeds * self.scale))
-        base = Settings.of(preset.env, task=preset.task, **settings, **UNWATCHED)
+        base = Settings.of(preset.env, task=preset.task, **settings, **HEADLESS)
         return self._cells(base, preset.points, seeds)
 
     def _of_its_own(self) -> list[Cell]:
@@ -248,7 +248,7 @@ class Sweep:
             raise UsageError(f"--iterations must be at least 1, got {self.iterations}")
         env = known_environment(self.env)
         files = tuple(file.resolve() for file in self.load)
-        base = usual_settings(env, self.algo, task=task_values(env, self.task_words), load=files, **UNWATCHED)
+        base = usual_settings(env, self.algo, task=task_values(env, self.task_words), load=files, **HEADLESS)
         iterations = self.iterations or -(-base.steps // (base.rollout.num_envs * base.rollout.n_steps))
         return self._cells(base, points(gammas, lambdas, self.baseline or "value", iterations), self.seeds or 5)
 

@@ -195,18 +195,18 @@ def watched(
     """Give a session with a policy.
 
     Args:
-        name: what `StoredPolicy.find` finds.
-        seed: of the first episode.
+        name: as `StoredPolicy.find` takes it.
+        seed: of the first episode and of the pushes.
         threads: of the physics.
         numbers: of the policy's task that differ from those it is watched with.
 
     Raises:
-        UsageError: where there is no such policy, or its environment is no batched robot.
+        UsageError: where there is no such policy, or its environment is not one of our batched robots.
     """
     stored = StoredPolicy.find(name)
     if envs.task_class(stored.env) is None:
         raise UsageError(
-            f"{stored.env} is not one of our robots, which alone can be watched live; {invocation('record')} films it"
+            f"{stored.env} is not one of our robots; only those can be watched live, {invocation('record')} films it"
         )
     if seed < 0:
         raise UsageError(f"--seed must not be negative, got {seed}")

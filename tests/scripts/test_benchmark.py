@@ -21,6 +21,7 @@ from scripts.benchmark import main
         (["--env", "Hopper-v5", "--cluster", "tcp://127.0.0.1:1"], "--cluster"),
         (["--preset", "biped", "--out", "FOLDER"], "--preset"),
         (["--algo", "ppo", "--out", "FOLDER"], "--algo"),
+        (["--env", "Go1", "--task.push-speed", "0.3"], "--task.push-speed"),
     ],
 )
 def test_a_report_heeds_all_that_is_asked_for_or_refuses_it(arguments, option, tmp_path):

@@ -7,14 +7,22 @@ import pytest
 from locomotion.errors import UsageError
 from locomotion.laboratory import measure as estimators
 from locomotion.laboratory.estimators import laboratory
-from locomotion.laboratory.measure import STORY, cosines, measure, normal_quantile, standard_error, table, write_csv
+from locomotion.laboratory.measure import (
+    STORY,
+    cosines,
+    estimators_table,
+    measure_estimators,
+    normal_quantile,
+    standard_error,
+    write_csv,
+)
 from locomotion.laboratory.worlds import CartPoleWorld, QuadraticWorld
 from scripts.benchmark import main
 
 
 @pytest.fixture(scope="module")
 def report():
-    return measure(QuadraticWorld.make(), trajectories=64, repetitions=300, seed=0)
+    return measure_estimators(QuadraticWorld.make(), trajectories=64, repetitions=300, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +126,7 @@ def test_intervals_hold_together_with_99_percent(comparisons):
 
 
 def test_one_seed_is_one_result():
-    one, other, third = (measure(QuadraticWorld.make(), 50, 2, seed) for seed in (3, 3, 4))
+    one, other, third = (measure_estimators(QuadraticWorld.make(), 50, 2, seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(one["pathwise"].bias, other["pathwise"].bias)
     assert (one["pathwise"].bias != third["pathwise"].bias).all()
 
@@ -158,7 +166,7 @@ def test_cart_poles_finite_differences_agree_with_the_likelihood_ratio():
 
 def test_cart_poles_gradient_is_measured_and_its_uncertainty_counts(monkeypatch):
     monkeypatch.setattr(estimators, "FITTING_PATHS", 100)
-    report = measure(CartPoleWorld(), trajectories=10, repetitions=12)
+    report = measure_estimators(CartPoleWorld(), trajectories=10, repetitions=12)
     assert (report.gradient_error > 0).all()
     assert all((row.error >= report.gradient_error).all() for row in report.rows)
     assert all(report.consistent(row) for row in report.rows if row.estimator.unbiased)
@@ -178,7 +186,7 @@ def test_files_hold_a_row_for_each_estimator_and_component(report, tmp_path):
 
 
 def test_the_table_says_what_each_fix_brought(report):
-    lines = table(report).splitlines()
+    lines = estimators_table(report).splitlines()
     assert len(lines) == 2 + len(report.rows) + 1 + 2 + len(STORY)
     assert lines[2].startswith("| path return | unbiased |")
     assert lines[-1].startswith("| GAE | GAE(0.95), critic, gamma 0.95 |")

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from locomotion.runs.settings import Settings
-from locomotion.sweeps.plan import UNWATCHED, Cell
+from locomotion.sweeps.plan import HEADLESS, Cell
 from locomotion.sweeps.rows import SCHEMA
 
 
@@ -20,7 +20,7 @@ def tiny() -> Callable[..., Cell]:
     def make(task: dict | None = None, **changes) -> Cell:
         small = {"num_envs": 4, "n_steps": 32, "steps": 3 * 4 * 32, "actor": (8,), "value": (8,)}
         task = {"episode_steps": 20} if task is None else task
-        return Cell(Settings.of("Locomotion/CartPole-v0", task=task, **UNWATCHED | small | changes))
+        return Cell(Settings.of("Locomotion/CartPole-v0", task=task, **HEADLESS | small | changes))
 
     return make
 
