@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 from locomotion.command_line import Robots, optional, require_at_least_one, require_robots
 from locomotion.errors import UsageError
 from locomotion.files import RUNS, make_folder
-
-FEWEST_PATHS = 100  # an interval that rests on the central limit theorem means nothing below this
+from locomotion.laboratory.sample_sizes import check_sizes
 
 
 @dataclass(frozen=True)
@@ -84,17 +83,3 @@ class Derivatives:
         checks = derivatives.measure_derivatives(self.robots, self.steps, self.copies, self.seed)
         print(derivatives.derivatives_table(list(checks)))
         return 0
-
-
-def check_sizes(trajectories: int, repetitions: int) -> None:
-    """Check that there are enough paths for the laboratory's statistics.
-
-    Raises:
-        UsageError: where there are too few.
-    """
-    for option, value, least in (("trajectories", trajectories, 1), ("repetitions", repetitions, 2)):
-        if value < least:
-            raise UsageError(f"--{option} must be at least {least}, got {value}")
-    total = trajectories * repetitions
-    if total < FEWEST_PATHS:
-        raise UsageError(f"--trajectories times --repetitions must be at least {FEWEST_PATHS}, got {total}")

@@ -17,8 +17,8 @@ from statistics import NormalDist
 import numpy as np
 
 from locomotion.files import atomic_file
-from locomotion.laboratory.commands import check_sizes
 from locomotion.laboratory.estimators import Estimator, laboratory
+from locomotion.laboratory.sample_sizes import check_sizes
 from locomotion.laboratory.worlds import LaboratoryWorld, QuadraticWorld
 from locomotion.tables import markdown_table
 
