@@ -20,6 +20,7 @@ from torch.multiprocessing import get_context
 from agents.a2c import A2C
 from agents.a3c_worker import Report, Shared, work
 from agents.baselines import ValueNetwork
+from agents.cannot_learn import CannotLearn
 from agents.critics import AdamFit
 from agents.iteration_log import record_episodes
 from agents.policies import ActorCritic
@@ -80,22 +81,22 @@ class A3C(A2C):
     def _setup_model(self) -> None:
         super()._setup_model()
         if self.make_env is None:
-            raise ValueError("make_env must be given: it makes the workers' robots")
+            raise CannotLearn("make_env must be given: it makes the workers' robots")
         learned = self.baseline.critic if isinstance(self.baseline, ValueNetwork) else self.baseline
         if not isinstance(learned, AdamFit):
-            raise ValueError(
+            raise CannotLearn(
                 "workers share an optimiser's parameters: the baseline must be a ValueNetwork fitted by AdamFit, got"
                 f" {type(learned).__name__}"
             )
         if learned.epochs != 1 or learned.max_batches != 1:
-            raise ValueError(
+            raise CannotLearn(
                 "a worker's copy does not change within an update: the critic must take one step at a time,"
                 f" AdamFit(epochs=1, max_batches=1), got epochs={learned.epochs}, max_batches={learned.max_batches}"
             )
         if self.episodic:
-            raise ValueError("workers have no episodic rollouts; leave episodic out")
+            raise CannotLearn("workers have no episodic rollouts; leave episodic out")
         if self.device.type != "cpu":
-            raise ValueError(f"workers share the CPU's memory, got device {self.device}")
+            raise CannotLearn(f"workers share the CPU's memory, got device {self.device}")
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "processes", "shared"]

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from agents.activations import ACTIVATIONS
+from agents.cannot_learn import CannotLearn
 from agents.distributions import BoundedMean, ClippedGaussian, Softmax
 from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
@@ -105,7 +106,7 @@ class ActorCritic(ActorCriticPolicy):
             raise ValueError("use_sde is not supported: the noise of the actions does not depend on the state")
         if isinstance(self.action_space, spaces.Box):
             if len(self.action_space.shape) != 1:
-                raise ValueError(f"actions must be vectors, got {self.action_space}")
+                raise CannotLearn(f"actions must be vectors, got {self.action_space}")
             self.action_dist = ClippedGaussian(self.action_space)
         elif isinstance(self.action_space, spaces.Discrete):
             self.action_dist = Softmax(self.action_space)
@@ -122,14 +123,14 @@ class ActorCritic(ActorCriticPolicy):
         on_means: list[nn.Module] = []
         if self.mirror is not None:
             if not (self.plain_vectors and self.continuous):
-                raise ValueError(f"only vectors can be mirrored, got {self.observation_space} and {self.action_space}")
+                raise CannotLearn(f"only vectors can be mirrored, got {self.observation_space} and {self.action_space}")
             observation, action = self.mirror
             self.mlp_extractor.policy_net.insert(0, WithMirrorImages(*observation))
             on_means.append(MirrorAverage(*action))
         if self.network.mean_bound is not None:
             space = self.action_space
             if not (isinstance(space, spaces.Box) and space.is_bounded()):
-                raise ValueError(
+                raise CannotLearn(
                     f"means can be bounded only where actions are vectors with bounds, not {self.action_space}"
                 )
             on_means.append(

@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.advantages import GAE, AdvantageEstimator, PathReturn, RewardToGo
 from agents.baselines import Baseline, Constant, ValueNetwork
+from agents.cannot_learn import CannotLearn
 from agents.critics import TrustRegionFit
 from agents.iteration_log import IterationLog, record_episodes, record_rollout
 from agents.numpy_networks import actor_in_numpy
@@ -111,7 +112,6 @@ class PolicyGradient(OnPolicyAlgorithm):
             seed=seed,
             device=device,
             _init_setup_model=False,
-            supported_action_spaces=(spaces.Box, spaces.Discrete),
         )
         self.episodic = episodic
         self._advantage: AdvantageEstimator | None = None
@@ -143,7 +143,9 @@ class PolicyGradient(OnPolicyAlgorithm):
 
     def _setup_model(self) -> None:
         if not isinstance(self.observation_space, spaces.Box):
-            raise ValueError(f"observations must be vectors (a Box), got {self.observation_space}")
+            raise CannotLearn(f"observations must be vectors (a Box), got {self.observation_space}")
+        if not isinstance(self.action_space, spaces.Box | spaces.Discrete):
+            raise CannotLearn(f"actions must be a Box or Discrete, got {self.action_space}")
         super()._setup_model()
         learned = self.baseline.state() if hasattr(self, "baseline") else None  # where SB3 loads a learner
         self.baseline = self.make_baseline(self.policy)

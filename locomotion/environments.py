@@ -98,6 +98,6 @@ def task_numbers(
     return {**(trained or {}), **changes, **(asked or {})}
 
 
-def batched(vec_env: VecEnv) -> envs.BatchedVecEnv | None:
+def batched(vec_env: object) -> envs.BatchedVecEnv | None:
     """Return an environment that is one of our batched ones, or None for a foreign one."""
     return vec_env if isinstance(vec_env, envs.BatchedVecEnv) else None

@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import envs
 from agents import ActorCritic
-from locomotion.environments import make_env, task_numbers
+from locomotion.environments import batched, make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.statistics import bootstrap
 from locomotion.policies.card import PolicyCard, installed_versions
@@ -193,12 +193,13 @@ def evaluate_actor(
     lengths = np.array([record["length"] for record in records])
     interval = bootstrap(np.mean, returns, repetitions=10_000)
     seconds, metrics = None, {}
-    if isinstance(vec_env, envs.BatchedVecEnv):
-        seconds = lengths * vec_env.world.dt
+    robots = batched(vec_env)
+    if robots is not None:
+        seconds = lengths * robots.world.dt
         columns = {"seconds": seconds, "terminated": np.array([record["terminated"] for record in records])}
         columns |= {key: np.array([record["terms"][key] for record in records]) for key in records[0]["terms"]}
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = vec_env.task.metrics(columns)
+            found = robots.task.metrics(columns)
         metrics = {key: value for key, value in found.items() if np.isfinite(value)}  # not where nothing was to measure
     return Evaluation(
         env=env,

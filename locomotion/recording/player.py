@@ -28,10 +28,10 @@ class Player:
     def __init__(self, policy: ActorCritic, vec_env: VecEnv, name: str):
         self.policy = policy
         self.vec_env = vec_env
+        self.robots = batched(vec_env)
         self.name = name
         self.actions = 0  # over all episodes
         self.finished: list[float] = []  # returns of the episodes that have ended
-        self._travels = tracks_distance(vec_env)
         policy.set_training_mode(False)
         self.restart()
 
@@ -82,29 +82,28 @@ class Player:
     def figures(self) -> dict[str, str]:
         """Return the episode's figures by label."""
         time = {"time": f"{self.seconds:.1f} s"}
-        obeyed = self.obedience()
-        if obeyed is not None:
-            told, does = (" ".join(f"{number:z.1f}" for number in row) for row in obeyed)
-            return time | {"told: m/s, rad/s": told, "does": does}
+        tracking = self.command_tracking()
+        if tracking is not None:
+            command, actual = (" ".join(f"{number:z.1f}" for number in row) for row in tracking)
+            return time | {"command: m/s, rad/s": command, "actual": actual}
         figures = time | {"total reward": f"{self.total:z,.1f}"}
         speed = self.speed()
         return figures if speed is None else figures | {"speed": f"{speed:z.2f} m/s"}
 
-    def obedience(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return what a robot that obeys is told to do and what it does, in the order of its task's `commands`."""
-        if not isinstance(self.vec_env, envs.BatchedVecEnv) or not self.vec_env.task.commands:
+    def command_tracking(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the robot's commands and its actual motion, in the order of its task's `commands`; None without."""
+        if self.robots is None or not self.robots.task.commands:
             return None
-        told, done = self.vec_env.task.command_tracking(self.vec_env.world.sim)
-        return told[0], done[0]
+        commands, actual = self.robots.task.command_tracking(self.robots.world.sim)
+        return commands[0], actual[0]
 
     def speed(self) -> float | None:
         """Return the mean forward speed (m/s) up to now of a task that tracks distance."""
-        if not self._travels:
+        if self.robots is None or "distance" not in self.robots.world.tracked:
             return None
         if self.steps == 0:
             return 0.0
-        assert isinstance(self.vec_env, envs.BatchedVecEnv)
-        distance = float(self.vec_env.world.so_far("distance")[0])
+        distance = float(self.robots.world.so_far("distance")[0])
         self._travelled.append((self.seconds, distance))
         while self._travelled[1][0] <= self.seconds - SPEED_WINDOW:
             self._travelled.popleft()
@@ -122,7 +121,7 @@ class Player:
         except envs.RenderingUnavailable as error:
             raise UsageError(f"cannot film {self.name}: {error}") from error
         except Exception as error:
-            if batched(self.vec_env) is not None:
+            if self.robots is not None:
                 raise
             # A foreign environment may raise anything: most often that pygame is not installed.
             raise UsageError(f"cannot film {self.name}: {error}") from error
@@ -132,8 +131,3 @@ class Player:
         if image.size != (width, height):  # a foreign environment chooses its own size
             image = ImageOps.pad(image.convert("RGB"), (width, height), color=(40, 40, 40))
         return image
-
-
-def tracks_distance(vec_env: VecEnv) -> bool:
-    """Return whether a task counts how far its robot gets."""
-    return isinstance(vec_env, envs.BatchedVecEnv) and "distance" in vec_env.world.tracked

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-import envs
 from agents.policy_gradient import PolicyGradient
+from locomotion.environments import batched
 from locomotion.errors import UsageError
 from locomotion.files import atomic_folder, write_json
 from locomotion.policies.card import PolicyCard, read_card
@@ -80,9 +80,10 @@ def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
         for i, state in statistics.state_dict()["state"].items():
             tensors |= {f"{optimizer}.{i}.{name}": value.contiguous() for name, value in state.items()}
     tensors |= {LEARNER + name: torch.from_numpy(array) for name, array in model.get_state().items()}
-    if isinstance(model.env, envs.BatchedVecEnv) and model._last_obs is not None:
+    robots = batched(model.env)
+    if robots is not None and model._last_obs is not None:
         tensors["last_obs"] = torch.from_numpy(np.ascontiguousarray(model._last_obs))
-        for name, value in model.env.get_state().items():
+        for name, value in robots.get_state().items():
             if isinstance(value, np.ndarray):
                 tensors[ENV + name] = torch.from_numpy(np.ascontiguousarray(value))
             else:
@@ -104,9 +105,10 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
                 state["state"].setdefault(int(i), {})[name] = value
         statistics.load_state_dict(state)
     model.set_state({key.removeprefix(LEARNER): t.numpy() for key, t in tensors.items() if key.startswith(LEARNER)})
-    if isinstance(model.env, envs.BatchedVecEnv) and "last_obs" in tensors:
+    robots = batched(model.env)
+    if robots is not None and "last_obs" in tensors:
         arrays = {key.removeprefix(ENV): value.numpy() for key, value in tensors.items() if key.startswith(ENV)}
-        model.env.set_state(arrays | values["env"])
+        robots.set_state(arrays | values["env"])
         model._last_obs = tensors["last_obs"].numpy()
         model._last_episode_starts = np.zeros(model.n_envs, bool)
     numpy_state = values["numpy"]

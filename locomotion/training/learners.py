@@ -19,8 +19,10 @@ from agents.baselines import (
     TimeDependent,
     ValueNetwork,
 )
+from agents.cannot_learn import CannotLearn
 from agents.critics import AdamFit, CriticFit, TrustRegionFit
 from agents.policy_gradient import PolicyGradient
+from locomotion.environments import batched
 from locomotion.errors import UsageError
 from locomotion.runs.rules import rule_named
 from locomotion.runs.settings import Advantage, Critic, Settings
@@ -52,7 +54,6 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             n_steps=rollout.n_steps,
             episodic=rollout.episodic,
             gamma=advantage.gamma,
-            gae_lambda=advantage.gae_lambda,
             advantage=advantage_estimator(advantage),
             target=KStep(1) if critic.critic == "fitted-v" else None,
             baseline=BASELINES.get(advantage.baseline, partial(ValueNetwork, critic=fit)),
@@ -61,7 +62,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             policy_kwargs={"network": settings.network, "mirror": mirror},
             **own,
         )
-    except (AssertionError, NotImplementedError, ValueError) as error:  # as SB3 and we refuse spaces
+    except CannotLearn as error:
         raise UsageError(f"{learner.__name__} cannot learn in {settings.env}: {error}") from error
 
 
@@ -89,7 +90,8 @@ def mirror_of(env: VecEnv, name: str) -> envs.Mirror:
     Raises:
         UsageError: where it has no such symmetry.
     """
-    mirror = env.world.mirror if isinstance(env, envs.BatchedVecEnv) else None
+    robots = batched(env)
+    mirror = robots.world.mirror if robots else None
     if mirror is None:
         raise UsageError(f"--mirror: {name} is not known to be mirror symmetric")
     return mirror

@@ -79,4 +79,4 @@ def test_a_robot_that_obeys_shows_what_it_is_told_and_what_it_does():
     world.task.set_commands(world.sim, np.array([0.5, -0.2, 0.3]))
     world.sim.qpos[0, 3:7] = np.cos(0.5), 0.0, 0.0, np.sin(0.5)  # a turn to the left by 1 rad
     world.sim.qvel[0, :6] = *(0.7 * np.cos(1.0), 0.7 * np.sin(1.0), 0.0), *(0.0, 0.0, -0.4)
-    assert dog.figures() == {"time": "0.0 s", "told: m/s, rad/s": "0.5 -0.2 0.3", "does": "0.7 0.0 -0.4"}
+    assert dog.figures() == {"time": "0.0 s", "command: m/s, rad/s": "0.5 -0.2 0.3", "actual": "0.7 0.0 -0.4"}
