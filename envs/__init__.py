@@ -1,7 +1,7 @@
-"""Worlds: robots and what they are asked to do, many at a time on MuJoCo.
+"""Worlds: robots and their tasks, many at a time on MuJoCo.
 
 Importing this package registers its robots with Gymnasium (`gymnasium.make("envs:Locomotion/CartPole-v0")`) and
-chooses an OpenGL that needs no screen where there is none. Everything heavy is imported when it is first asked for.
+chooses an OpenGL that needs no screen where there is none. Heavy modules are imported on first use.
 """
 
 from importlib import import_module

@@ -16,7 +16,7 @@ class Episodes:
         num_robots: N.
         dt: s between two actions.
         terms: the names of the reward's terms.
-        tracked: the names of what the task tracks besides.
+        tracked: the names of the quantities that the task tracks.
     """
 
     def __init__(self, num_robots: int, dt: float, terms: Collection[str], tracked: Collection[str]):
@@ -51,7 +51,7 @@ class Episodes:
 
     @property
     def tracked(self) -> tuple[str, ...]:
-        """The names of what the task tracks."""
+        """The names of the quantities that the task tracks."""
         return tuple(self._sums["tracked"])
 
     def so_far(self, name: str) -> np.ndarray:
@@ -99,6 +99,6 @@ class Episodes:
 
 
 def outcome(episode: dict[str, Any]) -> dict[str, Any]:
-    """Return what the last `info` of an episode says of its end, given its summary."""
+    """Return the entries of an episode's last `info` about its end, given its summary."""
     success = {} if episode["succeeded"] is None else {"is_success": episode["succeeded"]}
     return success | ({"physics_error": True} if episode["physics_error"] else {})

@@ -1,4 +1,4 @@
-"""Which OpenGL MuJoCo draws with, on a machine with no screen. MuJoCo reads the choice when it is imported."""
+"""The choice of an OpenGL for machines without a screen, which MuJoCo reads when it is imported."""
 
 import ctypes
 import os
@@ -8,9 +8,9 @@ INSTALL = "apt-get install libegl1 libopengl0 libgl1-mesa-dri"
 
 
 def choose_backend() -> str | None:
-    """Set MUJOCO_GL to `egl`, else `osmesa`, where there is no screen and no one has chosen; return the choice.
+    """Set MUJOCO_GL to `egl`, else `osmesa`, if there is no screen and it is not set; return its value.
 
-    Only looks for the libraries: whether they work shows when the first picture is drawn.
+    Only the presence of the libraries is checked: the first picture shows whether they work.
     """
     if not sys.platform.startswith("linux") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         return os.environ.get("MUJOCO_GL")

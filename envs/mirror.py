@@ -11,8 +11,8 @@ import numpy as np
 class SignedPermutation(NamedTuple):
     """The mirror image of a vector x: ``sign * x[order]``."""
 
-    order: np.ndarray  # (size,) which number comes to stand here
-    sign: np.ndarray  # (size,) 1, or -1 where mirroring turns the number round
+    order: np.ndarray  # (size,) the number whose image stands here
+    sign: np.ndarray  # (size,) 1, or -1 where the number changes its sign
 
     @classmethod
     def in_place(cls, *signs: float) -> Self:
@@ -33,7 +33,7 @@ class SignedPermutation(NamedTuple):
 
 
 class Mirror(NamedTuple):
-    """A robot's left and right exchanged, in what it observes and in its actions."""
+    """A robot's left and right exchanged, in its observation and in its actions."""
 
     observation: SignedPermutation
     action: SignedPermutation

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def body_frame(quaternions: np.ndarray, velocities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the world's up and velocities as the bodies themselves see them.
+    """Return the world's up and velocities in the bodies' own frames.
 
     Args:
         quaternions: of the bodies (N, 4).
@@ -14,7 +14,7 @@ def body_frame(quaternions: np.ndarray, velocities: np.ndarray) -> tuple[np.ndar
         up, velocities: both (N, 3).
     """
     w, x, y, z = quaternions.T
-    rotations = np.array(  # its rows are the body's axes
+    rotations = np.array(  # whose rows are the body's axes
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)],
             [2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)],
@@ -25,7 +25,7 @@ def body_frame(quaternions: np.ndarray, velocities: np.ndarray) -> tuple[np.ndar
 
 
 def to_world(quaternions: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Return as the world sees it (N, 3) a vector (3,) that is fixed to bodies of the orientations (N, 4)."""
+    """Return in the world's frame (N, 3) a vector (3,) that is fixed to bodies of the orientations (N, 4)."""
     real, imaginary = quaternions[:, :1], quaternions[:, 1:]
     twice = 2 * np.cross(imaginary, vector)
     return vector + real * twice + np.cross(imaginary, twice)

@@ -1,4 +1,4 @@
-"""A robot's left and right, found in its model: what stands where this does on the other side of the plane y = 0."""
+"""A robot's left and right, found in its model: the counterpart of each body and joint beyond the plane y = 0."""
 
 from typing import NamedTuple, Self
 
@@ -7,29 +7,29 @@ import numpy as np
 
 from envs.mirror import SignedPermutation
 
-VECTOR = np.array([1.0, -1.0, 1.0])  # a place, a velocity or a force: its y turns round
-ROTATION = -VECTOR  # an axis, an angular velocity or a torque: its x and z do
+VECTOR = np.array([1.0, -1.0, 1.0])  # a position, a velocity or a force: its y changes sign
+ROTATION = -VECTOR  # an axis, an angular velocity or a torque: its x and z change sign
 SPATIAL = np.array([*ROTATION, *VECTOR])  # MuJoCo's pairs: rotation first
 INERTIA = np.array([1.0, 1.0, 1.0, -1.0, 1.0, -1.0, *VECTOR, 1.0])  # a row of MuJoCo's `cinert`
 FREE_POSITION = np.array([*VECTOR, 1.0, *ROTATION])  # with a quaternion
 FREE_VELOCITY = np.array([*VECTOR, *ROTATION])
 
-NEAR = 1e-3  # m, and of axes the most that the cosine between them may lack
+NEAR = 1e-3  # m between positions; for axes, one minus the cosine between them
 
 
 class Reflection(NamedTuple):
-    """What reflecting a robot at the plane y = 0 does to the numbers that MuJoCo keeps of it."""
+    """The reflection of a robot at the plane y = 0, in the numbers that MuJoCo keeps of it."""
 
     positions: SignedPermutation  # qpos
     velocities: SignedPermutation  # qvel, and forces along the same coordinates
     controls: SignedPermutation  # ctrl
-    bodies: np.ndarray  # (nbody,) which body stands on the other side
+    bodies: np.ndarray  # (nbody,) the body on the other side
 
     @classmethod
     def of(cls, model: mujoco.MjModel) -> Self | None:
-        """Find it in a model; None where in its first posture the robot is not its own mirror image.
+        """Find the reflection in a model; None where the robot in its first posture is not its own mirror image.
 
-        The first joint may be free; the others must be hinges and slides, each motor at one of them.
+        The first joint may be free; the others must be hinges and slides, and every motor must drive one of these.
         """
         data = mujoco.MjData(model)
         mujoco.mj_kinematics(model, data)
@@ -39,7 +39,7 @@ class Reflection(NamedTuple):
         if not np.isin(kinds, [mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE]).all() or (motors < 0).any():
             return None
 
-        centres = data.xipos[1:]  # not the world's, which may lie where another is
+        centres = data.xipos[1:]  # without the world, whose centre may coincide with a body's
         others = partners(np.linalg.norm(centres[:, None] * VECTOR - centres, axis=2) < NEAR)
         if others is None:
             return None
@@ -64,15 +64,15 @@ class Reflection(NamedTuple):
         )
 
     def of_each_body(self, signs: np.ndarray) -> SignedPermutation:
-        """Return what it does to numbers that are kept of each body but the world, one body after the other.
+        """Return the mirror image of numbers of each body but the world, one body after the other.
 
         Args:
-            signs: what it does to those of a body that is its own mirror image, such as SPATIAL.
+            signs: the signs for a body that is its own mirror image, such as SPATIAL.
         """
         order = (self.bodies[1:, None] - 1) * len(signs) + np.arange(len(signs))
         return SignedPermutation(order.ravel(), np.tile(signs, len(order)))
 
 
 def partners(match: np.ndarray) -> np.ndarray | None:
-    """Return the one column that matches each row (n,) of a square table, or None where it is not one for each."""
+    """Return the column (n,) that matches each row of a square table; None unless each row and column has one match."""
     return match.argmax(axis=1) if (match.sum(axis=1) == 1).all() and (match.sum(axis=0) == 1).all() else None

@@ -33,7 +33,7 @@ OWN_TASKS = {
     "StandUp": "envs.robots.stand_up:StandUp",
 }
 
-# Gymnasium's robots that we step as batches: id -> module and class of the Task.
+# Gymnasium's robots that are stepped as batches: id -> module and class of the Task.
 GYMNASIUM_TASKS = {
     "Ant-v5": "envs.gymnasium_robots.ant:Ant",
     "HalfCheetah-v5": "envs.gymnasium_robots.half_cheetah:HalfCheetah",
@@ -112,7 +112,7 @@ def canonical_id(env_id: str) -> str:
         return full_id(name)
     if bare in GYMNASIUM_TASKS or bare in gymnasium.registry:
         return bare
-    if ":" in env_id:  # a module that registers its ids when imported: Gymnasium finds it, or says what is wrong
+    if ":" in env_id:  # a module that registers its ids when imported: Gymnasium imports it, or reports the error
         return env_id
     batched = [*OWN_TASKS, *REGISTERED, *GYMNASIUM_TASKS]
     lowered = {name.lower(): name for name in reversed([*batched, *gymnasium.registry])}
@@ -171,7 +171,7 @@ def register(name: str, task_class: type[Task]) -> None:
     Its ids are those of our own robots: `Hexapod`, `Locomotion/Hexapod-v0` and `envs:Locomotion/Hexapod-v0`.
 
     Args:
-        name: letters, digits and underscores; no other robot's, of Gymnasium neither.
+        name: letters, digits and underscores; not the name of another robot, Gymnasium's included.
         task_class: a frozen dataclass, subclass of `envs.Task`, each of whose fields has a default.
 
     Raises:
@@ -190,7 +190,7 @@ def register(name: str, task_class: type[Task]) -> None:
 
 
 def _require_task_class(cls: type[Task]) -> None:
-    from envs.task import Task  # MuJoCo with it, which a caller with a class of it has imported
+    from envs.task import Task  # imports MuJoCo, as any caller with a Task has done already
 
     if not (isinstance(cls, type) and issubclass(cls, Task)):
         raise TypeError(f"{cls!r} is no subclass of envs.Task")

@@ -1,4 +1,4 @@
-"""Pictures of the robots of a World, drawn off the screen."""
+"""Off-screen pictures of the robots of a World."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envs.graphics import INSTALL, choose_backend
 from envs.world import World
 
 
-class RenderingUnavailable(RuntimeError):  # noqa: N818 - it names a state of the machine, as FileNotFound does
+class RenderingUnavailable(RuntimeError):  # noqa: N818 - it names a state of the machine, like FileNotFound
     """There is no OpenGL to draw with on this machine."""
 
 
@@ -41,18 +41,18 @@ def renderer_for(pictures: Pictures | None, world: World) -> Renderer | None:
 class Renderer:
     """Draws the robots of a World, one at a time, with a camera that follows the robot.
 
-    The camera is the task's: `camera` holds attributes of `mujoco.MjvCamera` (`distance` in m, `azimuth` and
-    `elevation` in degrees, `lookat` in m) and `trackbodyid`, the body whose robot is followed along the floor
-    (0 or -1: none). What is left out suits most robots: the first body that moves is followed, from the side.
+    The task's `camera_settings` hold attributes of `mujoco.MjvCamera` (`distance` in m, `azimuth` and `elevation` in
+    degrees, `lookat` in m) and `trackbodyid`, the body whose robot is followed along the floor (0 or -1: none). By
+    default the camera follows the first body that moves, from the side.
 
-    OpenGL is first touched by the first `render`.
+    OpenGL is first used by the first `render`.
 
     Args:
         world: the world whose robots are drawn.
         width: of the pictures, in pixels.
         height: of the pictures, in pixels.
         shadow_size: of the shadow map, in pixels; 0 draws no shadows, which is much faster in software.
-        samples: for each pixel, against jagged edges; 0 is fastest.
+        samples: per pixel, against jagged edges; 0 is fastest.
     """
 
     def __init__(self, world: World, width: int = 480, height: int = 480, *, shadow_size: int = 1024, samples: int = 4):
@@ -74,10 +74,10 @@ class Renderer:
         self.camera = self._camera(settings)
 
     def render(self, i: int = 0) -> np.ndarray:
-        """Return a picture (height, width, 3), uint8, of robot i as it stands.
+        """Return a picture (height, width, 3), uint8, of robot i in its present state.
 
         Raises:
-            RenderingUnavailable: where there is no OpenGL; the message says what to install.
+            RenderingUnavailable: where there is no OpenGL; the message names the packages to install.
         """
         self.world.batch.get_data(i, self._data)
         mujoco.mj_forward(self.model, self._data)
@@ -94,7 +94,7 @@ class Renderer:
         return self._renderer.render()
 
     def close(self) -> None:
-        """Give OpenGL's memory back; drawing again opens it anew."""
+        """Free OpenGL's memory; the next picture opens it anew."""
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
@@ -120,7 +120,7 @@ class Renderer:
             ) from error
 
     def _root(self, tracked: int | None) -> int | None:
-        """Return the root body of the robot to follow, or None for a camera that stands still."""
+        """Return the root body of the robot to follow, or None for a fixed camera."""
         if tracked is None:
             moving = np.flatnonzero(self.model.body_dofnum > 0)
             tracked = int(moving[0]) if len(moving) else 0
@@ -144,7 +144,7 @@ class Renderer:
 
 
 def _with_sky(world: World) -> mujoco.MjModel:
-    """Return a copy of the world's model; one whose background would be black gets a sky and more light."""
+    """Return a copy of the world's model, with a sky and more light if its background would be black."""
     if (world.model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX.value).any():
         return copy.copy(world.model)
     spec = world.task.model_spec()

@@ -1,4 +1,4 @@
-"""What a task sees of the physics: named arrays over all robots, or over the first few."""
+"""The physics as tasks see it: named arrays over all robots, or over the first few."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch, SimulationError
 
-# The warnings after which MuJoCo has thrown a simulation's state or controls away, without raising.
+# Warnings after which MuJoCo has discarded a simulation's state or controls, without raising.
 BLOWN_UP = [
     mujoco.mjtWarning.mjWARN_BADQPOS.value,
     mujoco.mjtWarning.mjWARN_BADQVEL.value,
@@ -26,7 +26,7 @@ SETCONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)
 def compile_model(spec: mujoco.MjSpec) -> mujoco.MjModel:
     """Compile a model, keeping MuJoCo's warnings out of the working folder (it would write MUJOCO_LOG.TXT)."""
     mujoco.set_mju_user_warning(_ignore)
-    with warnings.catch_warnings():  # what the engine itself finds fault with in a model
+    with warnings.catch_warnings():  # the engine's remarks on a model
         warnings.simplefilter("ignore", UserWarning)
         return spec.compile()
 
@@ -36,7 +36,7 @@ def _ignore(message: str) -> None:
 
 
 class Memory:
-    """What a task keeps of its robots from step to step, by name: live views of the columns of `userdata`.
+    """The numbers that a task keeps of each robot from step to step: named live views of `userdata`'s columns.
 
     Each is an array (N, numbers), or (N,) of a single number. Assigning to a name writes into its columns.
     """
@@ -58,26 +58,26 @@ class Memory:
 class Fields:
     """The fields of `mujoco.MjData` for N robots: arrays (N, ...) by attribute, such as `qpos`, `xpos`, `ctrl`.
 
-    Derived fields (`xpos`, `cvel`, ...) are, as after `mj_step`, those of the last physics step's beginning; `apply`,
-    which comes before it, finds those of the episode before where one has just begun.
-    `cfrc_ext` is only filled for tasks that ask for `contact_forces`.
+    Derived fields (`xpos`, `cvel`, ...) are, as after `mj_step`, those of the beginning of the last physics step. In
+    the first `apply` of an episode they are still those of the episode before. `cfrc_ext` is only filled for tasks with
+    `contact_forces`.
     """
 
     model: mujoco.MjModel
     dt: float  # s between two actions
-    memory: Memory  # what the task's `memory` declares
+    memory: Memory  # under the names that the task's `memory` declares
 
     def body(self, name: str | int) -> int:
         """Return a body's row in `xpos` and its like."""
         raise NotImplementedError
 
     def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
-        """Return how far rays go, in m, until they meet a geom, or -1 where they meet none.
+        """Return the lengths (N, rays) of rays up to the first geom that they meet, in m; -1 where they meet none.
 
         Args:
-            points: where they begin (N, rays, 3), in m.
-            direction: of all of them (3,).
-            groups: 1 for each of the geom groups (6,) that they can meet, uint8.
+            points: the rays' origins (N, rays, 3), in m.
+            direction: the direction of all rays (3,).
+            groups: 1 for each of the geom groups (6,) that the rays can meet, else 0; uint8.
         """
         raise NotImplementedError
 
@@ -103,13 +103,13 @@ class Simulation(Fields):
             self.bind("ncon")
 
     def bind(self, name: str) -> np.ndarray:
-        """Have a field filled from the next call on; return its live array."""
+        """Have a field filled from the next physics step on; return its live array."""
         field = getattr(self.batch, name)
         setattr(self, name, field)
         return field
 
     def __getattr__(self, name: str) -> np.ndarray:
-        return self.bind(name)  # once for each name: it costs microseconds, and the array stays live
+        return self.bind(name)  # once for each name: binding costs microseconds, and the array stays live
 
     def body(self, name: str | int) -> int:
         if name not in self._bodies:
@@ -137,7 +137,7 @@ class Simulation(Fields):
     def _fill_contact_forces(self, data: mujoco.MjData) -> None:
         """Fill `cfrc_ext` (N, bodies, 6) as Gymnasium does: by mj_rnePostConstraint after the step.
 
-        Copying a simulation out costs more than the computation: those on which no force acts are left out.
+        Copying a simulation out costs more than the computation: simulations without any force are left out.
         """
         model, get_data, cfrc_ext, forces = self.model, self.batch.get_data, self.cfrc_ext, data.cfrc_ext
         cfrc_ext[:] = 0.0
@@ -148,7 +148,7 @@ class Simulation(Fields):
             cfrc_ext[i] = forces
 
     def individualise(self, ids: np.ndarray, fields: Mapping[str, np.ndarray]) -> None:
-        """Give the robots `ids` physics of their own: fields of the model (len(ids), ...)."""
+        """Set fields of the model (len(ids), ...) for the robots `ids` alone."""
         for name, values in fields.items():
             self.batch.expand(name)[ids] = values
         if not SETCONST_INPUTS.isdisjoint(fields):
@@ -160,7 +160,7 @@ class Simulation(Fields):
 
 
 class First(Fields):
-    """The first few robots of a simulation: views of its fields, no less live."""
+    """The first few robots of a simulation: live views of its fields."""
 
     def __init__(self, sim: Simulation, count: int):
         self._sim = sim

@@ -18,11 +18,12 @@ ONLY = np.array([0])
 class SingleEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     """One robot, for `gymnasium.make("envs:Locomotion/CartPole-v0", ...)`.
 
-    Seeded like any Gymnasium environment; truncated by the task's own `episode_steps`. `info` holds each term of the
-    reward as `reward_<name>`, and `physics_error` after a step in which the simulation blew up.
+    It is seeded like any Gymnasium environment, and truncates episodes by the task's own `episode_steps`. `info` holds
+    each term of the reward as `reward_<name>`, `is_success` at the end of an episode with a goal, and `physics_error`
+    after a step in which the simulation blew up.
 
     Args:
-        task: a canonical id of one of our tasks.
+        task: the canonical id of a robot that is stepped in batches.
         render_mode: None or `rgb_array`.
         width: of the pictures, in pixels.
         height: of the pictures, in pixels.

@@ -1,4 +1,4 @@
-"""What a task is: a robot's model, what it observes, what it is paid for, when it has failed."""
+"""The interface of a task: a robot's model, observations, rewards, failures and episodes."""
 
 import functools
 import inspect
@@ -18,15 +18,15 @@ from envs.simulation import Fields
 
 
 class Measured(SimpleNamespace):
-    """What `Task.measure` returned, or what is remembered of it: arrays (N, ...), by attribute."""
+    """The quantities that `Task.measure` returned, or those remembered of them: arrays (N, ...), by attribute."""
 
 
 @dataclass(frozen=True)
 class Trial:
     """One more set of circumstances under which a policy is evaluated."""
 
-    fields: Mapping[str, Any]  # of the task, in place of its own
-    metrics: tuple[str, ...]  # which of the task's figures are reported of it
+    fields: Mapping[str, Any]  # values of task fields, in place of the task's own
+    metrics: tuple[str, ...]  # names of those figures of `Task.metrics` that are reported
 
 
 @dataclass(frozen=True)
@@ -37,29 +37,29 @@ class Task:
     ``gymnasium.make`` and ``envs.make_vec``), its class attributes below describe the robot. Every method
     works on all N robots of `sim` at once and returns arrays whose first axis is the robot.
 
-    After the physics `measure` is asked once; what it returned is `now` to `observe`, `rewards`, `terminated` and
-    `track`. What is `remembered` of the step before, or of the episode's start, is `before`.
+    After each physics step `measure` is called once; `observe`, `rewards`, `terminated` and `track` get its quantities
+    as `now`. Those named in `remembered` are kept: one step later, they are `before`.
 
-    All chance of an episode is drawn at its start, by `place`: commands to come and pushes to suffer as well as the
-    first posture. What is drawn, and what `apply` wants to keep from step to step, lives in the physics' own state:
-    in `sim.memory`, under the names that `memory` declares, or in the place of a mocap body.
+    All randomness of an episode is drawn at its start, by `place`: the first posture, later commands, pushes. The
+    draws, and whatever `apply` keeps from step to step, live in the physics state, so that a saved state has them: in
+    `sim.memory`, under the names that `memory` declares, or in the position of a mocap body.
     """
 
-    episode_steps: Count = field(default=1000, kw_only=True)  # actions after which an episode is cut off (truncated)
+    episode_steps: Count = field(default=1000, kw_only=True)  # steps after which an episode is truncated
 
     model: ClassVar[str]  # MJCF file, relative to the file of the class
     control_dt: ClassVar[float]  # s between two actions
     memory: ClassVar[Mapping[str, int]] = {}  # how many numbers `sim.memory` keeps under each name, for each robot
-    contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is used: it costs a little time
-    remembered: ClassVar[tuple[str, ...]] = ()  # what of `measure` the next step is given as `before`
-    camera: ClassVar[Mapping[str, Any] | None] = None  # mujoco.MjvCamera's attributes, where the default will not do
+    contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is filled, which costs time
+    remembered: ClassVar[tuple[str, ...]] = ()  # names of `measure` that the next step gets as `before`
+    camera: ClassVar[Mapping[str, Any] | None] = None  # attributes of mujoco.MjvCamera that differ from the default
     evaluation: ClassVar[Mapping[str, Any]] = {}  # fields that differ where a policy is evaluated
     shown: ClassVar[Mapping[str, Any]] = {}  # fields that differ where it is filmed or watched
-    trials: ClassVar[Mapping[str, Trial]] = {}  # what else it is evaluated under, by the prefix of the figures' names
+    trials: ClassVar[Mapping[str, Trial]] = {}  # more evaluations, by the prefix of their figures' names
 
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:
-        """What the robot can be told to do: names, each with its unit, and their ranges."""
+        """The commands that the robot follows: names, each with its unit, and their ranges."""
         return {}
 
     def model_path(self) -> Path:
@@ -87,7 +87,7 @@ class Task:
         return None
 
     def camera_settings(self) -> Mapping[str, Any]:
-        """Return the attributes of `mujoco.MjvCamera` to draw with, where the default will not do."""
+        """Return the attributes of `mujoco.MjvCamera` that differ from the default."""
         return self.camera or {}
 
     def substeps(self, model: mujoco.MjModel) -> int:
@@ -95,7 +95,7 @@ class Task:
         count = self.control_dt / model.opt.timestep
         if not np.isclose(count, round(count)):
             raise ValueError(
-                f"{type(self).__name__}: control_dt {self.control_dt} s is no multiple of the model's timestep"
+                f"{type(self).__name__}: control_dt {self.control_dt} s is not a multiple of the model's timestep"
                 f" {model.opt.timestep} s"
             )
         return round(count)
@@ -105,16 +105,21 @@ class Task:
         return spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
 
     def observation_space(self, size: int) -> spaces.Box:
-        """Return one robot's observations: by default all states that MuJoCo does not take for blown up."""
+        """Return one robot's observations: by default any number that MuJoCo does not treat as a blow-up."""
         return spaces.Box(-mujoco.mjMAXVAL, mujoco.mjMAXVAL, (size,), np.float64)
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
-        """Turn actions (N, actions) into controls; by default -1 to 1 spans each actuator's control range."""
+        """Turn actions (N, actions) into controls; by default -1 to 1 spans each actuator's control range.
+
+        Actions are clipped three times, each for a reason. A policy clips what it samples to the action space. `apply`
+        clips because other callers may not; an override must do so itself, for World cannot do it for every task:
+        Gymnasium's robots pay for their controls before clipping. MuJoCo clips controls to the actuators' ranges.
+        """
         low, high = sim.model.actuator_ctrlrange.T
         sim.ctrl[:] = low + (np.clip(action, -1.0, 1.0) + 1.0) * (high - low) / 2
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
-        """Return the task's physical quantities (N, ...) by name, such as a position in m; views of `sim` will do."""
+        """Return the task's physical quantities (N, ...) by name, such as a position in m; views of `sim` are fine."""
         return {}
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
@@ -130,33 +135,38 @@ class Task:
         return functools.reduce(np.add, terms.values())
 
     def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
-        """Return which robots (N,) have failed or finished for good; by default none ever does."""
+        """Return which robots (N,) have failed, or finished for good; by default none."""
         return np.zeros(len(sim.qpos), bool)
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
-        """Write the state in which each of the E robots of `sim` begins an episode, drawn from its own generator.
+        """Write the first state of an episode for each of the E robots of `sim`.
 
-        All state fields are at rest, but for `userdata`, which is as the robot's last episode left it: zero in the
-        first after a reset with a seed. By default `initial_states` gives positions and velocities.
+        All state fields are at rest before, except the memory: it is as the robot's last episode left it, and zero in
+        the first episode after a reset with a seed. By default `initial_states` gives positions and velocities.
+
+        Args:
+            sim: the robots that begin an episode.
+            rngs: their generators.
+            seeds: what these were made of; the same in all episodes until the robot is reset with a new seed.
         """
         sim.qpos[:], sim.qvel[:] = self.initial_states(sim.model, rngs)
 
     def episode_limits(self, sim: Fields) -> np.ndarray:
-        """Return after how many actions (E,) the episodes that begin here are cut off: by default `episode_steps`."""
+        """Return the steps (E,) after which the episodes that begin here are truncated: by default `episode_steps`."""
         return np.full(len(sim.qpos), self.episode_steps)
 
     def physics(self, sim: Fields) -> dict[str, np.ndarray]:
         """Return the model's fields (E, ...) that differ from robot to robot, such as `geom_friction`.
 
-        They are read from what `place` drew into `sim.userdata`, for they are set again when a state is restored.
+        They are computed from what `place` drew into `sim.memory`: restoring a saved state computes them again.
         """
         return {}
 
     def set_commands(self, sim: Fields, commands: np.ndarray) -> None:
-        """Have the robots of `sim` obey these commands (len(self.commands),) from now to the end of their episodes."""
+        """Give the robots of `sim` these commands (len(self.commands),) until the end of their episodes."""
 
     def command_tracking(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
-        """Return what the robots are told to do now and what they do, both (N, len(self.commands))."""
+        """Return the present commands and the present motion, both (N, len(self.commands))."""
         return np.zeros((len(sim.qpos), 0)), np.zeros((len(sim.qpos), 0))
 
     def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
@@ -164,11 +174,15 @@ class Task:
         raise NotImplementedError
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
-        """Return quantities (N,) of this step to be summed over the episode, such as the distance travelled in m."""
+        """Return quantities (N,) of this step that are summed over the episode, such as the distance travelled in m."""
         return {}
 
     def succeeded(self, episode: Mapping[str, float]) -> bool | None:
-        """Return whether an episode, of which the arguments of `metrics` are given, reached its goal, if it had one."""
+        """Return whether an episode reached its goal; None for a task without one.
+
+        Args:
+            episode: the episode's numbers, named as the argument of `metrics`.
+        """
         return None
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -189,17 +203,17 @@ def walking_metrics(episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def fall_rate(episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Return `fall_rate`, the share of episodes that ended by failure, of a task whose termination is a fall."""
+    """Return `fall_rate`, the share of terminated episodes, of a task whose failure is a fall."""
     return {"fall_rate": float(np.mean(episodes["terminated"]))}
 
 
 def mean_over_time(episodes: Mapping[str, np.ndarray], name: str) -> float:
-    """Return the mean over episodes of a quantity's mean over time, of a task that tracks quantity times `dt`."""
+    """Return the mean over episodes of a quantity's mean over time, of a task that tracks the quantity times `dt`."""
     return float(np.mean(episodes[name] / episodes["seconds"]))
 
 
 def on_first_step(sim: Fields, quantity: np.ndarray) -> np.ndarray:
-    """Return a quantity (N,) in the first step of an episode and 0 in all others, so that `track` sums up to it."""
+    """Return a quantity (N,) in an episode's first step and 0 in all later ones, so that its sum is the quantity."""
     return np.where(sim.time < 1.5 * sim.dt, quantity, 0.0)
 
 

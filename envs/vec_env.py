@@ -32,25 +32,26 @@ def make_vec(
 ) -> VecEnv:
     """Return `num_envs` robots behind Stable-Baselines3's VecEnv interface.
 
-    Our own robots (`CartPole` is short for `Locomotion/CartPole-v0`) and Gymnasium's MuJoCo robots (`Hopper-v5`) are
-    stepped together as one batch; any other Gymnasium environment by Stable-Baselines3's own `make_vec_env`.
+    Our own robots (`CartPole` is short for `Locomotion/CartPole-v0`), registered ones and Gymnasium's MuJoCo robots
+    (`Hopper-v5`) are stepped together as one batch, any other Gymnasium environment by Stable-Baselines3's own
+    `make_vec_env`.
 
     Args:
-        env_id: an id, or the short name of one of our own robots.
+        env_id: an id, or the short name of one of our own robots or of a registered one.
         num_envs: the number of robots, at least 1.
-        seed: robot i begins as `gymnasium.make(env_id)` does after `reset(seed=seed + i)`; None for chance.
-        num_threads: that step a batch's physics; by default one for each core.
-        render_mode: None or `rgb_array` (or another one that a foreign environment knows).
+        seed: robot i begins as `gymnasium.make(env_id)` does after `reset(seed=seed + i)`; None for a random seed.
+        num_threads: threads that step a batch's physics; by default one for each core.
+        render_mode: None or `rgb_array` (or a mode of the other environment's).
         width: of a batch's pictures, in pixels.
         height: of a batch's pictures, in pixels.
-        stagger: whether a batch's first episodes end at different times, evenly spread (see `World.stagger`).
-        **task_kwargs: the task's fields, or a foreign environment's keyword arguments.
+        stagger: whether the ends of a batch's first episodes are evenly spread (see `World.stagger`).
+        **task_kwargs: the task's fields, or the other environment's keyword arguments.
 
     Raises:
         UnknownEnvironment: naming the nearest known ids.
-        TypeError: for an argument that the task does not have.
-        ValueError: for a number of robots, of threads or of pixels below 1, a negative seed, or a foreign environment
-            to stagger.
+        TypeError: for an argument that the task does not have, or one of another type.
+        ValueError: for a number of robots, threads or pixels below 1, a negative seed, a field out of its range, or
+            `stagger` for an environment that is not stepped in a batch.
     """
     env_id = canonical_id(env_id)
     if num_envs < 1:
@@ -60,7 +61,7 @@ def make_vec(
     task = make_task(env_id, **task_kwargs)
     if task is None:
         if stagger:
-            raise ValueError("stagger: only the episodes of our own tasks can be staggered")
+            raise ValueError(f"stagger: only the episodes of our own tasks can be staggered, not those of {env_id}")
         env_kwargs = task_kwargs if render_mode is None else task_kwargs | {"render_mode": render_mode}
         return make_vec_env(env_id, num_envs, seed=seed, env_kwargs=env_kwargs)
     return BatchedVecEnv(
@@ -76,13 +77,13 @@ def make_vec(
 class BatchedVecEnv(VecEnv):
     """N robots behind SB3's VecEnv interface, with SB3's semantics.
 
-    - Robots whose episode ends begin the next one in the same step; `infos[i]` then holds `terminal_observation`,
-      `TimeLimit.truncated`, `episode` (`r`, `l`, `t` as SB3's Monitor writes them, and over the episode the sums of
-      each of the reward's `terms` and each `tracked` quantity), of a task with a goal `is_success`, and, if the
-      simulation blew up, `physics_error`.
+    - A robot whose episode ends begins the next one in the same step; `infos[i]` then holds `terminal_observation`,
+      `TimeLimit.truncated`, `episode` (`r`, `l`, `t` as SB3's Monitor writes them, and the sums over the episode of
+      the reward's `terms` and of the `tracked` quantities), `is_success` for a task with a goal, and `physics_error`
+      if the simulation blew up.
     - Arrays that are returned belong to the caller; rewards are float32, as in SB3's own VecEnvs.
-    - `get_attr`, `set_attr` and `env_method` speak to `Robot` objects, one for each row.
-    - Options of `set_options` are taken and forgotten at the next reset, for no task of ours has any.
+    - `get_attr`, `set_attr` and `env_method` address `Robot` objects, one for each row.
+    - Options of `set_options` have no effect: no task has any.
     """
 
     def __init__(
@@ -162,18 +163,18 @@ class BatchedVecEnv(VecEnv):
         return [False for _ in self._get_indices(indices)]
 
     def get_state(self) -> dict[str, Any]:
-        """Return all that the robots' future depends on (see `World.get_state`)."""
+        """Return everything that the robots' future depends on (see `World.get_state`)."""
         return self.world.get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on exactly where `get_state` was called."""
+        """Restore a state of `get_state` (see `World.set_state`)."""
         self.world.set_state(state)
 
 
 class Robot:
-    """One row of a BatchedVecEnv, with the attributes that SB3 and its users ask an environment for.
+    """One row of a BatchedVecEnv, with the attributes that SB3 and its users expect of an environment.
 
-    The task's fields are read as the robot's own: `venv.get_attr("forward_reward_weight")`.
+    The task's fields are its attributes, too: `venv.get_attr("forward_reward_weight")`.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
@@ -199,7 +200,7 @@ class Robot:
         return self._world.rngs[self._index]
 
     def render(self) -> np.ndarray | None:
-        """Return a picture (height, width, 3) of this robot, or None where no `render_mode` was asked for."""
+        """Return a picture (height, width, 3) of this robot, or None without a `render_mode`."""
         return None if self._renderer is None else self._renderer.render(self._index)
 
     def __getattr__(self, name: str) -> Any:

@@ -20,15 +20,15 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """N robots, for `gymnasium.make_vec("envs:Locomotion/CartPole-v0", N, ...)`.
 
     A robot whose episode ends begins the next one in the same step; `infos["final_obs"][i]` and
-    `infos["final_info"]` then hold what its episode ended with, as in Gymnasium's own vector environments.
+    `infos["final_info"]` then hold the end of the episode before, as in Gymnasium's own vector environments.
 
     Args:
-        task: a canonical id of one of our tasks.
+        task: the canonical id of a robot that is stepped in batches.
         num_envs: N.
         render_mode: None or `rgb_array`.
-        num_threads: that step the physics; by default one for each core.
-        width: of the pictures, in pixels.
-        height: of the pictures, in pixels.
+        num_threads: threads that step the physics; by default one for each core.
+        width: of pictures, in pixels.
+        height: of pictures, in pixels.
         **task_kwargs: the task's fields.
     """
 
@@ -62,7 +62,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
         Args:
             seed: robot i gets `seed + i`, or the i-th of a sequence.
-            options: `reset_mask` (N,), bool, names the robots to reset; the others go on.
+            options: `reset_mask` (N,), bool, selects the robots to reset; the others go on.
         """
         if seed is None or isinstance(seed, (int, np.integer)):
             seeds = [None if seed is None else int(seed) + i for i in range(self.num_envs)]

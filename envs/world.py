@@ -25,31 +25,31 @@ def available_cores() -> int:
 
 @dataclass
 class Step:
-    """What one step brought to N robots; those whose episode ended have already begun their next one."""
+    """The outcome of one step of N robots; those whose episode ended have already begun their next one."""
 
     observations: np.ndarray  # (N, observations), of the new episode where one began
     rewards: np.ndarray  # (N,)
-    terminated: np.ndarray  # (N,) failed or finished for good: there is no future
+    terminated: np.ndarray  # (N,) failed, or finished for good: there is no future
     truncated: np.ndarray  # (N,) out of time: the future is cut off
     terms: dict[str, np.ndarray]  # the reward's terms, each (N,)
     ended: np.ndarray  # (E,) rows of the robots whose episode ended
     final_observations: np.ndarray  # (E, observations), the last of the episode that ended
-    episodes: list[dict[str, Any]] = field(default_factory=list)  # (E,) summaries of what ended
+    episodes: list[dict[str, Any]] = field(default_factory=list)  # (E,) summaries of the episodes that ended
 
 
 class World:
     """N robots at one task, stepped together on `num_threads` threads and reset one by one as their episodes end.
 
-    Robot i draws its start states from its own generator, seeded like Gymnasium's environments, so that its life
-    depends on its seed and its actions alone: not on the other robots, nor on the number of threads.
+    Robot i draws its start states from its own generator, seeded like Gymnasium's environments. Its trajectory depends
+    on its seed and its actions alone: not on the other robots, nor on the number of threads.
 
     A simulation that blows up ends its robot's episode (`terminated`, and `physics_error` in the summary) with
-    reward 0 and the last sound observation as the final one.
+    reward 0 and the last finite observation as the final one.
 
     Args:
-        task: what the robots are and do.
+        task: the robots and their task.
         num_robots: N, at least 1.
-        num_threads: that step the physics; by default one for each core.
+        num_threads: threads that step the physics; by default one for each core.
         auto_reset: whether `step` begins a new episode where one ended, or leaves that to the caller.
     """
 
@@ -76,7 +76,7 @@ class World:
         threads = min(num_threads or available_cores(), num_robots)
         # mj_rnePostConstraint needs all of a simulation's MjData, which only a persistent batch keeps.
         self.batch = Batch(self.model, num_robots, nthread=threads, persistent=task.contact_forces)
-        # Episodes begin in a batch of their own on one thread: waking the others for a few robots takes longer.
+        # Episodes begin in a batch of their own on one thread: waking other threads for a few robots takes longer.
         self._reset_batch = Batch(self.model, num_robots, nthread=1)
         self.sim, self._reset_sim = (
             Simulation(batch, self.dt, task.memory, task.contact_forces) for batch in (self.batch, self._reset_batch)
@@ -84,10 +84,10 @@ class World:
 
         seeded = [np_random() for _ in range(num_robots)]
         self.rngs = [rng for rng, _ in seeded]
-        self.seeds = [seed for _, seed in seeded]  # of which the generators were made
+        self.seeds = [seed for _, seed in seeded]  # what the generators were made of
         self.physics_errors = 0  # blow-ups so far
         self.action_space = task.action_space(self.model)
-        # A robot begins with this row, a whole simulation at rest.
+        # The row of a simulation at rest, with which every episode begins.
         self._rest = self.batch.state[0].copy()
 
         self._bind_fields()
@@ -95,9 +95,10 @@ class World:
         self.observation_space = task.observation_space(self._observations.shape[1])
 
     def _bind_fields(self) -> None:
-        """Ask the task for everything once: a field that is first used after a step would be zero in that step.
+        """Call the task's methods once, so that every field they use is filled from the first step on.
 
-        What it answers with says what there is to keep from one step to the next.
+        A field that is first used after a step is zero in that step. What the methods return also tells the layout of
+        the observations and the names of the terms.
         """
         task, sim = self.task, self.sim
         idle = np.zeros((self.num_robots, *self.action_space.shape), np.float32)
@@ -105,7 +106,7 @@ class World:
             now = Measured(**task.measure(sim))
             self._remember(now)
             parts = task.observe(sim, now)
-            self.layout = layout_of(parts, self.num_robots, type(task).__name__)  # part -> how many numbers
+            self.layout = layout_of(parts, self.num_robots, type(task).__name__)  # part -> its size
             self._observations = joined(parts)
             terms = task.rewards(sim, idle, now, self._before)
             tracked = task.track(sim, idle, now, self._before)
@@ -135,7 +136,7 @@ class World:
 
         Args:
             ids: sorted rows.
-            seeds: for each of `ids` a new seed for its generator, or None to go on with the present one.
+            seeds: for each of `ids` a new seed, or None to go on with the present generator.
         """
         for i, seed in zip(ids, seeds or [None] * len(ids), strict=True):
             if seed is not None:
@@ -145,7 +146,7 @@ class World:
         return self._observations[ids]
 
     def forget(self, ids: np.ndarray | int) -> None:
-        """Clear what the robots `ids` remember of their last episode."""
+        """Clear the memory of the robots `ids`."""
         self.sim.userdata[ids] = 0.0
 
     def _begin(self, ids: np.ndarray) -> None:
@@ -170,12 +171,12 @@ class World:
     def stagger(self) -> None:
         """Spread the ends of the present episodes evenly over an episode's length.
 
-        A rollout shorter than an episode then shows all parts of it. The episodes cut short by this are not reported.
+        A rollout shorter than an episode then shows all parts of an episode. Shortened episodes are not reported.
         """
         self.episodes.stagger()
 
     def _remember(self, now: Measured) -> None:
-        """Keep of what was measured what the next step compares itself with: copies, for the physics goes on."""
+        """Keep copies of the quantities that the next step gets as `before`."""
         self._before = Measured(**{name: getattr(now, name).copy() for name in self.task.remembered})
 
     @property
@@ -221,7 +222,7 @@ class World:
         )
 
     def _checked(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the actions, zero where one is not finite, and which robots (N,) were given such a one."""
+        """Return the actions with zeros for those of robots with a non-finite one, and which robots (N,) these are."""
         expected = (self.num_robots, *self.action_space.shape)
         if actions.shape != expected:
             raise ValueError(f"{type(self.task).__name__} takes actions of shape {expected}, got {actions.shape}")
@@ -229,18 +230,18 @@ class World:
         if not np.isfinite(actions).all():
             broken = ~np.isfinite(actions).all(axis=1)
             actions = np.where(broken[:, None], actions.dtype.type(0), actions)
-        # The order in which numpy adds up a row depends on the memory's layout: always one robot after the other.
+        # The order in which numpy adds up a row depends on the memory layout: always one robot after the other.
         return np.ascontiguousarray(actions), broken
 
     def _summary(self, i: int, terminated: bool, broken: bool) -> dict[str, Any]:
-        """Describe the episode that robot i has just ended."""
+        """Describe the episode of robot i, which ends here."""
         episode = self.episodes.summary(i, terminated, broken)
         sums = {"seconds": episode["seconds"], "terminated": terminated} | episode["terms"] | episode["tracked"]
         return episode | {"succeeded": self.task.succeeded(sums) if episode["whole"] else None}
 
     @property
     def tracked(self) -> tuple[str, ...]:
-        """The names of what the task tracks."""
+        """The names of the quantities that the task tracks."""
         return self.episodes.tracked
 
     def so_far(self, name: str) -> np.ndarray:
@@ -258,7 +259,7 @@ class World:
         }
 
     def get_state(self) -> dict[str, Any]:
-        """Return all that the robots' future depends on, as arrays and JSON values."""
+        """Return everything that the robots' future depends on, as arrays and JSON values."""
         return {
             **{name: array.copy() for name, array in self._arrays.items()},
             "generators": [rng.bit_generator.state for rng in self.rngs],
@@ -267,7 +268,7 @@ class World:
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on exactly where `get_state` was called, on the same model and MuJoCo version."""
+        """Restore a state of `get_state`: exact for the same model and MuJoCo version."""
         if state["simulation"].shape != self.batch.state.shape:
             raise ValueError(
                 f"the saved state is {state['simulation'].shape[0]} robots of {state['simulation'].shape[1]} numbers,"

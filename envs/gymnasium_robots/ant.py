@@ -17,17 +17,17 @@ from envs.task import Measured
 class Ant(Symmetric, FallingRunner):
     """`gymnasium.envs.mujoco.ant_v5.AntEnv` for N robots at once (Schulman et al. 2016)."""
 
-    xml_file: str = "ant.xml"
-    frame_skip: int = 5
-    ctrl_cost_weight: float = 0.5  # per squared control
-    contact_cost_weight: float = 5e-4  # per squared contact force (N or N m), clipped
-    healthy_reward: float = 1.0  # per step
-    main_body: int | str = 1  # the body whose speed is paid
-    terminate_when_unhealthy: bool = True
-    healthy_z_range: tuple[float, float] = (0.2, 1.0)  # m, of the torso
-    contact_force_range: tuple[float, float] = (-1.0, 1.0)  # N or N m
-    reset_noise_scale: float = 0.1  # m or rad, and their rates
-    include_cfrc_ext_in_observation: bool = True
+    xml_file: str = "ant.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    frame_skip: int = 5  # physics steps per action
+    ctrl_cost_weight: float = 0.5  # cost per step and squared control
+    contact_cost_weight: float = 5e-4  # cost per step and squared contact force (N, N m), clipped
+    healthy_reward: float = 1.0  # reward per step in which the robot is healthy
+    main_body: int | str = 1  # number or name of the body whose speed is rewarded
+    terminate_when_unhealthy: bool = True  # whether an episode ends when the robot is not healthy
+    healthy_z_range: tuple[float, float] = (0.2, 1.0)  # m, healthy heights of the torso
+    contact_force_range: tuple[float, float] = (-1.0, 1.0)  # N, N m: range to which contact forces are clipped
+    reset_noise_scale: float = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
+    include_cfrc_ext_in_observation: bool = True  # whether the contact forces on the bodies are observed
 
     contact_forces = True
     camera: ClassVar = {"distance": 4.0, "azimuth": 120.0, "elevation": -25.0}

@@ -13,9 +13,9 @@ from envs.gymnasium_robots.robot import Runner, gaussian_states
 class HalfCheetah(Runner):
     """`gymnasium.envs.mujoco.half_cheetah_v5.HalfCheetahEnv` for N robots at once (Wawrzynski 2007)."""
 
-    xml_file: str = "half_cheetah.xml"
-    frame_skip: int = 5
-    reset_noise_scale: float = 0.1  # m or rad, and their rates
+    xml_file: str = "half_cheetah.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    frame_skip: int = 5  # physics steps per action
+    reset_noise_scale: float = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
 
     camera: ClassVar = {"distance": 4.0}
 

@@ -14,10 +14,10 @@ from envs.task import inside
 class Hopper(PlanarLegs):
     """`gymnasium.envs.mujoco.hopper_v5.HopperEnv` for N robots at once (Erez, Tassa and Todorov 2011)."""
 
-    xml_file: str = "hopper.xml"
-    healthy_state_range: tuple[float, float] = (-100.0, 100.0)  # of each position and velocity but the first two
-    healthy_z_range: tuple[float, float] = (0.7, float("inf"))  # m, of the torso
-    healthy_angle_range: tuple[float, float] = (-0.2, 0.2)  # rad, of the torso
+    xml_file: str = "hopper.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    healthy_state_range: tuple[float, float] = (-100.0, 100.0)  # healthy values of the state but its first two
+    healthy_z_range: tuple[float, float] = (0.7, float("inf"))  # m, healthy heights of the torso
+    healthy_angle_range: tuple[float, float] = (-0.2, 0.2)  # rad, healthy angles of the torso
 
     camera: ClassVar = {"trackbodyid": 2, "distance": 3.0, "lookat": (0.0, 0.0, 0.9), "elevation": -20.0}
 

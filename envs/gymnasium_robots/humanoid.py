@@ -15,15 +15,15 @@ from envs.task import Measured, inside
 class Humanoid(HumanoidBody, FallingRunner):
     """`gymnasium.envs.mujoco.humanoid_v5.HumanoidEnv` for N robots at once (Tassa, Erez and Todorov 2012)."""
 
-    xml_file: str = "humanoid.xml"
-    frame_skip: int = 5
-    forward_reward_weight: float = 1.25  # per m/s
-    ctrl_cost_weight: float = 0.1  # per squared control
-    contact_cost_weight: float = 5e-7  # per squared contact force (N or N m)
-    contact_cost_range: tuple[float, float] = (float("-inf"), 10.0)
-    healthy_reward: float = 5.0  # per step
-    terminate_when_unhealthy: bool = True
-    healthy_z_range: tuple[float, float] = (1.0, 2.0)  # m, of the torso
+    xml_file: str = "humanoid.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    frame_skip: int = 5  # physics steps per action
+    forward_reward_weight: float = 1.25  # reward per step and m/s
+    ctrl_cost_weight: float = 0.1  # cost per step and squared control
+    contact_cost_weight: float = 5e-7  # cost per step and squared contact force (N, N m)
+    contact_cost_range: tuple[float, float] = (float("-inf"), 10.0)  # range to which the contact cost is clipped
+    healthy_reward: float = 5.0  # reward per step in which the robot is healthy
+    terminate_when_unhealthy: bool = True  # whether an episode ends when the robot is not healthy
+    healthy_z_range: tuple[float, float] = (1.0, 2.0)  # m, healthy heights of the torso
 
     camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 1.1), "elevation": -20.0}
 

@@ -1,4 +1,4 @@
-"""What Humanoid-v5 and HumanoidStandup-v5 share: the body's senses and its first state."""
+"""The common part of Humanoid-v5 and HumanoidStandup-v5: observations and first state."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ from envs.task import Measured
 
 @dataclass(frozen=True)
 class HumanoidBody(Symmetric):
-    """A body of 13 parts and 17 joints that feels its inertia, its velocities, its muscles and its contacts."""
+    """A body of 13 parts and 17 joints that observes its inertias, velocities, joint torques and contact forces."""
 
-    reset_noise_scale: float = 1e-2  # m or rad, and their rates
-    include_cinert_in_observation: bool = True
-    include_cvel_in_observation: bool = True
-    include_qfrc_actuator_in_observation: bool = True
-    include_cfrc_ext_in_observation: bool = True
+    reset_noise_scale: float = 1e-2  # m, rad, m/s, rad/s: scale of the noise of the first state
+    include_cinert_in_observation: bool = True  # whether the bodies' inertias are observed
+    include_cvel_in_observation: bool = True  # whether the bodies' velocities are observed
+    include_qfrc_actuator_in_observation: bool = True  # whether the joint torques are observed
+    include_cfrc_ext_in_observation: bool = True  # whether the contact forces on the bodies are observed
 
     contact_forces = True
 

@@ -16,12 +16,12 @@ from envs.task import Measured, mean_over_time
 class HumanoidStandup(HumanoidBody):
     """`gymnasium.envs.mujoco.humanoidstandup_v5.HumanoidStandupEnv` for N robots at once."""
 
-    xml_file: str = "humanoidstandup.xml"
-    frame_skip: int = 5
-    uph_cost_weight: float = 1.0  # Gymnasium takes it and leaves it unused, and so does this task
-    ctrl_cost_weight: float = 0.1  # per squared control
-    impact_cost_weight: float = 0.5e-6  # per squared contact force (N or N m)
-    impact_cost_range: tuple[float, float] = (float("-inf"), 10.0)
+    xml_file: str = "humanoidstandup.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    frame_skip: int = 5  # physics steps per action
+    uph_cost_weight: float = 1.0  # without effect, as in Gymnasium
+    ctrl_cost_weight: float = 0.1  # cost per step and squared control
+    impact_cost_weight: float = 0.5e-6  # cost per step and squared contact force (N, N m)
+    impact_cost_range: tuple[float, float] = (float("-inf"), 10.0)  # range to which the impact cost is clipped
 
     camera: ClassVar = {"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 0.8925), "elevation": -20.0}
 

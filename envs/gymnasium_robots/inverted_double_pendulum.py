@@ -16,10 +16,10 @@ from envs.task import Measured, fall_rate
 class InvertedDoublePendulum(GymnasiumRobot):
     """`gymnasium.envs.mujoco.inverted_double_pendulum_v5.InvertedDoublePendulumEnv` for N robots at once."""
 
-    xml_file: str = "inverted_double_pendulum.xml"
-    frame_skip: int = 5
-    healthy_reward: float = 10.0  # per step
-    reset_noise_scale: float = 0.1  # m or rad, and their rates
+    xml_file: str = "inverted_double_pendulum.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    frame_skip: int = 5  # physics steps per action
+    healthy_reward: float = 10.0  # reward per step in which the robot is healthy
+    reset_noise_scale: float = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
 
     camera: ClassVar = {"trackbodyid": 0, "distance": 4.1225, "lookat": (0.0, 0.0, 0.5), "elevation": -10.0}
 

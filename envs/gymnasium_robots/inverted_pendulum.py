@@ -16,9 +16,9 @@ from envs.task import Measured, fall_rate
 class InvertedPendulum(GymnasiumRobot):
     """`gymnasium.envs.mujoco.inverted_pendulum_v5.InvertedPendulumEnv` for N robots at once (Barto et al. 1983)."""
 
-    xml_file: str = "inverted_pendulum.xml"
-    frame_skip: int = 2
-    reset_noise_scale: float = 0.01  # m or rad, and their rates
+    xml_file: str = "inverted_pendulum.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    frame_skip: int = 2  # physics steps per action
+    reset_noise_scale: float = 0.01  # m, rad, m/s, rad/s: scale of the noise of the first state
 
     camera: ClassVar = {"trackbodyid": 0, "distance": 2.6, "elevation": -10.0}
 

@@ -1,4 +1,4 @@
-"""What Hopper and Walker2d have in common: a torso on legs, upright in a vertical plane."""
+"""The common part of Hopper and Walker2d: a torso on legs, upright in a vertical plane."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ from envs.task import Measured, inside
 
 @dataclass(frozen=True)
 class PlanarLegs(FallingRunner):
-    """A torso on legs that runs along the x axis and has failed where it is too low or leans too far."""
+    """A torso on legs that runs along the x axis and fails when it is too low or leans too far."""
 
-    frame_skip: int = 4
-    ctrl_cost_weight: float = 1e-3  # per squared control
-    healthy_z_range: tuple[float, float] = (0.0, float("inf"))  # m, of the torso
-    healthy_angle_range: tuple[float, float] = (-float("inf"), float("inf"))  # rad, of the torso
-    reset_noise_scale: float = 5e-3  # m or rad, and their rates
+    frame_skip: int = 4  # physics steps per action
+    ctrl_cost_weight: float = 1e-3  # cost per step and squared control
+    healthy_z_range: tuple[float, float] = (0.0, float("inf"))  # m, healthy heights of the torso
+    healthy_angle_range: tuple[float, float] = (-float("inf"), float("inf"))  # rad, healthy angles of the torso
+    reset_noise_scale: float = 5e-3  # m, rad, m/s, rad/s: scale of the noise of the first state
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
         return super().observe(sim, now) | {"velocities": sim.qvel.clip(-10, 10)}  # m/s, rad/s

@@ -17,12 +17,12 @@ from envs.task import Measured, mean_over_time, norm
 class Pusher(GymnasiumRobot):
     """`gymnasium.envs.mujoco.pusher_v5.PusherEnv` for N robots at once."""
 
-    xml_file: str = "pusher_v5.xml"
-    frame_skip: int = 5
-    reward_near_weight: float = 0.5  # per m between fingertip and cylinder
-    reward_dist_weight: float = 1.0  # per m between cylinder and goal
-    reward_control_weight: float = 0.1  # per squared control
-    episode_steps: Count = 100
+    xml_file: str = "pusher_v5.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    frame_skip: int = 5  # physics steps per action
+    reward_near_weight: float = 0.5  # cost per step and m between fingertip and cylinder
+    reward_dist_weight: float = 1.0  # cost per step and m between cylinder and goal
+    reward_control_weight: float = 0.1  # cost per step and squared control
+    episode_steps: Count = 100  # steps after which an episode is truncated
 
     camera: ClassVar = {
         "trackbodyid": -1,
@@ -35,7 +35,7 @@ class Pusher(GymnasiumRobot):
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         fingertip, cylinder, goal = (sim.xpos[:, sim.body(name)] for name in ("tips_arm", "object", "goal"))
         return {
-            "fingertip": fingertip,  # (N, 3), m, as the two that follow
+            "fingertip": fingertip,  # (N, 3), m, like the next two
             "cylinder": cylinder,
             "goal": goal,
             "goal_distance": norm(cylinder - goal),  # m
@@ -67,7 +67,7 @@ class Pusher(GymnasiumRobot):
         return qpos, qvel
 
     def place_cylinder(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw where the cylinder begins (2,), in m, anew until it is clear of the goal."""
+        """Draw the cylinder's first place (2,), in m, until it is clear of the goal."""
         while True:
             cylinder = np.concatenate([rng.uniform(-0.3, 0, 1), rng.uniform(-0.2, 0.2, 1)])
             if np.linalg.norm(cylinder) > 0.17:  # m, from the goal

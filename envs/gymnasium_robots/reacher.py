@@ -17,11 +17,11 @@ from envs.task import Measured, mean_over_time, norm
 class Reacher(GymnasiumRobot):
     """`gymnasium.envs.mujoco.reacher_v5.ReacherEnv` for N robots at once."""
 
-    xml_file: str = "reacher.xml"
-    frame_skip: int = 2
-    reward_dist_weight: float = 1.0  # per m
-    reward_control_weight: float = 1.0  # per squared control
-    episode_steps: Count = 50
+    xml_file: str = "reacher.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    frame_skip: int = 2  # physics steps per action
+    reward_dist_weight: float = 1.0  # cost per step and m between fingertip and target
+    reward_control_weight: float = 1.0  # cost per step and squared control
+    episode_steps: Count = 50  # steps after which an episode is truncated
 
     camera: ClassVar = {"trackbodyid": 0, "distance": 0.75, "elevation": -60.0}
 

@@ -1,4 +1,4 @@
-"""What the eleven Gymnasium robots have in common as tasks: Gymnasium's XML, its frame skip, its spaces."""
+"""The common part of Gymnasium's eleven robots as tasks: its XML, frame skip and spaces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from envs.task import Measured, Task, fall_rate, walking_metrics
 
 @dataclass(frozen=True)
 class GymnasiumRobot(Task):
-    """A robot of `gymnasium.envs.mujoco` (version 5), equal to it to the last bit.
+    """A robot of `gymnasium.envs.mujoco` (version 5), reproduced to the last bit.
 
-    The fields of each subclass are the constructor arguments of Gymnasium's class, with its defaults; the order of
-    its floating-point operations is Gymnasium's too, which is why some sums below look longer than they need be.
+    The fields of each subclass are the constructor arguments of Gymnasium's class, with its defaults. The order of
+    floating-point operations is Gymnasium's, too: this is why some sums look longer than they need be.
     """
 
-    xml_file: str
-    frame_skip: int  # physics steps for each action
-    default_camera_config: Mapping[str, Any] | None = None  # mujoco.MjvCamera's attributes, in place of `camera`
+    xml_file: str  # MJCF file of the model: one of Gymnasium's, or a path
+    frame_skip: int  # physics steps per action
+    default_camera_config: Mapping[str, Any] | None = None  # attributes of mujoco.MjvCamera; None: those of `camera`
 
     def model_path(self) -> Path:
         return Path(expand_model_path(self.xml_file))
@@ -85,22 +85,22 @@ class Symmetric(Traveller):
 
 @dataclass(frozen=True)
 class Runner(Traveller):
-    """A robot that is paid for getting ahead along the x axis, and pays for its controls."""
+    """A robot whose reward is its speed along the x axis, less a cost of its controls."""
 
-    forward_reward_weight: float = 1.0  # per m/s
-    ctrl_cost_weight: float = 0.1  # per squared control
+    forward_reward_weight: float = 1.0  # reward per step and m/s
+    ctrl_cost_weight: float = 0.1  # cost per step and squared control
 
     remembered = ("position",)
 
     def position(self, sim: Fields) -> np.ndarray:
-        """Return how far along the x axis the robots (N,) are, in m."""
+        """Return the robots' positions (N,) along the x axis, in m."""
         return sim.qpos[:, 0]
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         return {"position": self.position(sim)}
 
     def speed(self, sim: Fields, now: Measured, before: Measured) -> np.ndarray:
-        """Return the speed (N,) along the x axis, in m/s, as the mean over the step."""
+        """Return the mean speed (N,) along the x axis over the step, in m/s."""
         return (now.position - before.position) / sim.dt
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
@@ -118,13 +118,13 @@ class Runner(Traveller):
 
 @dataclass(frozen=True)
 class FallingRunner(Runner):
-    """A runner that is paid for staying healthy, and has failed where it is not."""
+    """A runner with a reward for staying healthy, which fails when it is not."""
 
-    healthy_reward: float = 1.0  # per step
-    terminate_when_unhealthy: bool = True
+    healthy_reward: float = 1.0  # reward per step in which the robot is healthy
+    terminate_when_unhealthy: bool = True  # whether an episode ends when the robot is not healthy
 
     def healthy(self, sim: Fields) -> np.ndarray:
-        """Return which robots (N,) are on their feet."""
+        """Return which robots (N,) are healthy: on their feet."""
         raise NotImplementedError
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
@@ -143,7 +143,7 @@ class FallingRunner(Runner):
 
 
 def sum_of_squares(values: np.ndarray) -> np.ndarray:
-    """Return for each robot the sum of its squared values, added up in the order of `np.sum` over one robot's array."""
+    """Return each robot's sum of squared values (N,), added up in the order of `np.sum` over one robot's array."""
     return np.square(values.reshape(len(values), -1)).sum(axis=1)
 
 

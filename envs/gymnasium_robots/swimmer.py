@@ -13,10 +13,10 @@ from envs.gymnasium_robots.robot import Runner, Symmetric, uniform_states
 class Swimmer(Symmetric, Runner):
     """`gymnasium.envs.mujoco.swimmer_v5.SwimmerEnv` for N robots at once (Coulom 2002)."""
 
-    xml_file: str = "swimmer.xml"
-    frame_skip: int = 4
-    ctrl_cost_weight: float = 1e-4  # per squared control
-    reset_noise_scale: float = 0.1  # m or rad, and their rates
+    xml_file: str = "swimmer.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    frame_skip: int = 4  # physics steps per action
+    ctrl_cost_weight: float = 1e-4  # cost per step and squared control
+    reset_noise_scale: float = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
 
     camera: ClassVar = {"distance": 7.0, "elevation": -50.0}
 

@@ -10,8 +10,8 @@ from envs.gymnasium_robots.planar_legs import PlanarLegs
 class Walker2d(PlanarLegs):
     """`gymnasium.envs.mujoco.walker2d_v5.Walker2dEnv` for N robots at once (Erez, Tassa and Todorov 2011)."""
 
-    xml_file: str = "walker2d_v5.xml"
-    healthy_z_range: tuple[float, float] = (0.8, 2.0)  # m, of the torso
-    healthy_angle_range: tuple[float, float] = (-1.0, 1.0)  # rad, of the torso
+    xml_file: str = "walker2d_v5.xml"  # MJCF file of the model: one of Gymnasium's, or a path
+    healthy_z_range: tuple[float, float] = (0.8, 2.0)  # m, healthy heights of the torso
+    healthy_angle_range: tuple[float, float] = (-1.0, 1.0)  # rad, healthy angles of the torso
 
     camera: ClassVar = {"trackbodyid": 2, "distance": 2.8, "lookat": (0.0, 0.0, 0.75), "elevation": -12.0}

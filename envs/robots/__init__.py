@@ -1,1 +1,1 @@
-"""Our own robots: a task and its MJCF model each."""
+"""Our own robots: one task and one MJCF model each."""

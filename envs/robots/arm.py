@@ -1,4 +1,4 @@
-"""What our tasks of the arm have in common: a cube on a table is grasped, lifted, brought to a goal and held there."""
+"""The common part of our arm's tasks: grasp a cube on a table, lift it, bring it to a goal and hold it there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,35 +26,35 @@ PADS = ("left_pad", "right_pad")
 class Arm(Task):
     """Grasp a cube by the two pads of a gripper and bring it to a goal.
 
-    Actions move the servos' targets: five joints and the opening of the fingers. A target stays near the joint, so
-    that the arm neither stores up a long way to go nor strikes hard.
+    Actions move the servos' targets: five joints and the opening of the fingers. A target stays near its joint, so
+    that the arm neither winds up nor strikes hard.
     """
 
-    joint_step: NotNegative = 0.05  # rad, by which action 1 moves a joint's target
-    finger_step: NotNegative = 0.01  # m, by which action 1 moves the fingers' target
-    joint_lead: NotNegative = 0.2  # rad, how far a target may be from the joint
-    finger_lead: NotNegative = 0.02  # m
-    pad_friction: NotNegative = 1.2  # coefficient of the pads on the cube
-    cube_radius: tuple[NotNegative, NotNegative] = (0.25, 0.45)  # m from the arm's axis, where the cube lies at first
-    cube_azimuth: NotNegative = 1.0  # rad to either side of straight ahead
-    goal_height: tuple[float, float] = (0.08, 0.25)  # m above the table
-    episode_steps: Count = 100  # of 0.04 s
-    home_noise: NotNegative = 0.05  # rad: each joint begins within it around home
-    clearance: Positive = 0.01  # m above the table, from which on the cube counts as off it
-    hold_seconds: NotNegative = 0.5  # s at the goal, up to the episode's end, that count as success
-    goal_tolerance: NotNegative = 0.025  # m
+    joint_step: NotNegative = 0.05  # rad, step of a joint's target at action 1
+    finger_step: NotNegative = 0.01  # m, step of the fingers' target at action 1
+    joint_lead: NotNegative = 0.2  # rad, greatest distance of a target from its joint
+    finger_lead: NotNegative = 0.02  # m, greatest distance of the fingers' target from the fingers
+    pad_friction: NotNegative = 1.2  # friction coefficient of the pads on the cube
+    cube_radius: tuple[NotNegative, NotNegative] = (0.25, 0.45)  # m from the arm's axis, the cube's first place
+    cube_azimuth: NotNegative = 1.0  # rad, bound on the cube's first place to either side of straight ahead
+    goal_height: tuple[float, float] = (0.08, 0.25)  # m above the table, lowest and highest goal
+    episode_steps: Count = 100  # steps of 0.04 s after which an episode is truncated
+    home_noise: NotNegative = 0.05  # rad, bound on the joints' first angles from home
+    clearance: Positive = 0.01  # m above the table from which on the cube counts as lifted
+    hold_seconds: NotNegative = 0.5  # s at the goal before the episode's end that count as success
+    goal_tolerance: NotNegative = 0.025  # m, distance from the goal within which the cube is at it
 
-    reach_weight: float = 1.0  # per step, with the grip at the cube's middle
-    reach_scale: NotNegative = 5.0  # per m
-    grasp_weight: float = 0.5  # per step in which both pads press the cube
-    lift_weight: float = 0.5  # per step in which they do and the cube is off the table; growing from 0 at the table
-    far_weight: float = 2.0  # per step with the lifted cube at the goal
-    far_scale: NotNegative = 2.5  # per m
-    near_weight: float = 2.0  # the same, felt near the goal alone
-    near_scale: NotNegative = 8.0  # per m
-    goal_weight: float = 2.0  # per step with the lifted cube within the tolerance
-    effort_weight: float = 0.005  # per squared action
-    jerk_weight: float = 0.005  # per squared change of the action
+    reach_weight: float = 1.0  # reward per step with the grip at the cube's middle
+    reach_scale: NotNegative = 5.0  # 1/m, decay of the reach reward with the distance
+    grasp_weight: float = 0.5  # reward per step in which both pads press the cube
+    lift_weight: float = 0.5  # reward per step with the grasped cube off the table, growing from 0 at the table
+    far_weight: float = 2.0  # reward per step with the lifted cube at the goal, felt from afar
+    far_scale: NotNegative = 2.5  # 1/m, decay of the far reward with the distance
+    near_weight: float = 2.0  # reward per step with the lifted cube at the goal, felt only near it
+    near_scale: NotNegative = 8.0  # 1/m, decay of the near reward with the distance
+    goal_weight: float = 2.0  # reward per step with the lifted cube within the tolerance
+    effort_weight: float = 0.005  # cost per step and squared action
+    jerk_weight: float = 0.005  # cost per step and squared change of the action
 
     model = "arm.xml"
     memory: ClassVar = {
@@ -70,7 +70,7 @@ class Arm(Task):
         "azimuth": 140.0,
         "elevation": -20.0,
     }
-    # A grasp that holds without friction would be a trick: a cube cradled, or stuck in the model.
+    # A grasp that holds without friction would be no grasp: the cube would lie on the hand, or be stuck in the model.
     trials: ClassVar = {"slippery": Trial({"pad_friction": 0.05}, ("success_rate",))}
 
     def model_spec(self) -> mujoco.MjSpec:
@@ -80,7 +80,7 @@ class Arm(Task):
         return spec
 
     def to_goal(self, sim: Fields) -> np.ndarray:
-        """Return the way from the cube to the goal (N, 3), in m, of which the length is the error."""
+        """Return the vector from the cube to the goal (N, 3), in m, whose length is the error."""
         return sim.mocap_pos[:, 0] - sim.qpos[:, CUBE_POSITION]
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
@@ -95,7 +95,7 @@ class Arm(Task):
         np.clip(target, low, high, out=sim.ctrl)
 
     def held(self, sim: Fields) -> np.ndarray:
-        """Return for how many steps (N,) the cube has been at the goal without a break."""
+        """Return the steps (N,) for which the cube has been at the goal without a break."""
         there = norm(self.to_goal(sim)) < self.goal_tolerance
         return np.where(there, sim.memory.held + 1.0, 0.0)
 
@@ -115,7 +115,7 @@ class Arm(Task):
             "pressing": pressing,  # (N, 2)
             "grasped": grasped,
             "lifted": grasped * np.clip(height / self.clearance, 0.0, 1.0),  # 1 where held off the table
-            "off_table": height > self.clearance,
+            "off_table": height > self.clearance,  # (N,), bool
             "held": self.held(sim),  # steps
             "action": sim.memory.action,
         }
@@ -131,7 +131,7 @@ class Arm(Task):
             "cube": sim.qpos[:, CUBE_POSITION],  # m
             "cube_velocity": sim.qvel[:, CUBE_VELOCITY],  # m/s
             "pressing": now.pressing,  # whether the left and the right pad press the cube
-            # Of four times the angle by which the cube is turned in the hand: it looks the same after a quarter turn.
+            # Cosine and sine of four times the cube's angle in the hand: it looks the same after a quarter turn.
             "cube_turn": quarter_turns(now.rotation, sim.xmat[:, sim.body("cube")].reshape(-1, 3, 3)),
             "action": now.action,  # the last one
             "to_goal": now.to_goal,  # m, from the cube
@@ -162,13 +162,13 @@ class Arm(Task):
         sim.mocap_pos[:, 0] = self.goals(cube, goal)
 
     def somewhere(self, draws: np.ndarray, height: np.ndarray | float) -> np.ndarray:
-        """Return places (E, 3) over the area where cubes are put, given draws (E, 2) between -1 and 1."""
+        """Return places (E, 3) in the area of the cubes, given draws (E, 2) between -1 and 1."""
         radius = between(draws[:, 0], self.cube_radius)
         azimuth = self.cube_azimuth * draws[:, 1]
         return np.column_stack([radius * np.cos(azimuth), radius * np.sin(azimuth), 0 * radius + height])
 
     def goals(self, cube: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """Return where (E, 3) the goals stand, from draws between -1 and 1: the cubes' (E, 2) and their own (E, 3)."""
+        """Return the goals (E, 3), in m, from draws between -1 and 1: the cubes' (E, 2) and the goals' own (E, 3)."""
         raise NotImplementedError
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
@@ -190,7 +190,7 @@ class Arm(Task):
             "final_error_mean": float(np.mean(error)),  # m
             "final_error_median": float(np.median(error)),
             "final_error_p95": float(np.quantile(error, 0.95)),
-            # Of the steps in which the cube is off the table, those in which both pads press it.
+            # Share of the steps with the cube off the table in which both pads press it.
             "both_pads_share": float(episodes["both_pads"].sum() / held) if held else 0.0,
         }
 
@@ -211,7 +211,7 @@ class Arm(Task):
 
 
 def servo_positions(sim: Fields) -> np.ndarray:
-    """Return where the servos stand (N, 6): five joints in rad, and the mean of the two fingers in m."""
+    """Return the servos' positions (N, 6): five joints in rad, and the mean of the two fingers in m."""
     return np.column_stack([sim.qpos[:, :5], (sim.qpos[:, 5] + sim.qpos[:, 6]) / 2])
 
 
@@ -222,7 +222,7 @@ def between(draw: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
 
 
 def nearness(distance: np.ndarray, scale: float) -> np.ndarray:
-    """Return 1 where a distance (m) is zero, falling to 0 over a few 1/scale."""
+    """Return 1 for a distance of zero, falling to 0 over a few 1/scale; distances in m."""
     return 1.0 - np.tanh(scale * distance)
 
 

@@ -14,29 +14,29 @@ from envs.simulation import Fields
 class Biped(Runner):
     """Run forward on two legs without falling, after the 3D biped of Schulman et al. (2016), section 6.2.
 
-    The reward's terms are theirs, with their weights of speed and effort. Their 1e-5 per N^2 of impact would make
-    standing still cost more than all else could bring. With their 0.2 for being alive a step costs more than it brings
-    at first, and the first thing learned is to dive forward; with 0.5 the robot dawdles.
+    The reward's terms are the paper's, with its weights of speed and effort. Its impact weight of 1e-5 per N^2 would
+    make standing still cost more than all other terms can earn. With its alive bonus of 0.2 a step costs more at first
+    than it earns, and the robot learns to dive forward; with 0.5 it dawdles.
 
-    In training it begins at up to `start_speed`: who must step from the first moment on, or fall, learns to run (one
-    seed 4.6 m/s instead of 1.4). Who has got to an episode's end begins the next one at rest, as in evaluation:
-    otherwise a good runner falls as it starts (37 of 100, another seed).
+    Training episodes start at up to `start_speed`: having to step at once teaches running (4.6 instead of 1.4 m/s, one
+    seed). After a full-length episode the next starts at rest, as in evaluation: otherwise good runners fall at the
+    start (37 of 100 episodes, another seed).
 
-    Episodes last 20 s in evaluation, as theirs. In training they are shorter,
-    for most falls happen in the first second, and of first seconds there would be too few to learn from; but not so
-    short that a gait which gets unsteady by and by is never found out, as with 5 s.
+    Episodes last 20 s in evaluation, as in the paper. In training they are shorter: most falls happen in the first
+    second, and long episodes would give too few first seconds to learn from. Episodes of 5 s are too short: a gait that
+    becomes unsteady later goes unnoticed.
     """
 
-    alive_bonus: float = 0.3  # per step
-    start_speed: NotNegative = 2.0  # m/s ahead, at most, at which an episode begins where the one before was not whole
-    episode_steps: Count = 1000  # of 0.01 s
+    alive_bonus: float = 0.3  # reward per step
+    start_speed: NotNegative = 2.0  # m/s, greatest first speed, unless the episode before was of full length
+    episode_steps: Count = 1000  # steps of 0.01 s after which an episode is truncated
 
     evaluation: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}
     shown: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}
 
     model = "biped.xml"
-    memory: ClassVar = {"lasted": 1}  # s, how long the present episode has gone on; the next one reads it
-    start_angles = 2 * (0.0, 0.0, 0.1, 0.2, 0.1)  # the knees a little bent
+    memory: ClassVar = {"lasted": 1}  # s, age of the present episode, which the next one reads
+    start_angles = 2 * (0.0, 0.0, 0.1, 0.2, 0.1)  # rad: the knees a little bent
     mirrored_contacts = (1, 0)
     camera: ClassVar = {"distance": 3.6, "lookat": (0.0, 0.0, 0.85), "azimuth": 120.0, "elevation": -12.0}
 

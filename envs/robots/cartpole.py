@@ -14,14 +14,14 @@ from envs.task import Measured, Task, fall_rate, mean_over_time
 
 @dataclass(frozen=True)
 class CartPole(Task):
-    """Balance a pole on a cart by a force of any size up to a limit (after Barto, Sutton and Anderson 1983)."""
+    """Balance a pole on a cart by a bounded force of any size (after Barto, Sutton and Anderson 1983)."""
 
-    max_force: NotNegative = 10.0  # N, at action 1 (to the right) and -1
-    max_position: Positive = 2.4  # m from the middle of the rail: beyond it the cart has failed
-    max_angle: Positive = 0.20943951023931953  # rad (12 degrees) from upright: beyond it the pole has fallen
-    alive_weight: float = 1.0  # per step that ends upright and on the rail
-    reset_noise: NotNegative = 0.05  # m, m/s, rad, rad/s: each number of the first state is drawn within it
-    episode_steps: Count = 500  # of 0.02 s
+    max_force: NotNegative = 10.0  # N, force on the cart at action 1 (to the right) and -1 (to the left)
+    max_position: Positive = 2.4  # m, distance from the middle of the rail beyond which the cart has failed
+    max_angle: Positive = 0.20943951023931953  # rad (12 degrees), angle from upright beyond which the pole has fallen
+    alive_weight: float = 1.0  # reward per step that ends upright and on the rail
+    reset_noise: NotNegative = 0.05  # m, m/s, rad, rad/s: bound on each number of the first state
+    episode_steps: Count = 500  # steps of 0.02 s after which an episode is truncated
 
     model = "cartpole.xml"
     control_dt = 0.02  # s

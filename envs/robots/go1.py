@@ -1,4 +1,4 @@
-"""Go1: a robot dog that goes where it is told to: forward, sideways, round, or nowhere."""
+"""Go1: a robot dog follows commanded velocities: forward, sideways, turning, or none."""
 
 from __future__ import annotations
 
@@ -19,59 +19,69 @@ from envs.task import Measured, Task, Trial, fall_rate
 HOME = np.array([-0.1, 0.9, -1.8, 0.1, 0.9, -1.8, -0.1, 0.9, -1.8, 0.1, 0.9, -1.8])  # rad: FR, FL, RR, RL
 HOME_HEIGHT = 0.29  # m, of the trunk: the feet just above the ground
 FOOT_RADIUS = 0.023  # m
-TROT = np.array([0.0, 0.5, 0.5, 0.0])  # of a gait's period: FR steps with RL, FL with RR
-SEGMENTS = 8  # commands an episode has at most
-PUSHES = 4  # pushes an episode has
+TROT = np.array([0.0, 0.5, 0.5, 0.0])  # periods of the gait: FR steps with RL, FL with RR
+SEGMENTS = 8  # commands per episode, at most
+PUSHES = 4  # pushes per episode
 
 
 @dataclass(frozen=True)
 class Go1(Task):
-    """Follow commanded velocities (forward, to the left, turning left) on four legs, unsettled by pushes.
+    """Follow commanded velocities (forward, to the left, turning left) on four legs in spite of pushes.
 
     Actions move the targets of the twelve joints away from a stance. Observations include the command and a gait clock,
     which stands still while the command is to stand. Each episode has its own floor friction, load and motor strength.
     The reward is never negative: otherwise an early fall would pay.
     """
 
-    tracking_weight: float = 1.0  # per step, at the commanded velocity
-    turning_weight: float = 1.0  # per step, at the commanded turning rate
-    tolerance: Positive = 0.25  # (m/s)^2, (rad/s)^2: squared error at which a first half of either falls to 1/e
-    fine_tolerance: Positive = 0.03  # (m/s)^2, (rad/s)^2: the same of the second half
-    gait_weight: float = 1.0  # per step, with all feet in time with the clock
-    step_frequency: NotNegative = 2.0  # Hz
-    step_height: NotNegative = 0.08  # m, a foot's at the top of its swing
+    # Reward
+    tracking_weight: float = 1.0  # reward per step at the commanded velocity
+    turning_weight: float = 1.0  # reward per step at the commanded turning rate
+    tolerance: Positive = 0.25  # (m/s)^2, (rad/s)^2: squared error at which the broad half of either falls to 1/e
+    fine_tolerance: Positive = 0.03  # (m/s)^2, (rad/s)^2: squared error at which the narrow half falls to 1/e
+    gait_weight: float = 1.0  # reward per step with all feet in time with the clock
+    pose_weight: float = 0.5  # reward per step with all joints at the stance
+    pose_sharpness: tuple[float, float, float] = (1.0, 1.0, 0.1)  # 1/rad^2, decay of the pose reward, per joint
+    tilt_weight: float = 2.0  # cost per step and squared sine of the trunk's tilt
+    bounce_weight: float = 0.5  # cost per step and (m/s)^2 of the trunk's vertical velocity
+    wobble_weight: float = 0.05  # cost per step and (rad/s)^2 of rolling and pitching
+    effort_weight: float = 1e-4  # cost per step and (N m)^2, over all joints
+    action_rate_weight: float = 0.01  # cost per squared change of the action
+    slip_weight: float = 0.1  # cost per step and (m/s)^2 of feet on the ground
+
+    # Gait
+    step_frequency: NotNegative = 2.0  # Hz, of the gait clock
+    step_height: NotNegative = 0.08  # m, height of a foot at the top of its swing
     step_tolerance: Positive = 0.03  # m off the swing's height at which a flying foot's share falls to 1/e
-    slip_tolerance: Positive = 0.05  # (m/s)^2, squared speed at which a standing foot's share does
-    pose_weight: float = 0.5  # per step, with all joints at the stance
-    pose_sharpness: tuple[float, float, float] = (1.0, 1.0, 0.1)  # per rad^2 that hip, thigh and knee are off it
-    tilt_weight: float = 2.0  # per squared sine of the trunk's tilt, in each step
-    bounce_weight: float = 0.5  # per (m/s)^2 up and down, in each step
-    wobble_weight: float = 0.05  # per (rad/s)^2 of rolling and pitching, in each step
-    effort_weight: float = 1e-4  # per (N m)^2, over all joints, in each step
-    action_rate_weight: float = 0.01  # per squared change of the action
-    slip_weight: float = 0.1  # per (m/s)^2 of feet on the ground, in each step
-    action_scale: Positive = 0.5  # rad from the stance at action 1
-    min_height: float = 0.15  # m, of the trunk: lower, it has fallen
-    min_upright: Cosine = 0.5  # cosine of the trunk's tilt: below it, it has fallen
+    slip_tolerance: Positive = 0.05  # (m/s)^2, squared speed at which a standing foot's share falls to 1/e
+
+    # Actions and failure
+    action_scale: Positive = 0.5  # rad, distance of a joint's target from the stance at action 1
+    min_height: float = 0.15  # m, height of the trunk below which the robot has fallen
+    min_upright: Cosine = 0.5  # cosine of the trunk's tilt below which the robot has fallen
+
+    # Commands
     max_velocity: tuple[float, float] = (-0.75, 1.25)  # m/s, slowest and fastest command forward
-    max_sideways: NotNegative = 0.5  # m/s
-    max_turning: NotNegative = 0.9  # rad/s
-    hold: Positive = 5.0  # s a command lasts, on average
-    zeroed: tuple[Share, Share, Share] = (0.1, 0.4, 0.4)  # probability that a command has no speed forward, ...
+    max_sideways: NotNegative = 0.5  # m/s, fastest command to either side
+    max_turning: NotNegative = 0.9  # rad/s, fastest turning command to either side
+    hold: Positive = 5.0  # s, mean duration of a command
+    zeroed: tuple[Share, Share, Share] = (0.1, 0.4, 0.4)  # probabilities that a command's three components are zero
     standing: Share = 0.1  # probability that a command is to stand
-    angle_noise: NotNegative = 0.05  # rad: each joint begins within it around the stance ...
-    speed_noise: NotNegative = 0.2  # rad/s: ... and turns within it
-    friction: tuple[NotNegative, NotNegative] = (0.4, 1.25)  # of the floor
-    load: tuple[float, float] = (-1.0, 1.0)  # kg on top of the trunk's own
-    strength: tuple[NotNegative, NotNegative] = (0.9, 1.1)  # of the motors, as a share of their nominal stiffness
+    grid: bool = False  # one command per episode, which the seed picks from `grid_commands`, and pushes of full speed
+    settling_time: NotNegative = 1.0  # s after a new command or a push that tracking errors leave out
+
+    # Randomness of start, robot and floor
+    angle_noise: NotNegative = 0.05  # rad, bound on the joints' first angles from the stance
+    speed_noise: NotNegative = 0.2  # rad/s, bound on the joints' first speeds
+    friction: tuple[NotNegative, NotNegative] = (0.4, 1.25)  # friction coefficient of the floor, least and greatest
+    load: tuple[float, float] = (-1.0, 1.0)  # kg on top of the trunk's own mass, least and greatest
+    strength: tuple[NotNegative, NotNegative] = (0.9, 1.1)  # share of the motors' nominal stiffness
     push_interval: Positive = 5.0  # s between pushes, of which an episode has four
-    push_speed: NotNegative = 1.0  # m/s by which a push changes the trunk's velocity, at most
-    grid: bool = False  # whether an episode has one command, its seed's turn of `grid_commands`, and full pushes
-    settling_time: NotNegative = 1.0  # s after a new command or a push which tracking errors leave out
-    episode_steps: Count = 1000  # of 0.02 s
+    push_speed: NotNegative = 1.0  # m/s, greatest change of the trunk's velocity by a push
+
+    episode_steps: Count = 1000  # steps of 0.02 s after which an episode is truncated
 
     model = "go1.xml"
-    memory: ClassVar = {  # what an episode's start draws and its steps read
+    memory: ClassVar = {  # drawn at an episode's start and read by its steps
         "friction": 1,  # of the floor
         "load": 1,  # kg
         "strength": 1,  # share of the motors' nominal stiffness
@@ -103,7 +113,7 @@ class Go1(Task):
         }
 
     def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
-        # Left legs for right ones; outward is a positive angle on the left side, a negative one on the right.
+        # Left and right legs change places; outward is a positive angle on the left, a negative one on the right.
         joints = SignedPermutation(np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4))
         vector, rotation = SignedPermutation.in_place(*VECTOR), SignedPermutation.in_place(*ROTATION)
         parts = {
@@ -138,7 +148,7 @@ class Go1(Task):
         return {
             "command": command,  # m/s forward, m/s to the left, rad/s to the left
             "moving": moving,
-            "quiet": quiet,  # s since the last surprise
+            "quiet": quiet,  # s since the last push or new command
             "phase": phase,  # of the gait, in periods
             "up": up,
             "velocity": velocity,  # m/s, in the trunk's frame
@@ -153,7 +163,7 @@ class Go1(Task):
         }
 
     def present_command(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
-        """Return the commands (N, 3) that hold now, in m/s, m/s and rad/s, and for how long (N,) they have, in s."""
+        """Return the present commands (N, 3), in m/s, m/s and rad/s, and the time (N,) since they began, in s."""
         rows, switches = np.arange(len(sim.qpos)), sim.memory.switches
         # Half a step of slack: the clock is a sum of timesteps.
         segment = (sim.time[:, None] + sim.dt / 2 >= switches).sum(axis=1) - 1
@@ -192,12 +202,12 @@ class Go1(Task):
         return np.maximum(super().total(terms), 0.0)
 
     def _closeness(self, error: np.ndarray) -> np.ndarray:
-        """Return 1 where there is no error (N,): a broad hill to find the way up, and a narrow one on its top."""
+        """Return 1 where there is no error (N,): a broad peak that shows the way, and a narrow one on its top."""
         squared = np.square(error)
         return (np.exp(-squared / self.tolerance) + np.exp(-squared / self.fine_tolerance)) / 2
 
     def _in_step(self, now: Measured) -> np.ndarray:
-        """Return how many of the feet (N,), as a share, do what the clock says: fly at its height, or stand still."""
+        """Return the share of feet (N,) in time with the clock: in the air at the swing's height, or standing still."""
         height = self.step_height * np.sin(2 * np.pi * (now.phase[:, None] + TROT))
         flying = (height > 0.0) & now.moving[:, None]
         fly = ~now.contact * np.exp(-np.square((now.feet - height) / self.step_tolerance))
@@ -237,14 +247,14 @@ class Go1(Task):
         memory.push_velocities = velocities.reshape(len(rngs), -1)
 
     def _orders(self, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return when commands begin (E, segments) and what they are (E, segments, 3), from draws (E, segments, 8)."""
+        """Return the commands' beginnings (E, segments) and values (E, segments, 3), from draws (E, segments, 8)."""
         lasting = -self.hold * np.log1p(-draws[:, :, 0])
         switches = np.concatenate([np.zeros((len(draws), 1)), np.cumsum(lasting, axis=1)[:, :-1]], axis=1)
         slowest, fastest = self.max_velocity
         low = np.array([slowest, -self.max_sideways, -self.max_turning])
         high = np.array([fastest, self.max_sideways, self.max_turning])
         commands = low + (high - low) * draws[:, :, 1:4]
-        commands *= draws[:, :, 4:7] >= self.zeroed  # often enough straight on, or turning on the spot
+        commands *= draws[:, :, 4:7] >= self.zeroed  # so that going straight and turning on the spot are frequent
         commands *= draws[:, :, 7:] >= self.standing
         return switches, commands
 

@@ -14,11 +14,11 @@ from envs.robots.arm import Arm, between
 class Grasp(Arm):
     """Lift a cube from anywhere in the arm's reach straight up to a goal height, shown by a disc, and hold it there.
 
-    In training the goals stand aside, too: where all of them are above the cube, moving the hand in the plane brings
-    nothing, and a policy may come to hold the cube with both pads and never lift it.
+    In training the goals stand aside, too. If all of them are above the cube, moving the hand sideways gains nothing,
+    and a policy may learn to hold the cube with both pads without ever lifting it.
     """
 
-    goal_aside: Share = 0.5  # share of the way from above the cube to somewhere else in reach, where the goal stands
+    goal_aside: Share = 0.5  # share of the way from above the cube to a random place in reach
 
     evaluation: ClassVar = {"goal_aside": 0.0}
     shown: ClassVar = {"goal_aside": 0.0}

@@ -1,4 +1,4 @@
-"""What our robots on legs have in common: what moves and drives them, how they are put on the floor."""
+"""The common part of our robots on legs: joints, motors, feet, and their start on the floor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ UPRIGHT = (1.0, 0.0, 0.0, 0.0)  # as a quaternion
 
 @dataclass(frozen=True)
 class Legged(Task):
-    """A robot whose first body, the trunk, floats, whose motors are driven by torques, and whose feet feel the floor.
+    """A robot with a floating trunk as its first body, torque motors, and contact sensors on its feet.
 
     The model's actuators are motors of gear 1, one for each joint in the joints' order, so that `sim.ctrl` are the
     joint torques in N m; its sensors are the net contact forces (3) on each foot in N.
     """
 
-    reset_noise: NotNegative = 0.05  # rad, m/s, rad/s: the first orientation, angles and velocities are drawn within it
-    episode_steps: Count = 2000  # of 0.01 s
+    reset_noise: NotNegative = 0.05  # rad, m/s, rad/s: bound on the noise of the first posture and velocities
+    episode_steps: Count = 2000  # steps of 0.01 s after which an episode is truncated
 
     start_angles: ClassVar[tuple[float, ...]]  # rad, of the joints
-    mirrored_contacts: ClassVar[tuple[int, ...]]  # which of what `contacts` returns is of the foot on the other side
+    mirrored_contacts: ClassVar[tuple[int, ...]]  # for each number of `contacts` the one on the other side
     control_dt = 0.01  # s
 
     def foot_forces(self, sim: Fields) -> np.ndarray:
@@ -37,11 +37,11 @@ class Legged(Task):
         return sim.sensordata.reshape(len(sim.sensordata), -1, 3)
 
     def contacts(self, sim: Fields) -> np.ndarray:
-        """Return what is observed of the feet: by default (N, feet), 1 for each that touches the floor, else 0."""
+        """Return the observed contacts: by default (N, feet), whether each foot touches the floor."""
         return np.any(self.foot_forces(sim), axis=2)
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
-        # Not the first two positions, x and y: where on the floor the robot is does not matter to it.
+        # Without x and y, the first two positions: the place on the floor does not matter.
         return {
             "height": sim.qpos[:, 2],  # m, of the trunk
             "orientation": sim.qpos[:, 3:7],  # of the trunk, a quaternion
@@ -69,7 +69,7 @@ class Legged(Task):
         return MirroredParts(parts, reflection.controls)
 
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
-        """Return the trunk's orientation (a quaternion) and the joints' angles (rad) around which episodes begin.
+        """Return the trunk's orientations (quaternions) and the joints' angles (rad) around which episodes begin.
 
         Returns:
             (E, 4 + joints).
@@ -98,13 +98,13 @@ def lowest_point(model: mujoco.MjModel, data: mujoco.MjData) -> float:
 
 @dataclass(frozen=True)
 class Runner(Legged):
-    """A legged robot that is paid for its speed along x (Schulman et al. 2016, section 6.2)."""
+    """A legged robot whose reward is its speed along x (Schulman et al. 2016, section 6.2)."""
 
-    forward_weight: float = 1.0  # per m/s
-    effort_weight: float = 1e-5  # per (N m)^2, over all joint torques
-    impact_weight: float = 1e-7  # per N^2, over all contact forces on the feet
-    alive_bonus: float = 0.2  # per step
-    min_height: float = 0.8  # m, of the centre of mass: below it the robot has fallen
+    forward_weight: float = 1.0  # reward per step and m/s along x
+    effort_weight: float = 1e-5  # cost per step and (N m)^2, over all joint torques
+    impact_weight: float = 1e-7  # cost per step and N^2, over all contact forces on the feet
+    alive_bonus: float = 0.2  # reward per step
+    min_height: float = 0.8  # m, height of the centre of mass below which the robot has fallen
 
     remembered = ("position",)
 
@@ -132,6 +132,6 @@ class Runner(Legged):
         return {"distance": now.position - before.position, "work": power * sim.dt / weight}  # m, J/N
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        # Work by and against the motors, in units of the robot's weight times the way it came.
+        # Work by and against the motors, divided by the robot's weight and the distance covered.
         cost = float(episodes["work"].sum() / episodes["distance"].sum())
         return fall_rate(episodes) | walking_metrics(episodes) | {"cost_of_transport": cost}

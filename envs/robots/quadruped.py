@@ -16,19 +16,19 @@ from envs.task import Measured
 class Quadruped(Runner):
     """Run forward on four legs without falling, after the 3D quadruped of Schulman et al. (2016), section 6.2.
 
-    The reward's terms are theirs. Of their weights, 1e-6 for effort, 1e-3 for impact and 0.05 for being alive are
-    changed. At 1e-3 per N^2 a body of 18 kg would pay more for standing still than all else could bring it; dearer
-    effort and being alive make for steadier legs. And an episode ends where the trunk tilts too far: without that, a
-    policy came to run on its front legs alone, nose down.
+    The reward's terms are the paper's; of its weights, 1e-6 for effort, 1e-3 for impact and 0.05 for being alive are
+    changed. At 1e-3 per N^2 a body of 18 kg would lose more by standing still than all other terms can earn; higher
+    weights of effort and being alive make the legs steadier. An episode also ends when the trunk tilts too far: without
+    that, a policy ran on its front legs alone, nose down.
 
-    Of the feet it observes how many of the front ones and of the hind ones touch the floor.
+    Observed contacts are the numbers of front feet and of hind feet on the floor.
     """
 
-    effort_weight: float = 2e-5  # per (N m)^2, over all joint torques
-    impact_weight: float = 1e-6  # per N^2, over all contact forces on the feet
-    alive_bonus: float = 0.5  # per step
-    min_height: float = 0.2  # m, of the centre of mass: below it the robot has fallen
-    min_upright: Cosine = 0.87  # cosine of the trunk's tilt (30 degrees): below it, too
+    effort_weight: float = 2e-5  # cost per step and (N m)^2, over all joint torques
+    impact_weight: float = 1e-6  # cost per step and N^2, over all contact forces on the feet
+    alive_bonus: float = 0.5  # reward per step
+    min_height: float = 0.2  # m, height of the centre of mass below which the robot has fallen
+    min_upright: Cosine = 0.87  # cosine of the trunk's tilt (30 degrees) below which the robot has fallen
 
     model = "quadruped.xml"
     start_angles = 8 * (0.0,)

@@ -1,4 +1,4 @@
-"""RoughTerrain: the robot dog goes where it is told to over rubble, slopes and steps."""
+"""RoughTerrain: the robot dog follows commands over rubble, slopes and steps."""
 
 from __future__ import annotations
 
@@ -17,47 +17,57 @@ from envs.robots.terrain import Terrain, patchwork
 from envs.simulation import Fields
 from envs.task import Measured, on_first_step
 
-# Where the ground is looked at, in m ahead of the trunk and to its left: along the two lines on which the feet tread.
+# Points of the ground that are scanned, in m ahead of the trunk and to its left: along the two lines of the feet.
 AHEAD, LEFT = np.linspace(-0.3, 0.6, 7), np.array([-0.13, 0.13])
 SCAN = np.stack(np.meshgrid(AHEAD, LEFT, indexing="ij"), axis=-1).reshape(-1, 2)
-ABOVE = 1.0  # m above the trunk, from where the rays fall
-ABYSS = 10.0  # m, as how long a ray counts that meets no ground
-GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group that rays see
+ABOVE = 1.0  # m, height above the trunk from which the rays fall
+ABYSS = 10.0  # m, length of a ray that meets no ground
+GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group that rays meet
+
+Difficulties = Annotated[tuple[NotNegative, ...], MinLen(1)]
 
 
 @dataclass(frozen=True)
 class RoughTerrain(Go1):
-    """Follow commands over ground that is the harder, the better a robot has done so far.
+    """Follow commands over ground whose difficulty rises with the robot's success.
 
-    The ground is `patchwork` of fields, one for each of `difficulties`. A robot begins on one of the first three, so
-    that from the start there is something to see. It moves on to the next after an episode in which it covered most of
-    the distance it was told to go, and back where it covered little of it. Who masters the last begins anywhere in the
-    harder half. To Go1's observations come the trunk's height above the ground and how much higher the ground is around
-    it (14), seen by rays. Each ray has an error of its own throughout an episode, as sensors have: where the ground is
-    flat, what is seen would otherwise hardly vary, and once normalised a pebble would look like a wall. A fall has a
-    price, for what it loses lies beyond the discount's horizon of 0.4 s.
+    The ground is a `patchwork` of fields, one for each of `difficulties`. A robot begins on one of the first three, so
+    that there is something to see from the start. It moves on to the next field after an episode in which it covered
+    most of the commanded distance, and back after one in which it covered little. After success on the last field it
+    begins anywhere in the harder half.
+
+    To Go1's observations come the trunk's height above the ground and a scan of the ground around it by rays. Each ray
+    has a constant error throughout an episode, like a sensor's: on flat ground the scan would otherwise hardly vary,
+    and after normalisation a pebble would look like a wall. A fall has a cost, because the rewards lost by it lie
+    beyond the discount's horizon of 0.4 s.
     """
 
-    max_velocity: tuple[float, float] = (0.0, 1.0)  # m/s
-    max_sideways: NotNegative = 0.2  # m/s
-    max_turning: NotNegative = 0.5  # rad/s
-    friction: tuple[NotNegative, NotNegative] = (0.6, 1.25)
-    push_speed: NotNegative = 0.5  # m/s
-    min_height: float = 0.08  # m, of the trunk above the ground under its middle: lower, it has fallen
-    tilt_weight: float = 0.5
-    bounce_weight: float = 0.2
-    fall_weight: float = 25.0  # for a fall: as much as ten steps of all else bring
-    difficulties: Annotated[tuple[NotNegative, ...], MinLen(1)] = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
+    # Rewards, commands and robot: other numbers than Go1's
+    max_velocity: tuple[float, float] = (0.0, 1.0)  # m/s, slowest and fastest command forward
+    max_sideways: NotNegative = 0.2  # m/s, fastest command to either side
+    max_turning: NotNegative = 0.5  # rad/s, fastest turning command to either side
+    friction: tuple[NotNegative, NotNegative] = (0.6, 1.25)  # friction coefficient of the floor, least and greatest
+    push_speed: NotNegative = 0.5  # m/s, greatest change of the trunk's velocity by a push
+    min_height: float = 0.08  # m, height of the trunk's middle above the ground below which the robot has fallen
+    tilt_weight: float = 0.5  # cost per step and squared sine of the trunk's tilt
+    bounce_weight: float = 0.2  # cost per step and (m/s)^2 of the trunk's vertical velocity
+    fall_weight: float = 25.0  # cost of a fall: as much as ten steps of all other rewards
+
+    # Ground
+    difficulties: Difficulties = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)  # factors of rubble, slope and step
     rubble: NotNegative = 0.1  # m, height of the largest blocks at difficulty 1
-    slope: NotNegative = 0.35  # rise over run, at difficulty 1
+    slope: NotNegative = 0.35  # rise over run of the hillsides at difficulty 1
     step: NotNegative = 0.1  # m, rise of a step at difficulty 1
-    terrain_seed: Annotated[int, Ge(0)] = 0  # of the ground: the same seed, the same ground
-    start_area: NotNegative = 3.0  # m from the middle of a field, along x and y, within which a robot begins
-    start_clearance: NotNegative = 0.25  # m around the trunk: it begins as high as the highest ground there asks for
-    scan_error: NotNegative = 0.03  # m, a ray's at most
-    promotion: NotNegative = 0.7  # share of the commanded distance that leads to the next field
-    demotion: NotNegative = 0.4  # share below which it is the one before
-    episode_steps: Count = 500  # of 0.02 s: who walks straight ahead stays on its field
+    terrain_seed: Annotated[int, Ge(0)] = 0  # seed of the ground: the same seed makes the same ground
+
+    # Start and curriculum
+    start_area: NotNegative = 3.0  # m along x and y from the middle of a field, within which a robot begins
+    start_clearance: NotNegative = 0.25  # m around the trunk: the highest ground there sets the height of the start
+    scan_error: NotNegative = 0.03  # m, greatest error of a ray
+    promotion: NotNegative = 0.7  # share of the commanded distance above which the next field follows
+    demotion: NotNegative = 0.4  # share of the commanded distance below which the field before follows
+
+    episode_steps: Count = 500  # steps of 0.02 s after which an episode is truncated: short enough to stay on a field
 
     grid_commands: ClassVar = np.array([(x, 0.0, turn) for x in (0.4, 0.6, 0.8, 1.0) for turn in (-0.4, 0.0, 0.4)])
     evaluation: ClassVar = {"grid": True, "push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
@@ -65,10 +75,12 @@ class RoughTerrain(Go1):
     trials: ClassVar = {}
     memory: ClassVar = {
         **Go1.memory,
-        "level": 1,  # the field
-        "covered": 1,  # m, along the commands; the next episode reads it, and the next line's
+        # Read by the next episode:
+        "level": 1,  # the field's number
+        "covered": 1,  # m along the commands
         "commanded": 1,  # m
-        "scan_errors": len(SCAN),  # m, by which each ray is wrong
+        # Read by this one:
+        "scan_errors": len(SCAN),  # m, of each ray
     }
 
     @property
@@ -95,10 +107,10 @@ class RoughTerrain(Go1):
         sim.memory.covered += self.progress(sim)
 
     def progress(self, sim: Fields) -> np.ndarray:
-        """Return how far (N,) a step at the present velocity leads where the command points, in m."""
-        told, done = self.command_tracking(sim)
-        size = np.maximum(np.hypot(told[:, 0], told[:, 1]), 1e-6)
-        return (told[:, :2] * done[:, :2]).sum(axis=1) / size * sim.dt
+        """Return the distance (N,) along the command that a step at the present velocity covers, in m."""
+        command, motion = self.command_tracking(sim)
+        size = np.maximum(np.hypot(command[:, 0], command[:, 1]), 1e-6)
+        return (command[:, :2] * motion[:, :2]).sum(axis=1) / size * sim.dt
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         quantities = super().measure(sim)
@@ -151,19 +163,19 @@ class RoughTerrain(Go1):
         sim.memory.scan_errors = self.scan_error * np.array([rng.uniform(-1.0, 1.0, len(SCAN)) for rng in rngs])
 
     def _next_level(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
-        """Return the fields (E,) on which robots begin, given what is remembered of their last episodes."""
+        """Return the fields (E,) on which robots begin, by the outcome of their last episodes."""
         level, covered, commanded = sim.memory.level, sim.memory.covered, sim.memory.commanded
         fields = len(self.difficulties)
         first, hard = np.array([(rng.integers(min(3, fields)), rng.integers(fields // 2, fields)) for rng in rngs]).T
-        tested = commanded > 1.0  # m: not a robot that was told to stand
+        tested = commanded > 1.0  # m: excludes episodes of standing
         level = level + tested * (covered > self.promotion * commanded)
         level = level - tested * (covered < self.demotion * commanded)
         level = np.where(level >= fields, hard, np.maximum(level, 0))
-        begun = sim.userdata.any(axis=1)  # all is zero before a robot's first episode
+        begun = sim.userdata.any(axis=1)  # the memory is zero before a robot's first episode
         return np.where(begun, level, first).astype(int)
 
     def _distance(self, sim: Fields) -> np.ndarray:
-        """Return how far (E,) an episode's commands would lead a robot that does not fall, in m."""
+        """Return the distance (E,) that an episode's commands ask for, in m."""
         end = self.episode_steps * sim.dt
         begins = np.minimum(sim.memory.switches, end)
         lasting = np.diff(begins, axis=1, append=end)

@@ -15,59 +15,69 @@ from envs.simulation import Fields, Memory
 from envs.task import Measured, on_first_step
 
 ON_THE_BACK = (np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0)  # as a quaternion
-FULL_WEIGHT = 20  # notches from the least weight to all of it
-LONG = FULL_WEIGHT + 1  # the last level, of long episodes
+FULL_WEIGHT = 20  # the level at which a robot has its full weight
+LONG = FULL_WEIGHT + 1  # the last level, which has long episodes
+
+Level = Annotated[int, Interval(ge=0, le=LONG)]
 
 
 @dataclass(frozen=True)
 class StandUp(Legged):
     """Stand up from lying on the back and stay up, after Schulman et al. (2016), section 6.2.
 
-    Observations are those of `Biped`. An episode begins on the back and never ends early; in evaluation it
-    lasts 20 s. Learned like that it ends in sitting, so in training a robot at first weighs little, as on a small moon:
-    a notch more after each episode at whose end it stood, half a notch less after each other one. (Where nobody went
-    back from full weight, all came to sit in the end.) Some episodes are trials of more weight, which a robot keeps if
-    it stands: without them, who lagged behind could no longer do what the others had left behind. (Those who at
-    first weighed a tenth came to leap and fly, two seeds of three; with four tenths, one seed, to sit.)
+    Observations are those of `Biped`. An episode begins on the back and never ends early; in evaluation it lasts 20 s.
 
-    Episodes are short, so that there are many, but for some of those who have stood at full weight: these last longer,
-    some as long as in evaluation, for who has risen must learn to stay up. (With all of them long, hardly any step was
-    one of rising.) Some episodes begin by standing, so that the robot knows what it rises to; they do not count for its
-    level.
+    Trained only like that, robots end sitting. So a robot weighs little at first, as on a small moon. Its weight rises
+    by one level after an episode that ends standing and falls by half a level otherwise. (Without the fall, all robots
+    ended sitting.) Some episodes are trials at a higher level, which the robot keeps if it stands: without trials,
+    slow learners never caught up with a policy that had moved on. (Robots that weighed a tenth at first learned to leap
+    and fly, two seeds of three; with four tenths, one seed ended sitting.)
 
-    The reward is theirs, with two changes. Drifting costs something: without that, who is up never comes to rest, and
-    falls in the end. And the height near the target's brings something: theirs is so flat there that who is up sinks,
-    a centimetre in a second. (A hand that pulled the head up, ever weaker, taught two of three seeds to lean on it.)
+    Episodes are short, so that there are many. Some episodes of robots that have stood at full weight are longer, up to
+    the length in evaluation, because a robot that has risen must learn to stay up. (If all were long, few steps would
+    be of rising.) Some episodes begin standing, so that the robot learns the value of what it rises to; they do not
+    change its level.
+
+    The reward is the paper's, with two changes. Drift has a cost: without it, a robot that stands never comes to rest,
+    and falls in the end. And standing near the target height has a bonus: the paper's term is so flat there that a
+    standing robot sinks by a centimetre per second. (A force that pulled the head up, ever weaker, taught two seeds of
+    three to lean on it.)
     """
 
-    head_weight: float = 1.0  # per m^2 between the head's height and `target_height`
-    standing_bonus: float = 0.5  # per step with the head at `target_height`, an e-th of it ...
-    standing_width: Positive = 0.15  # m: ... so far from there
-    drift_weight: float = 0.25  # per (m/s)^2 of the trunk's velocity along the floor
-    effort_weight: float = 1e-5  # per (N m)^2, over all joint torques
-    target_height: float = 1.5  # m, of the head's middle
-    standing_height: float = 1.3  # m, of the head's middle: the robot stands where it is higher ...
-    flying_height: float = 1.7  # m: ... (in training: where it is higher, it flies) ...
-    standing_time: NotNegative = 5.0  # s: ... and has stood up if it does so from then on to the end
+    # Reward
+    head_weight: float = 1.0  # cost per step and m^2 between the head's height and `target_height`
+    standing_bonus: float = 0.5  # reward per step with the head at `target_height`
+    standing_width: Positive = 0.15  # m off `target_height` at which the standing bonus falls to 1/e
+    drift_weight: float = 0.25  # cost per step and (m/s)^2 of the trunk's velocity along the floor
+    effort_weight: float = 1e-5  # cost per step and (N m)^2, over all joint torques
+    target_height: float = 1.5  # m, desired height of the head's middle
+
+    # Success
+    standing_height: float = 1.3  # m, height of the head's middle above which the robot stands
+    flying_height: float = 1.7  # m, height of the head's middle above which, in training, the robot flies
+    standing_time: NotNegative = 5.0  # s after which the robot must stand to the end, to have stood up
+
+    # Curriculum
     lightness: Share = 0.75  # share of its weight that a robot lacks at first
-    standing_share: Share = 0.3  # probability that an episode begins by standing
-    first_level: Annotated[int, Interval(ge=0, le=LONG)] = 0  # notches of weight more in the first episode
-    promotion: NotNegative = 1.0  # s at an episode's end in which a robot must stand to weigh a notch more ...
-    demotion: NotNegative = 0.5  # notches: ... and so much less where it did not, that it stays where a third succeed
-    trial_share: Share = 0.2  # probability that an episode is a try at more weight, between the robot's own and all
-    long_share: Share = 0.25  # probability that a robot's next episode is long, once it has stood at full weight
-    early_steps: Count = 300  # of 0.01 s: a short episode's
-    least_steps: Count = 800  # of 0.01 s: the shortest of the long ones'; the longest has `episode_steps`
+    standing_share: Share = 0.3  # probability that an episode begins standing
+    first_level: Level = 0  # level of weight in the first episode; 20 is the full weight
+    promotion: NotNegative = 1.0  # s of standing before an episode's end that raise the weight by a level
+    demotion: NotNegative = 0.5  # levels lost otherwise: half of one is steady where a third of episodes succeed
+    trial_share: Share = 0.2  # probability that an episode is a trial at a level between the robot's own and the last
+    long_share: Share = 0.25  # probability that an episode is long, of a robot that has stood at full weight
+
+    early_steps: Count = 300  # steps of 0.01 s of a short episode
+    least_steps: Count = 800  # steps of 0.01 s of the shortest long episode; the longest has `episode_steps`
 
     evaluation: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
     shown: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
     model = Biped.model
     memory: ClassVar = {
-        "level": 1,  # notches of weight
-        "present": 1,  # notches of weight in the present episode
+        "level": 1,  # of weight
+        "present": 1,  # level of weight in the present episode
         "up": 1,  # s for which the head has been up
-        "steps": 1,  # after which the episode ends
-        "stood": 1,  # whether the episode began by standing
+        "steps": 1,  # length of the present episode
+        "stood": 1,  # whether the present episode began standing
     }
     start_angles = Biped.start_angles
     mirrored_contacts = Biped.mirrored_contacts
@@ -75,12 +85,12 @@ class StandUp(Legged):
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)
-        # From the state alone: where an episode has just begun, derived fields are still those of the one before.
+        # From the state alone: in an episode's first step derived fields are still those of the episode before.
         head = sim.qpos[:, 2] + to_world(sim.qpos[:, 3:7], sim.model.site("head").pos)[:, 2]
         stands = (head > self.standing_height) & (head < self.flying_height)
         sim.memory.up = np.where(stands, sim.memory.up + sim.dt, 0.0)
         lacking = self.lightness * np.maximum(1.0 - sim.memory.present / FULL_WEIGHT, 0.0)  # share of the weight
-        weights = sim.model.body_mass * -sim.model.opt.gravity[2]  # N, of its bodies
+        weights = sim.model.body_mass * -sim.model.opt.gravity[2]  # N, of the bodies
         sim.xfrc_applied[:, :, 2] = lacking[:, None] * weights
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
@@ -97,7 +107,7 @@ class StandUp(Legged):
         super().place(sim, rngs, seeds)
 
     def _weigh(self, memory: Memory) -> None:
-        """Move the robots up or down by their last episode, if it began on the back; forget it."""
+        """Move robots a level up or down by the outcome of an episode that began on the back; clear the outcome."""
         level, present = memory.level, memory.present
         worse = np.where(present > level, level, level - self.demotion)
         after = np.where(memory.up > self.promotion, present + 1.0, worse)
@@ -130,7 +140,7 @@ class StandUp(Legged):
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool | None:
-        if episode["seconds"] <= self.standing_time:  # too short to tell
+        if episode["seconds"] <= self.standing_time:  # too short for an outcome
             return None
         return bool(self._stood(episode))
 
@@ -138,6 +148,6 @@ class StandUp(Legged):
         return {"stand_rate": float(np.mean(self._stood(episodes)))}
 
     def _stood(self, episodes: Mapping[str, Any]) -> Any:
-        """Return which episodes, one or (E,), ended with a robot that had stood from `standing_time` on."""
+        """Return whether the robot stood from `standing_time` to the end of an episode, for one or for E of them."""
         whole = (episodes["seconds"] > self.standing_time) & np.logical_not(episodes["terminated"])
         return whole & (episodes["seconds_down"] == 0.0)

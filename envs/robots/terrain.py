@@ -19,25 +19,25 @@ class Terrain:
 
     Args:
         heights: in m (rows along y, columns along x).
-        fields: how many there are.
+        fields: their number.
     """
 
     heights: np.ndarray
     fields: int
 
     def centre(self, field: np.ndarray) -> np.ndarray:
-        """Return where along x, in m, the middles of these fields (E,) lie."""
+        """Return the middles of these fields (E,) along x, in m."""
         return (field - (self.fields - 1) / 2) * FIELD * PATCH * CELL
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return the heights in m at these places in m: of the nearest point of the map."""
+        """Return the heights in m at these places in m, by the nearest point of the map."""
         rows, columns = self.heights.shape
         column = np.rint(x / CELL + (columns - 1) / 2).astype(int)
         row = np.rint(y / CELL + (rows - 1) / 2).astype(int)
         return self.heights[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)]
 
     def lay(self, spec: mujoco.MjSpec, floor: str, material: str = "") -> None:
-        """Turn the geom `floor` of a model into this ground, of one of the model's materials."""
+        """Replace the geom `floor` of a model by this ground, in one of the model's materials."""
         low, high = self.heights.min(), self.heights.max()
         spread = max(high - low, 1e-3)
         rows, columns = self.heights.shape
@@ -55,11 +55,11 @@ class Terrain:
 
 @functools.lru_cache(maxsize=4)
 def patchwork(seed: int, difficulties: tuple[float, ...], rubble: float, slope: float, step: float) -> Terrain:
-    """Return one field for each difficulty, whose patches are of a random kind each.
+    """Return one field for each difficulty, of patches of random kinds.
 
     Args:
-        seed: of everything random.
-        difficulties: by which the following three are multiplied.
+        seed: of the whole ground.
+        difficulties: factors of the following three numbers.
         rubble: height of the largest blocks, in m.
         slope: rise over run of the hillsides.
         step: rise of a step 0.32 m deep, in m.

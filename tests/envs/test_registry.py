@@ -1,6 +1,7 @@
 import dataclasses
 import importlib.util
 import inspect
+import re
 import subprocess
 import sys
 
@@ -291,3 +292,15 @@ def test_a_model_lies_beside_the_class_that_names_it(strangers, tmp_path):
 def test_short_names(env_id, name):
     assert envs.short_name(env_id) == name
     assert envs.is_own(env_id) == (env_id.startswith("Locomotion/") and env_id.endswith("-v0"))
+
+
+@pytest.mark.parametrize("env_id", envs.robot_ids())
+def test_every_number_of_a_task_is_explained_beside_it(env_id):
+    """The comments are the help texts of options: each stands alone, on the line of its field."""
+    cls = task_class(env_id)
+    for field in dataclasses.fields(cls):
+        owner = next(base for base in cls.__mro__ if field.name in vars(base).get("__annotations__", {}))
+        source = inspect.getsource(owner)
+        line = re.search(rf"^    {field.name}: .*$", source, re.MULTILINE)[0]
+        assert re.search(r"  # \S.*[^.:,]$", line), f"{owner.__name__}: {line}"
+        assert "..." not in line, line
