@@ -1,4 +1,4 @@
-"""How every command speaks to its user: results on stdout, one sentence for a mistake, exit code 2."""
+"""The commands' common interface: results on stdout, one sentence for a mistake, exit code 2."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from locomotion.loading import load_files
 
 T = TypeVar("T")
 
-UNSET = ("None", "''")  # as `--help` would write a default that is not there
+UNSET = ("None", "''")  # as `--help` would write a missing default
 
 
 def optional(default: str, metavar: str = "INT") -> Any:
-    """Return what `--help` says of an option that may be None: what it takes, and its default, None in words."""
+    """Return the help of an option that may be None: its values, and its default, with None in words."""
     return tyro.conf.arg(
         metavar=metavar, help_behavior_hint=lambda given: f"(default: {default if given in UNSET else given})"
     )
@@ -51,7 +51,7 @@ def parse(arguments_class: type[T], arguments: Sequence[str], **options: Any) ->
 
 
 def values_of(option: str, arguments: Sequence[str]) -> list[str]:
-    """Return the values of an option that must be known before the others can be read, in their order."""
+    """Return the values of an option, in their order, before the other options are parsed."""
     values = []
     for word, following in itertools.pairwise([*arguments, None]):
         if word == option and following is not None:
@@ -78,7 +78,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def invocation(verb: str) -> str:
-    """Return how this command was begun, with another verb: `python scripts/train.py` or `locomotion train`."""
+    """Return the command of a verb, as the user types it: `python scripts/train.py` or `locomotion train`."""
     script = Path(sys.argv[0] if sys.argv else "")
     return f"python scripts/{verb}.py" if script.suffix == ".py" or not script.name else f"locomotion {verb}"
 

@@ -1,4 +1,4 @@
-"""Making environments for a user, whose mistakes become one sentence."""
+"""Environments for a user: a mistake becomes one sentence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def known_environment(env: str, sources: Iterable[str | Path] = ()) -> str:
 
     Args:
         env: its id, or the short name of a batched robot.
-        sources: files that brought it, if a run or a card names any: they are never loaded by themselves.
+        sources: files that registered it, if a run or a card names any; they are never loaded automatically.
 
     Raises:
         UsageError: naming those files, or the nearest known ids.
@@ -87,9 +87,9 @@ def task_numbers(
 
     Args:
         env: canonical id.
-        purpose: which of the task's own changes go over those of training: `evaluation`, `shown`, or none.
-        trained: those that a policy was trained with.
-        asked: those that go over everything.
+        purpose: selects the task's own changes: `evaluation`, `shown`, or none for training.
+        trained: numbers that a policy was trained with; the task's own changes take precedence.
+        asked: numbers that take precedence over all others.
     """
     cls = envs.task_class(env)
     changes: Mapping[str, Any] = {}

@@ -1,5 +1,5 @@
-"""Mistakes of the user's that one sentence can name."""
+"""The user's mistakes."""
 
 
 class UsageError(Exception):
-    """Something the user asked for cannot be done; the message names the value and what is accepted instead."""
+    """A request that cannot be fulfilled; the message names the value and what is accepted."""

@@ -1,4 +1,4 @@
-"""Files and folders: written whole or not at all, read with one sentence for what is damaged."""
+"""Files and folders: written completely or not at all; a damaged one is named in one sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import envs
 from locomotion.errors import UsageError
 
 RUNS = Path("runs")
-UNFINISHED = ".unfinished-"  # how the name of a folder begins that takes another one's place once it is filled
+UNFINISHED = ".unfinished-"  # prefix of a folder that replaces another one once it is complete
 
 
 def folder_name(env: str) -> str:
@@ -25,7 +25,7 @@ def folder_name(env: str) -> str:
 
 
 def new_folder(wanted: Path) -> Path:
-    """Make a folder of this name, or of this name and a number where others were quicker."""
+    """Make a folder of this name, or of this name and a number if the name is taken."""
     for number in itertools.count(1):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
         with contextlib.suppress(FileExistsError):
@@ -35,7 +35,7 @@ def new_folder(wanted: Path) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder that files shall go to, before hours are spent on what could not be written there.
+    """Make a folder and check that files can be written to it.
 
     Raises:
         UsageError: where nothing can be written.
@@ -48,12 +48,12 @@ def make_folder(folder: Path) -> None:
 
 
 def steps_in(folder: Path) -> list[int]:
-    """Return the steps that the folders in a folder are named after, in order."""
+    """Return the numbers that a folder's sub-folders are named after, in order."""
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit()) if folder.is_dir() else []
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON so that the file is there whole or not at all."""
+    """Write JSON atomically."""
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
 
@@ -75,7 +75,7 @@ def read_json(path: Path, *names: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Give a temporary file next to `path` that takes its place once it is written, and never if that fails."""
+    """Yield a temporary file beside `path` that replaces it when the block succeeds, and is removed otherwise."""
     handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -89,7 +89,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder next to `path` that takes its place once it is filled, and never if that fails."""
+    """Yield a temporary folder beside `path` that replaces it when the block succeeds, and is removed otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, former = (Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=path.parent)) for _ in range(2))
     try:
@@ -100,7 +100,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 os.fsync(handle.fileno())
         temporary.chmod(0o755)
         if path.exists():
-            path.replace(former)  # an empty folder may be replaced, a full one may not
+            path.replace(former)  # only an empty folder can be replaced
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

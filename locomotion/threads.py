@@ -1,4 +1,4 @@
-"""The one place where torch, numpy and the physics are told how many threads to use."""
+"""Thread counts of torch, numpy and the physics: the one place that sets them."""
 
 from agents.threads import use_one_thread
 from envs.world import available_cores
@@ -6,7 +6,7 @@ from locomotion.errors import UsageError
 
 
 def set_threads(threads: int | None = None) -> int:
-    """Give torch and numpy one thread; return how many the physics shall have: `threads`, by default all cores."""
+    """Give torch and numpy one thread; return the physics' thread count: `threads`, or one for each core."""
     if threads is not None and threads < 1:
         raise UsageError(f"--threads must be at least 1, got {threads}")
     use_one_thread()

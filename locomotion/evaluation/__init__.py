@@ -1,1 +1,1 @@
-"""How good a policy is, and what a few seeds tell."""
+"""Scores of policies, statistics over a few seeds, and the list of robots."""

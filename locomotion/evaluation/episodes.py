@@ -21,7 +21,7 @@ from locomotion.policies.card import PolicyCard, installed_versions
 from locomotion.policies.stored import StoredPolicy
 from locomotion.threads import set_threads
 
-EVALUATION_SEED = 1_000_000  # far from the seeds of training: start states no policy was trained from
+EVALUATION_SEED = 1_000_000  # far from training's seeds: no policy was trained from these start states
 EPISODES = 100
 
 Actor = Callable[[np.ndarray], np.ndarray]  # observations (N, ...) of all robots -> actions (N, ...) within bounds
@@ -45,7 +45,7 @@ class Evaluation:
     returns: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)  # of each episode
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything but the single returns, as JSON values; `task` only where it differs."""
+        """Return everything but the single returns, as JSON values; `task` only if numbers were asked for."""
         values = asdict(self)
         del values["returns"]
         if not self.task:
@@ -89,7 +89,7 @@ def evaluate_stored(
         seed: of the first of them; by default that of the policy's card, or `EVALUATION_SEED`.
         stochastic: whether actions are sampled.
         threads: of the physics.
-        task: numbers of the task that differ from those it is evaluated with; a trial's own go over them.
+        task: numbers of the task that differ from those it is evaluated with; a trial's own take precedence.
 
     Raises:
         UsageError: where a number is out of bounds.
@@ -118,15 +118,15 @@ def evaluate_stored(
 
 
 def on_the_card(scores: Evaluation) -> dict[str, Any]:
-    """Return what a shipped policy's card says of its scores, as JSON values."""
+    """Return the scores as a shipped policy's card holds them."""
     values = scores.as_json()
     return json.loads(json.dumps({name: values[name] for name in values if name not in ("env", "policy")}))
 
 
 def against_card(scores: Evaluation, card: PolicyCard) -> str | None:
-    """Return in one sentence whether a policy's scores are those of its card, or None where they are of other episodes.
+    """Return a sentence that compares a policy's scores with its card; None if the episodes are others.
 
-    On the same machine and with the same versions they are equal, to the last digit.
+    On the same machine and with the same versions they are equal to the last digit.
     """
     promised, now = card.evaluation, on_the_card(scores)
     if promised is None or any(promised[name] != now[name] for name in ("episodes", "seed")):
@@ -156,15 +156,15 @@ def evaluate(
 ) -> Evaluation:
     """Run one episode on each of `episodes` robots, all in one batch, and score them.
 
-    The mean actions are used, or sampled ones with `stochastic` (from the seed alone). Every robot's first episode
-    counts and nothing after it. `task` holds the task's numbers; by default they are as its `evaluation` says.
+    The mean actions are used, or sampled ones with `stochastic` (from the seed alone). Each robot's first episode
+    counts, later ones do not. `task` holds the task's numbers; by default those of its `evaluation`.
     """
     actor = actor_of(policy, episodes, seed if stochastic else None)
     return evaluate_actor(actor, env, episodes, seed, name=name, threads=threads, task=task)
 
 
 def actor_of(policy: ActorCritic, robots: int, noise_seed: int | None) -> Actor:
-    """Return how a policy acts: without exploration, or, given a seed, with it."""
+    """Return a policy as an actor: without exploration, or, given a seed, with it."""
     policy.set_training_mode(False)
     if noise_seed is None:
         return lambda observations: policy.clip(policy.deterministic(observations))
@@ -200,7 +200,9 @@ def evaluate_actor(
         columns |= {key: np.array([record["terms"][key] for record in records]) for key in records[0]["terms"]}
         with np.errstate(invalid="ignore", divide="ignore"):
             found = robots.task.metrics(columns)
-        metrics = {key: value for key, value in found.items() if np.isfinite(value)}  # not where nothing was to measure
+        metrics = {
+            key: value for key, value in found.items() if np.isfinite(value)
+        }  # a mean over no samples is no metric
     return Evaluation(
         env=env,
         policy=name,

@@ -1,6 +1,6 @@
-"""What a few seeds tell: how good a learner is, whether it is better than another one, and how sure that is.
+"""Statistics over a few seeds: a learner's score, its comparison with another learner, and their uncertainty.
 
-Scores are arrays whose first axis is the seed; what follows it is kept. Interquartile means, probabilities of
+Scores are arrays whose first axis is the seed; further axes are kept. Interquartile means, probabilities of
 improvement and stratified bootstraps are those of Agarwal, Schwarzer, Castro, Courville and Bellemare 2021, "Deep
 Reinforcement Learning at the Edge of the Statistical Precipice".
 """
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-DEALINGS = 20_000  # ways of dealing scores to two sides, up to which all are counted: those of eight seeds each
+DEALINGS = 20_000  # permutations that are all counted: those of eight seeds on each side
 REPETITIONS = 2000
 CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """A statistic, a number or an array, and the bounds between which it lies with a confidence of 95 %."""
+    """A statistic, a number or an array, and its 95 % confidence bounds."""
 
     value: Any
     low: Any
@@ -33,7 +33,7 @@ def interquartile_mean(scores: np.ndarray, axis: int = 0) -> np.ndarray:
 
 
 def probability_of_improvement(scores: np.ndarray, others: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Return how likely a score is higher than one of the others; equal ones count half (Mann and Whitney's U).
+    """Return the probability that a score exceeds one of the others; ties count half (Mann and Whitney's U).
 
     Args:
         scores: (seeds,), or with more axes before the seeds' one, the same for both.
@@ -47,13 +47,13 @@ def probability_of_improvement(scores: np.ndarray, others: np.ndarray, axis: int
 def bootstrap(statistic: Callable[..., np.ndarray], *groups: np.ndarray, repetitions: int = REPETITIONS) -> Interval:
     """Return a statistic of one or more groups of scores, and its percentile interval by the stratified bootstrap.
 
-    Seeds are drawn with replacement from each group for itself; a seed is drawn whole, with all that follows it. The
-    draws are the same at each call.
+    Seeds are drawn with replacement within each group; a drawn seed keeps all its further axes. The draws are the same
+    at each call.
 
     Args:
         statistic: takes arrays (..., seeds, ...) and `axis`, the seeds'.
         groups: scores (seeds, ...).
-        repetitions: how often seeds are drawn.
+        repetitions: number of draws.
     """
     rng = np.random.default_rng(0)
     drawn = [group[rng.integers(len(group), size=(repetitions, len(group)))] for group in groups]
@@ -63,32 +63,32 @@ def bootstrap(statistic: Callable[..., np.ndarray], *groups: np.ndarray, repetit
 
 
 def difference(scores: np.ndarray, others: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Return by how much the interquartile mean is higher than the others'."""
+    """Return the difference of the two interquartile means."""
     return interquartile_mean(scores, axis) - interquartile_mean(others, axis)
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
     """Return Student's interval of the mean, or None for a single value.
 
-    Not a bootstrap interval, which of five values is a third too narrow.
+    A bootstrap interval of five values would be a third too narrow.
     """
     if len(values) < 2:
         return None
-    from scipy.special import stdtrit  # a quarter of a second, which an evaluation need not spend
+    from scipy.special import stdtrit  # it takes a quarter of a second, which an evaluation saves
 
     margin = stdtrit(len(values) - 1, (1 + level) / 2) * np.std(values, ddof=1) / np.sqrt(len(values))
     return float(np.mean(values) - margin), float(np.mean(values) + margin)
 
 
 def by_chance(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Return how probable a `probability_of_improvement` as far from 1/2 is where the two are alike (two-sided).
+    """Return the two-sided p-value of `probability_of_improvement` under the hypothesis that both sides are alike.
 
-    The share of all ways of dealing these scores to the two sides; of many seeds, of `DEALINGS` random ones. A single
-    score on a side tells nothing: 1.
+    A permutation test: all permutations of the scores, or `DEALINGS` random ones if there are more. With a single score
+    on a side it is 1.
     """
     if min(len(ours), len(theirs)) < 2:
         return 1.0
-    from scipy import stats  # it takes a second, which most commands need not spend
+    from scipy import stats  # it takes a second, which most commands save
 
     def decided(ours: np.ndarray, theirs: np.ndarray, axis: int = 0) -> np.ndarray:
         return np.abs(probability_of_improvement(ours, theirs, axis) - 0.5)

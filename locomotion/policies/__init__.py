@@ -1,1 +1,1 @@
-"""Policies on disk, and those that ship with the package (data beside the code)."""
+"""Policies on disk, and the policies that ship with the package (data beside the code)."""

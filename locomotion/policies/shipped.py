@@ -1,4 +1,4 @@
-"""The policies that come with the package, each under its robot's short name."""
+"""The policies that ship with the package, each under its robot's short name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def find_shipped(name: str) -> Path | None:
 
 
 def nearest(name: str) -> str:
-    """Return what to say where no policy has this name: the shipped names most like it, or else what may be named."""
+    """Return a hint for an unknown name: similar shipped policies, or the names that are accepted."""
     names = {known.lower(): known for known in shipped_names()}
     near = [names[match] for match in difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)]
     if near:

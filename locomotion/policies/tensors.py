@@ -1,4 +1,4 @@
-"""A policy's tensors on disk: policy.safetensors. Loading it runs no code of the file's."""
+"""A policy's tensors on disk: policy.safetensors. Loading it runs no code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def load_tensors(policy: ActorCritic, path: Path) -> None:
     """Fill a policy from a safetensors file.
 
     Raises:
-        UsageError: where the file is damaged, or not of such a policy.
+        UsageError: where the file is damaged, or holds another policy.
     """
     tensors, expected = read_tensors(path), own_tensors(policy)
     for name in sorted(tensors.keys() | expected.keys()):
@@ -26,7 +26,7 @@ def load_tensors(policy: ActorCritic, path: Path) -> None:
 
 
 def own_tensors(policy: ActorCritic) -> dict[str, torch.Tensor]:
-    """Return a policy's tensors, each under its first name: SB3 has three for the one features extractor."""
+    """Return a policy's tensors, each under its first name: SB3 has three names for one features extractor."""
     tensors: dict[int, tuple[str, torch.Tensor]] = {}
     for name, tensor in policy.state_dict().items():
         tensors.setdefault(tensor.data_ptr(), (name, tensor))

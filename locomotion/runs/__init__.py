@@ -1,1 +1,1 @@
-"""What is asked for and where it is kept: settings, recipes and a run's folder."""
+"""Settings, recipes, update rules, and the folder of a run."""

@@ -1,4 +1,4 @@
-"""A run is a folder: runs/<env>/<algo>/<name>/{config.json, metrics.csv, checkpoints/, snapshots/, best/, videos/}."""
+"""The folder of a run: runs/ENV/ALGO/NAME/{config.json, metrics.csv, checkpoints/, snapshots/, best/, videos/}."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Run:
         return self.checkpoint(steps[-1]) if steps else None
 
     def prune(self, keep: int) -> None:
-        """Delete all checkpoints but the last `keep`, and what an interrupted write left behind."""
+        """Delete all checkpoints but the last `keep`, and the remains of interrupted writes."""
         for step in self.steps()[:-keep]:
             shutil.rmtree(self.checkpoint(step))
         for parent in (self.folder, self.checkpoints, self.snapshots):
@@ -76,7 +76,7 @@ class Run:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process; the lock falls with the process, however it ends.
+        """Lock the run for this process; the lock ends with the process, however it ends.
 
         Raises:
             UsageError: where another process is training into it.

@@ -1,4 +1,4 @@
-"""Recipes: the tuned settings of each robot and update rule, next to each other, each with where it came from."""
+"""Recipes: the tuned settings of each robot and update rule, side by side, each with its source."""
 
 from typing import Any
 
@@ -6,7 +6,8 @@ from locomotion.environments import known_environment
 from locomotion.errors import UsageError
 from locomotion.runs.settings import Settings, owners
 
-# Short sight suits episodes of 4 s in steps of 0.04 s; a floor of 0.37 keeps the fingers trying.
+# A short horizon suits episodes of 4 s in steps of 0.04 s; with a standard deviation of at least 0.37 the fingers
+# keep exploring.
 ARM: dict[str, Any] = {
     "num_envs": 128,
     "n_steps": 64,
@@ -20,8 +21,9 @@ ARM: dict[str, Any] = {
     "stagger": True,
 }
 
-# A step of 0.02 s and commands that change: gamma .99 first learns to stand still. Steps of 256 robots reach in 0.7 M
-# what those of 512 do in 1.0 M. The bound is reached by tenths: halving it cost most of it while the noise shrinks.
+# Steps of 0.02 s and changing commands: with gamma .99 the dog first learns to stand still. 256 robots need 0.7 M steps
+# where 512 need 1.0 M. The line search shrinks a step by a fifth: halving it wastes most of the trust region while the
+# noise shrinks.
 DOG: dict[str, Any] = {
     "num_envs": 256,
     "n_steps": 24,
@@ -53,7 +55,7 @@ LEGS: dict[str, Any] = {
     "stagger": True,
 }
 
-# Few steps, each one's advantage reaching to the last of them, as in Mnih et al. (2016).
+# Short rollouts, with advantages up to the rollout's end, as in Mnih et al. (2016).
 BALANCE: dict[str, Any] = {
     "num_envs": 16,
     "n_steps": 8,
@@ -63,15 +65,15 @@ BALANCE: dict[str, Any] = {
     "steps": 100_000,
 }
 
-# Few robots, long rollouts, a bound reached by fifths: HalfCheetah came to 3928 and 5207, by halves to 3102 and 4920
+# Few robots, long rollouts, steps that shrink by a fifth: HalfCheetah scored 3928 and 5207, with halves 3102 and 4920
 # (seeds 1 and 2).
 CAREFUL: dict[str, Any] = {"num_envs": 16, "n_steps": 128, "backtrack": 0.8}
 
-# With no floor to the noise the double pendulum came to 8272, with it to 9268 (seed 1).
+# The double pendulum scored 8272 without min_std, 9268 with it (seed 1).
 PENDULUM: dict[str, Any] = {"backtrack": 0.8, "min_std": 0.2}
 
-# Few robots and long rollouts, little noise: with a first standard deviation of 1, what HalfCheetah's actions do is
-# drowned, and TRPO came to 1424 after 1 M steps (one seed).
+# Few robots, long rollouts, little noise: a first standard deviation of 1 drowns the effect of HalfCheetah's actions,
+# and TRPO scored 1424 after 1 M steps (one seed).
 QUIET: dict[str, Any] = {"num_envs": 16, "n_steps": 128, "log_std_init": -0.5}
 
 # Proximal steps of Gymnasium's robots, tuned with seed 1: small batches, many steps of Adam.
@@ -95,10 +97,10 @@ ACTOR_CRITIC: dict[str, Any] = {
     "learning_rate": 5e-3,
 }
 
-# Where nobody falls: 4224 (seed 1); 2390 with the one above and a first log_std of -0.5 (seed 2).
+# For a robot that cannot fall: 4224 (seed 1); 2390 with the one above and a first log_std of -0.5 (seed 2).
 SHORT_SIGHTED: dict[str, Any] = {**ACTOR_CRITIC, "n_steps": 16, "gamma": 0.99, "gae_lambda": 0.95, "log_std_init": -0.5}
 
-# Two workers' gradients are nearly an update old: half as many robots each, shorter steps. Seeds 2 to 4:
+# Two workers' gradients are nearly one update old: half as many robots each, smaller steps. Seeds 2 to 4:
 # HalfCheetah 2039 on average, Walker2d 1566; with A2C's own settings 1707 and 801.
 ASYNCHRONOUS: dict[str, Any] = {"num_envs": 8, "actor_learning_rate": 3.5e-3, "learning_rate": 3.5e-3}
 
@@ -130,9 +132,9 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "final_std": 0.1,
         "steps": 16_000_000,
     },
-    # Noise is dear here, and contacts are 78 numbers of what is observed: seeds 0 and 1 came to 3470 and 2305, with
-    # obs_epsilon to 3083 and 3657, with the smaller actor, too, to 4081 and 4080, then with lambda .8 to 4766
-    # and 4098 (.7: 4059, 4506).
+    # Noise costs much reward here, and 78 of the observations are contacts: seeds 0 and 1 scored 3470 and 2305, with
+    # obs_epsilon 3083 and 3657, with the smaller actor too 4081 and 4080, then with lambda .8 4766 and 4098
+    # (.7: 4059, 4506).
     ("Ant-v5", "trpo"): {
         **CAREFUL,
         "gamma": 0.99,
@@ -145,8 +147,8 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "obs_epsilon": 0.01,
         "actor": (32, 32),
     },
-    # The best pair of the grid (results/gamma-lambda), which tells none apart. Seeds 0 to 3 came to 6339, 8070, 6358,
-    # 6597; in half the trust region to 6860, 6683, 4762, 5294, in one of 0.15 to 6351, 6694, 5869, 6704.
+    # The best pair of the grid (results/gamma-lambda), in which all pairs are tied. Seeds 0 to 3 scored 6339, 8070,
+    # 6358, 6597; with half the trust region 6860, 6683, 4762, 5294, with one of 0.15 6351, 6694, 5869, 6704.
     ("HalfCheetah-v5", "trpo"): {
         **CAREFUL,
         "gamma": 0.99,
@@ -171,8 +173,8 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Hopper-v5", "vpg"): VANILLA,
     ("Hopper-v5", "a3c"): ACTOR_CRITIC,
     ("Hopper-v5", "a2c"): ACTOR_CRITIC,
-    # Its symmetry is worth most: 5715 and 6466 (seeds 0 and 1); without it 794 (seed 1, and half the step), with
-    # cg_damping 1 and no obs_epsilon 1879 and 658. Its actions' bounds are 0.4: hence so little noise.
+    # Symmetry matters most: 5715 and 6466 (seeds 0 and 1); without it 794 (seed 1, and half the trust region), with
+    # cg_damping 1 and no obs_epsilon 1879 and 658. Action bounds of 0.4 ask for little noise.
     ("Humanoid-v5", "trpo"): {
         **CAREFUL,
         "gamma": 0.99,
@@ -188,9 +190,9 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("InvertedPendulum-v5", "trpo"): PENDULUM,
     # Reaching is short-sighted: -4.5 with the defaults, -3.6 with these (seed 0).
     ("Reacher-v5", "trpo"): {"gamma": 0.95, "gae_lambda": 0.9, "log_std_init": -1.0},
-    # Some seeds leave a joint at its stop and flap with the other, for 50 to 271 (26: nine in ten of its actions are
-    # clipped). With bounded means and batches of 4096 seeds 13, 23, 26, 31 came to 363, 359, 360, 362; with no bound
-    # seed 23 to 271; in batches of 2048, lambda .99, seed 13 to 257; without either seed 26 to 50.
+    # Some seeds leave a joint at its stop and flap with the other, for 50 to 271 (seed 26 clips nine in ten actions).
+    # With bounded means and batches of 4096 seeds 13, 23, 26, 31 scored 363, 359, 360, 362; without the bound seed 23
+    # scored 271; with batches of 2048 and lambda .99 seed 13 scored 257; without either seed 26 scored 50.
     ("Swimmer-v5", "trpo"): {
         **CAREFUL,
         "n_steps": 256,
@@ -203,8 +205,8 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "mean_bound": 1.5,
         "mirror": True,
     },
-    # The best pair of the grid (results/gamma-lambda), with five others that are not told apart from it. With Adam's
-    # critic seeds 1 and 3 came to 4615 and 4105 (lambda .8: 2891 and 1495), with this one to 6475 and 5047.
+    # The best pair of the grid (results/gamma-lambda), tied with five others. With Adam's critic seeds 1 and 3 scored
+    # 4615 and 4105 (lambda .8: 2891 and 1495), with this one 6475 and 5047.
     ("Walker2d-v5", "trpo"): {
         **CAREFUL,
         "gae_lambda": 0.9,
@@ -229,7 +231,7 @@ def usual_settings(env: str, algo: str, **changes: Any) -> Settings:
     """Return a robot's settings by its recipe for an update rule, with some of them changed.
 
     Raises:
-        UsageError: where the recipe names a setting that there is not, or gives it a value out of bounds.
+        UsageError: where the recipe names an unknown setting, or gives one a value out of bounds.
     """
     tuned = recipe(env, algo)
     for name in tuned:
@@ -239,7 +241,7 @@ def usual_settings(env: str, algo: str, **changes: Any) -> Settings:
 
 
 def register_recipe(robot: str, algo: str, **settings: Any) -> None:
-    """Give a robot of one's own tuned settings for an update rule, by their names on the command line.
+    """Add a robot's tuned settings for an update rule, by their names on the command line.
 
     Raises:
         UsageError: where the robot is unknown, or has such a recipe.

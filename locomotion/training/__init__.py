@@ -1,1 +1,1 @@
-"""Training a robot, and shipping what was learned."""
+"""Training a robot, and shipping its policy."""

@@ -1,4 +1,4 @@
-"""A checkpoint: all that the future of a run depends on, as tensors and JSON, so that resuming is exact."""
+"""Checkpoints: everything that a run's future depends on, as tensors and JSON, so that resuming is exact."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def save_checkpoint(folder: Path, model: PolicyGradient, card: PolicyCard, extra
     """Write a checkpoint, between two iterations: whole, or not at all.
 
     Args:
-        folder: where it will stand.
+        folder: of the checkpoint.
         model: the learner with its environment.
         card: of its policy.
         extra: JSON values of the caller's, which `load_checkpoint` gives back.
@@ -41,9 +41,9 @@ def save_checkpoint(folder: Path, model: PolicyGradient, card: PolicyCard, extra
 
 
 def load_checkpoint(folder: Path, model: PolicyGradient) -> dict[str, Any]:
-    """Put a freshly built learner and its environment into the state that was saved; return `extra`.
+    """Restore the saved state of a learner, just built, and its environment; return `extra`.
 
-    An environment that cannot be saved (one that is not ours) starts new episodes instead.
+    A foreign environment cannot be saved: it starts new episodes instead.
 
     Raises:
         UsageError: where a file is missing or damaged.
@@ -61,7 +61,7 @@ def load_checkpoint(folder: Path, model: PolicyGradient) -> dict[str, Any]:
 
 
 def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors and the JSON values of a learner's state, its policy apart."""
+    """Return the tensors and JSON values of a learner's state, without its policy."""
     numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - SB3 and its callbacks use it
     keys = numpy_state["state"]["key"]  # type: ignore[call-overload, index]
     version, internal, gauss_next = random.getstate()
@@ -116,4 +116,4 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
     np.random.set_state(numpy_state)  # noqa: NPY002
     version, internal, gauss_next = values["python"]
     random.setstate((version, tuple(internal), gauss_next))
-    torch.set_rng_state(tensors["rng.torch"])  # last: whatever was built above may have drawn from it
+    torch.set_rng_state(tensors["rng.torch"])  # last: building the objects above may have drawn from it

@@ -1,4 +1,4 @@
-"""Where a run's metrics go: a row of every iteration to the terminal, CSV, TensorBoard and Weights & Biases."""
+"""Writers of a run's metrics: one row for each iteration, to the terminal, CSV and TensorBoard."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CsvRows(KVWriter):
 
     Args:
         path: the file; rows already in it up to `last_step` stay, later ones are dropped.
-        last_step: where training goes on; 0 for a new run.
+        last_step: step at which training resumes; 0 for a new run.
     """
 
     def __init__(self, path: Path, last_step: int = 0):
@@ -67,7 +67,7 @@ class CsvRows(KVWriter):
 
 
 class TensorBoard(KVWriter):
-    """Event files for `tensorboard --logdir`; on resume, events after `last_step` are struck out."""
+    """Event files for `tensorboard --logdir`; on resume, events after `last_step` are purged."""
 
     def __init__(self, folder: Path, last_step: int = 0):
         self._writer = SummaryWriter(str(folder), purge_step=last_step + 1 if last_step else None)
@@ -111,7 +111,7 @@ class Terminal(KVWriter):
             self._bar.update(self._task, completed=step, description=text)
             return
         left = (self.total - step) / speed
-        # Not every update rule logs a KL divergence, and an iteration that learned from nothing explains nothing.
+        # Not every update rule logs a KL divergence, and an iteration without samples has no explained variance.
         shown = {"train/kl": "KL {:.4f}", "train/explained_variance": "explained variance {:5.2f}"}
         figures = "".join(f"  {form.format(row[name])}" for name, form in shown.items() if name in row)
         self.console.print(

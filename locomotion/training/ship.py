@@ -1,4 +1,4 @@
-"""Shipping a policy: a finished run's final one goes into the package, with a card that says where it came from."""
+"""Shipping a policy: a finished run's final policy goes into the package, with a card that tells its origin."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Shipped:
 
 
 def ship(folder: Path, episodes: int | None = None, threads: int | None = None) -> Shipped:
-    """Score a finished run's final policy and put it into the package, in place of the one its robot had.
+    """Score a finished run's final policy and put it into the package, in place of the robot's former one.
 
     Args:
         folder: the run's.
-        episodes: by which it is scored; by default as many as at the end of the run.
+        episodes: of the score; by default as many as at the end of the run.
         threads: of the physics.
 
     Raises:

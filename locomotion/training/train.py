@@ -36,17 +36,17 @@ from locomotion.training.wandb_rows import WandbRows
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call of `train` ended."""
+    """The outcome of a call of `train`."""
 
     run: Run
     steps: int  # of the run so far
     interrupted: bool
     scores: Evaluation | None = None  # of the final policy, unless interrupted
     video: Path | None = None  # of the final policy, where there is OpenGL to draw it
-    load: tuple[Path, ...] = ()  # files that it takes to go on
+    load: tuple[Path, ...] = ()  # files that resuming needs
 
     def summary(self) -> str:
-        """Return the outcome as lines for the terminal: the scores and files, or how to go on."""
+        """Return the outcome as lines for the terminal: the scores and files, or the command that resumes."""
         if self.interrupted:
             files = "".join(f" --load {file}" for file in self.load)
             return (
@@ -60,7 +60,7 @@ class Outcome:
 
 @dataclass
 class Progress:
-    """What a checkpoint keeps of a run besides its learner."""
+    """A run's progress that a checkpoint keeps besides the learner."""
 
     evaluated_at: int | None = None  # step of the last evaluation
     best_return: float | None = None  # of the evaluations so far
@@ -68,10 +68,10 @@ class Progress:
 
 
 class RunCallback(BaseCallback):
-    """Between iterations: saves checkpoints, evaluates, keeps what it evaluated and the best, stops when asked to.
+    """Saves checkpoints between iterations, evaluates, keeps the evaluated policies and the best, stops on request.
 
     Args:
-        run: where everything is kept.
+        run: its folder.
         settings: of the run.
         threads: of the physics.
         progress: of the run so far; None for a new one, which is saved at once, so that there is a checkpoint to
@@ -89,7 +89,7 @@ class RunCallback(BaseCallback):
         self._saved_at = time.monotonic() if progress else -np.inf
 
     def _on_rollout_start(self) -> None:
-        # The checkpoint comes first: what the evaluation logs belongs to the row after it.
+        # The checkpoint comes first: the evaluation's figures belong to the next row.
         if self.stop_requested or time.monotonic() - self._saved_at >= self.settings.run.checkpoint_seconds:
             self.save()
         self.stopped = self.stop_requested
@@ -155,10 +155,10 @@ class RunCallback(BaseCallback):
 
 
 def train(settings: Settings) -> Outcome:
-    """Train a robot, or go on training one, and leave its run folder.
+    """Train a robot, or resume its training, and leave the run's folder.
 
     Raises:
-        UsageError: where that cannot be done; nothing has been written then.
+        UsageError: where that cannot be done; nothing is written then.
     """
     threads = set_threads(settings.run.threads)
     run, checkpoint = resumed_run(settings)
@@ -189,7 +189,7 @@ def train(settings: Settings) -> Outcome:
                 if first_step < settings.steps:
                     learner.learn(settings.steps - first_step, callback, reset_num_timesteps=checkpoint is None)
                 terminal.close()
-            # The checkpoint's step: stopping has let SB3 take one more step, which is not part of the run.
+            # The checkpoint's step: SB3 takes one more step before it stops, which is not part of the run.
             outcome = Outcome(run, run.steps()[-1], callback.stopped, load=settings.run.load)
             return outcome if callback.stopped else finish(outcome, settings, tracker)
         finally:
@@ -198,7 +198,7 @@ def train(settings: Settings) -> Outcome:
 
 
 def resumed_run(settings: Settings) -> tuple[Run | None, Path | None]:
-    """Return the run to go on with and its last checkpoint, or nothing where the settings begin a new one.
+    """Return the run to resume and its last checkpoint, or None twice for a new run.
 
     Raises:
         UsageError: where there is no checkpoint.
@@ -213,10 +213,10 @@ def resumed_run(settings: Settings) -> tuple[Run | None, Path | None]:
 
 
 def go_on(run: Run, settings: Settings, step: int) -> None:
-    """Make a run's files those of one that goes on from a step, perhaps with more steps to do than it was begun with.
+    """Prepare a run's files for resuming at a step, perhaps with more steps to do than before.
 
     Raises:
-        UsageError: where nothing is left to do.
+        UsageError: where the run is finished.
     """
     scores = run.folder / "evaluation.json"
     if step >= settings.steps and scores.exists():
@@ -226,7 +226,7 @@ def go_on(run: Run, settings: Settings, step: int) -> None:
 
 
 def wandb_rows(run: Run, settings: Settings, progress: Progress) -> WandbRows | None:
-    """Return the rows that W&B is sent, or None with `--track off`; the W&B run's id is noted in `progress`."""
+    """Return W&B's writer, or None with `--track off`; the W&B run's id is kept in `progress`."""
     if settings.run.track == "off":
         return None
     name = f"{settings.env}-{settings.algo}-{run.folder.name}"
@@ -246,7 +246,7 @@ def finish(outcome: Outcome, settings: Settings, tracker: WandbRows | None) -> O
         print(f"filming it for {settings.run.video_seconds:g} s", file=sys.stderr)
         try:
             video = record(run.folder, Film(seconds=settings.run.video_seconds)).path
-        except UsageError as error:  # no OpenGL, most likely: the training is worth as much without a video
+        except UsageError as error:  # most likely there is no OpenGL; the training is complete without a video
             print(f"no video: {error}", file=sys.stderr)
     if tracker is not None:
         tracker.summarise(scores.as_json())
@@ -257,7 +257,7 @@ def finish(outcome: Outcome, settings: Settings, tracker: WandbRows | None) -> O
 
 @contextlib.contextmanager
 def stopping_on_interrupt(callback: RunCallback) -> Iterator[None]:
-    """Let the first Ctrl-C end training after the iteration it falls into, and a second one at once."""
+    """End training after the present iteration on the first Ctrl-C, and at once on the second."""
 
     def request(signum: int, frame: object) -> None:
         callback.stop_requested = True

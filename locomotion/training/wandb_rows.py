@@ -1,4 +1,4 @@
-"""Weights & Biases: offline without an account, online on request, never in training's way."""
+"""Weights & Biases: offline without an account, online on request; training never waits for it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Mode = Literal["offline", "online", "off"]
 
 
 class WandbRows(KVWriter):
-    """Sends every row, and at the end a video, to one W&B run; a resumed run goes on in the same one.
+    """Sends every row, and at the end a video, to one W&B run; a resumed run continues the same one.
 
     Args:
         folder: the run's folder; W&B writes below it.
         config: what W&B shows as the run's settings.
         mode: "offline" writes to disk alone (`wandb sync` sends it later), "online" to the server. If the server
-            cannot be reached, or there is no login, the run is kept offline and training goes on.
+            cannot be reached, or there is no login, the run is kept offline and training continues.
         name: shown by W&B.
         run_id: of the W&B run to continue, or None for a new one.
         group: of runs that belong together, or None.
@@ -39,7 +39,7 @@ class WandbRows(KVWriter):
         group: str | None = None,
     ):
         os.environ.setdefault("WANDB_SILENT", "true")
-        import wandb  # it takes a second, which runs with --track off need not spend
+        import wandb  # it takes a second, which runs with --track off save
 
         self._wandb = wandb
 
