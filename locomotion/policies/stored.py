@@ -87,6 +87,7 @@ class StoredPolicy:
             action_space,
             lambda _: 1e-3,
             network=network,
+            optimizer_class=NoOptimizer,
             mirror=identity_mirror(observation_space, action_space) if card.network.mirror else None,
         )
         load_tensors(policy, self.folder / "policy.safetensors")
@@ -116,6 +117,13 @@ class StoredPolicy:
             if not same:
                 trained_on = theirs.get("printed") or space_from_data(theirs)
                 raise UsageError(f"this policy was trained on {kind}s {trained_on}, {self.card.env} has {ours}")
+
+
+class NoOptimizer:
+    """The optimiser of a policy that only acts: making one of torch's imports its compiler, which takes a second."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        pass
 
 
 Numbers = Callable[[StoredPolicy], Mapping[str, Any]]  # a policy -> the numbers of its task that are asked for
