@@ -95,10 +95,11 @@ class Simulation(Fields):
         self.dt = dt
         self.memory_sizes = memory
         self.memory = Memory(batch.userdata, memory)
+        self._count = batch.nsim
         self._bodies: dict[str | int, int] = {}
         self._data: mujoco.MjData | None = None
         if contact_forces:
-            self.cfrc_ext = np.zeros((batch.nsim, batch.model.nbody, 6))
+            self.cfrc_ext = np.zeros((self._count, batch.model.nbody, 6))
             self._data = mujoco.MjData(batch.model)
             self.bind("ncon")
 
@@ -122,7 +123,7 @@ class Simulation(Fields):
     def advance(self, substeps: int) -> np.ndarray:
         """Take physics steps; return which simulations (N,) blew up."""
         batch = self.batch
-        failed = np.zeros(batch.nsim, bool)
+        failed = np.zeros(self._count, bool)
         try:
             batch.step(nstep=substeps)
         except SimulationError as error:
