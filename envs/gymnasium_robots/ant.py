@@ -15,7 +15,10 @@ from envs.task import Measured
 
 @dataclass(frozen=True)
 class Ant(Symmetric, FallingRunner):
-    """`gymnasium.envs.mujoco.ant_v5.AntEnv` for N robots at once (Schulman et al. 2016)."""
+    """Run forward on four legs, in three dimensions (Schulman et al. 2016).
+
+    Equal to `gymnasium.envs.mujoco.ant_v5.AntEnv`, for N robots at once.
+    """
 
     xml_file: str = "ant.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     frame_skip: int = 5  # physics steps per action

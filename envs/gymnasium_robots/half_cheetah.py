@@ -11,7 +11,10 @@ from envs.gymnasium_robots.robot import Runner, gaussian_states
 
 @dataclass(frozen=True)
 class HalfCheetah(Runner):
-    """`gymnasium.envs.mujoco.half_cheetah_v5.HalfCheetahEnv` for N robots at once (Wawrzynski 2007)."""
+    """Run forward on two legs with a stiff back, in a vertical plane (Wawrzynski 2007).
+
+    Equal to `gymnasium.envs.mujoco.half_cheetah_v5.HalfCheetahEnv`, for N robots at once.
+    """
 
     xml_file: str = "half_cheetah.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     frame_skip: int = 5  # physics steps per action

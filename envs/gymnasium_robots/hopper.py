@@ -12,7 +12,10 @@ from envs.task import inside
 
 @dataclass(frozen=True)
 class Hopper(PlanarLegs):
-    """`gymnasium.envs.mujoco.hopper_v5.HopperEnv` for N robots at once (Erez, Tassa and Todorov 2011)."""
+    """Hop forward on one leg, in a vertical plane (Erez, Tassa and Todorov 2011).
+
+    Equal to `gymnasium.envs.mujoco.hopper_v5.HopperEnv`, for N robots at once.
+    """
 
     xml_file: str = "hopper.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     healthy_state_range: tuple[float, float] = (-100.0, 100.0)  # healthy values of the state but its first two

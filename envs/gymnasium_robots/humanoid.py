@@ -13,7 +13,10 @@ from envs.task import Measured, inside
 
 @dataclass(frozen=True)
 class Humanoid(HumanoidBody, FallingRunner):
-    """`gymnasium.envs.mujoco.humanoid_v5.HumanoidEnv` for N robots at once (Tassa, Erez and Todorov 2012)."""
+    """Walk forward on two legs, with a body of 13 parts (Tassa, Erez and Todorov 2012).
+
+    Equal to `gymnasium.envs.mujoco.humanoid_v5.HumanoidEnv`, for N robots at once.
+    """
 
     xml_file: str = "humanoid.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     frame_skip: int = 5  # physics steps per action

@@ -14,7 +14,10 @@ from envs.task import Measured, mean_over_time
 
 @dataclass(frozen=True)
 class HumanoidStandup(HumanoidBody):
-    """`gymnasium.envs.mujoco.humanoidstandup_v5.HumanoidStandupEnv` for N robots at once."""
+    """Get up from lying on the back, with a body of 13 parts.
+
+    Equal to `gymnasium.envs.mujoco.humanoidstandup_v5.HumanoidStandupEnv`, for N robots at once.
+    """
 
     xml_file: str = "humanoidstandup.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     frame_skip: int = 5  # physics steps per action

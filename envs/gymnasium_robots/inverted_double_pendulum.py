@@ -14,7 +14,10 @@ from envs.task import Measured, fall_rate
 
 @dataclass(frozen=True)
 class InvertedDoublePendulum(GymnasiumRobot):
-    """`gymnasium.envs.mujoco.inverted_double_pendulum_v5.InvertedDoublePendulumEnv` for N robots at once."""
+    """Balance two poles, one on top of the other, by a cart.
+
+    Equal to `gymnasium.envs.mujoco.inverted_double_pendulum_v5.InvertedDoublePendulumEnv`, for N robots at once.
+    """
 
     xml_file: str = "inverted_double_pendulum.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     frame_skip: int = 5  # physics steps per action

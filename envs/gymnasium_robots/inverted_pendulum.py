@@ -14,7 +14,10 @@ from envs.task import Measured, fall_rate
 
 @dataclass(frozen=True)
 class InvertedPendulum(GymnasiumRobot):
-    """`gymnasium.envs.mujoco.inverted_pendulum_v5.InvertedPendulumEnv` for N robots at once (Barto et al. 1983)."""
+    """Balance a pole by a cart (Barto et al. 1983).
+
+    Equal to `gymnasium.envs.mujoco.inverted_pendulum_v5.InvertedPendulumEnv`, for N robots at once.
+    """
 
     xml_file: str = "inverted_pendulum.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     frame_skip: int = 2  # physics steps per action

@@ -15,7 +15,10 @@ from envs.task import Measured, mean_over_time, norm
 
 @dataclass(frozen=True)
 class Pusher(GymnasiumRobot):
-    """`gymnasium.envs.mujoco.pusher_v5.PusherEnv` for N robots at once."""
+    """Push a cylinder to a goal with an arm of seven joints.
+
+    Equal to `gymnasium.envs.mujoco.pusher_v5.PusherEnv`, for N robots at once.
+    """
 
     xml_file: str = "pusher_v5.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     frame_skip: int = 5  # physics steps per action

@@ -15,7 +15,10 @@ from envs.task import Measured, mean_over_time, norm
 
 @dataclass(frozen=True)
 class Reacher(GymnasiumRobot):
-    """`gymnasium.envs.mujoco.reacher_v5.ReacherEnv` for N robots at once."""
+    """Bring the fingertip of an arm of two links to a target.
+
+    Equal to `gymnasium.envs.mujoco.reacher_v5.ReacherEnv`, for N robots at once.
+    """
 
     xml_file: str = "reacher.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     frame_skip: int = 2  # physics steps per action

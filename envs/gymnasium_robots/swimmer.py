@@ -11,7 +11,10 @@ from envs.gymnasium_robots.robot import Runner, Symmetric, uniform_states
 
 @dataclass(frozen=True)
 class Swimmer(Symmetric, Runner):
-    """`gymnasium.envs.mujoco.swimmer_v5.SwimmerEnv` for N robots at once (Coulom 2002)."""
+    """Swim forward with three links in a viscous fluid (Coulom 2002).
+
+    Equal to `gymnasium.envs.mujoco.swimmer_v5.SwimmerEnv`, for N robots at once.
+    """
 
     xml_file: str = "swimmer.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     frame_skip: int = 4  # physics steps per action

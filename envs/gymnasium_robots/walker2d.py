@@ -8,7 +8,10 @@ from envs.gymnasium_robots.planar_legs import PlanarLegs
 
 @dataclass(frozen=True)
 class Walker2d(PlanarLegs):
-    """`gymnasium.envs.mujoco.walker2d_v5.Walker2dEnv` for N robots at once (Erez, Tassa and Todorov 2011)."""
+    """Walk forward on two legs, in a vertical plane (Erez, Tassa and Todorov 2011).
+
+    Equal to `gymnasium.envs.mujoco.walker2d_v5.Walker2dEnv`, for N robots at once.
+    """
 
     xml_file: str = "walker2d_v5.xml"  # MJCF file of the model: one of Gymnasium's, or a path
     healthy_z_range: tuple[float, float] = (0.8, 2.0)  # m, healthy heights of the torso
