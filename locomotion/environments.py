@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,6 +35,26 @@ def known_environment(env: str, sources: Iterable[str | Path] = ()) -> str:
             options = " ".join(f"--load {file}" for file in files)
             raise UsageError(f"{env} is not known: it was registered by {', '.join(files)}; add {options}") from error
         raise UsageError(str(error)) from error
+
+
+def stored_environment(env: str, sources: Iterable[str | Path] = ()) -> str:
+    """Return the canonical id of an environment that a card or a run names.
+
+    Such a name never imports anything: `package:Robot-v0` is only taken where the package is imported already.
+
+    Args:
+        env: as the file has it.
+        sources: files that registered it, if the card or the run names any.
+
+    Raises:
+        UsageError: naming what has to be loaded.
+    """
+    module, colon, _ = env.partition(":")
+    if colon and module not in sys.modules:
+        raise UsageError(
+            f"{env} is of the package {module}, which is not imported: add --load FILE with `import {module}`"
+        )
+    return known_environment(env, sources)
 
 
 def make_env(

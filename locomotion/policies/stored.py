@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from locomotion.environments import Purpose, known_environment, make_env, task_numbers
+from locomotion.environments import Purpose, make_env, stored_environment, task_numbers
 from locomotion.errors import UsageError
 from locomotion.policies.card import PolicyCard, installed_versions, read_card, save_card
 from locomotion.policies.shipped import find_shipped, nearest
@@ -48,7 +48,7 @@ class StoredPolicy:
         Raises:
             UsageError: where it is not known here, naming the file that registered it.
         """
-        return known_environment(self.card.env, [self.card.source] if self.card.source else [])
+        return stored_environment(self.card.env, [self.card.source] if self.card.source else [])
 
     def numbers(self, purpose: Purpose, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the task's numbers: those it was trained with, the task's own for a purpose, those asked for."""

@@ -13,7 +13,7 @@ import tyro
 import envs
 from envs.arguments import check_fields
 from locomotion.command_line import Load, asks_for_help, flag, invocation, values_of
-from locomotion.environments import known_environment
+from locomotion.environments import known_environment, stored_environment
 from locomotion.errors import UsageError
 from locomotion.field_notes import field_notes, option_group
 from locomotion.loading import load_files
@@ -39,7 +39,7 @@ def parse(arguments: Sequence[str]) -> Settings:
     resumed = values_of("--resume", words)
     if resumed:
         usual = read_config(Path(resumed[-1]))
-        known_environment(usual.env, usual.run.load)
+        stored_environment(usual.env, usual.run.load)
     else:
         algo = ([*values_of("--algo", words)] or [Settings.algo])[-1]
         usual = usual_settings(_robot(words, algo), algo)

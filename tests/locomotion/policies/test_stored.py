@@ -1,6 +1,7 @@
 """Stored policies: cards, spaces as data, and loading without an environment."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -100,3 +101,15 @@ def test_a_space_that_is_none_is_named(tmp_path, space, value):
     shutil.copy(FOLDER / "CartPole" / "policy.safetensors", tmp_path)
     with pytest.raises(UsageError, match=r"damaged|does not hold this policy"):
         StoredPolicy.find(tmp_path).load()
+
+
+def test_a_card_imports_no_package(tmp_path):
+    (tmp_path / "hostile.py").write_text("raise SystemExit('imported')")
+    card = json.loads((FOLDER / "CartPole" / "policy.json").read_text()) | {"env": "hostile:Robot-v0"}
+    (tmp_path / "policy.json").write_text(json.dumps(card))
+    shutil.copy(FOLDER / "CartPole" / "policy.safetensors", tmp_path)
+    script = [sys.executable, "-m", "locomotion", "evaluate", str(tmp_path), "--episodes", "1"]
+    path = f"{tmp_path}:{Path(__file__).parents[3]}"
+    alone = subprocess.run(script, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": path})
+    assert alone.returncode == 2
+    assert "hostile:Robot-v0 is of the package hostile, which is not imported: add --load FILE" in alone.stderr
