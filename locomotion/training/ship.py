@@ -78,9 +78,10 @@ def trained_with(settings: Settings) -> dict[str, Any]:
 
 
 def training_command(settings: Settings) -> str:
-    """Return the command line that trains such a policy: the robot, the seed and what differs from its recipe."""
+    """Return the command line that trains such a policy: robot, files, seed and what differs from the recipe."""
     wanted, usual = settings.flat(), usual_settings(settings.env, settings.algo).flat()
     words = ["python", "scripts/train.py", short_name(settings.env) if envs.is_own(settings.env) else settings.env]
+    words += [word for file in settings.run.load for word in ("--load", file.name)]
     for name in trained_with(settings):
         if name == "task":
             words += [word for number, value in settings.task.items() for word in written(task_flag(number), value)]

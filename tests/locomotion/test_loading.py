@@ -11,16 +11,18 @@ from pathlib import Path
 import pytest
 
 import envs
-from locomotion.commands import benchmark, evaluate, record, robots
+from locomotion.commands import benchmark, evaluate, record, robots, ship
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.loading import load_files
+from locomotion.policies import shipped
 from locomotion.policies.card import read_card
 from locomotion.policies.stored import StoredPolicy
 from locomotion.runs.folder import Run
 from locomotion.runs.parsing import parse
 from locomotion.runs.rules import RULES
 from locomotion.sweeps.plan import Sweep
+from locomotion.training import ship as shipping
 
 ROOT = Path(__file__).parents[2]
 
@@ -134,6 +136,20 @@ def test_a_robot_of_ones_own_has_every_verb(robot_file, tmp_path, capsys):
         os.chdir(before)
     config = json.loads(next(tmp_path.glob("runs/scores/Slider/*/config.json")).read_text())
     assert config["task"] == {"forward_weight": 3.0}
+
+
+def test_a_robot_of_ones_own_is_shipped_with_the_name_of_its_file(robot_file, tmp_path, monkeypatch, capsys):
+    path, run = robot_file("Packed"), tmp_path / "run"
+    assert train("Packed", "--load", path, *QUICK, "--out", run) == 0
+    for module in (shipped, shipping):
+        monkeypatch.setattr(module, "FOLDER", tmp_path / "policies")
+    assert ship([str(run), "--load", str(path), "--threads", "1"]) == 0
+    assert read_card(tmp_path / "policies" / "Packed").command == (
+        "python scripts/train.py Packed --load packed.py --seed 0 --run.final-episodes 2"
+    )
+    capsys.readouterr()
+    assert evaluate(["Packed", "--load", str(path), "--threads", "1"]) == 0
+    assert "reproduced" in capsys.readouterr().out
 
 
 def test_asynchronous_workers_load_the_file_too(robot_file, tmp_path):
