@@ -145,7 +145,7 @@ def test_a_robot_of_ones_own_is_shipped_with_the_name_of_its_file(robot_file, tm
         monkeypatch.setattr(module, "FOLDER", tmp_path / "policies")
     assert ship([str(run), "--load", str(path), "--threads", "1"]) == 0
     assert read_card(tmp_path / "policies" / "Packed").command == (
-        "python scripts/train.py Packed --load packed.py --seed 0 --run.final-episodes 2"
+        "python scripts/train.py Packed --load packed.py --seed 0 --evaluations 0"
     )
     capsys.readouterr()
     assert evaluate(["Packed", "--load", str(path), "--threads", "1"]) == 0
