@@ -149,7 +149,7 @@ def test_a_robot_of_ones_own_is_shipped_with_the_name_of_its_file(robot_file, tm
     )
     capsys.readouterr()
     assert evaluate(["Packed", "--load", str(path), "--threads", "1"]) == 0
-    assert "reproduced" in capsys.readouterr().out
+    assert "to the last digit" in capsys.readouterr().out
 
 
 def test_asynchronous_workers_load_the_file_too(robot_file, tmp_path):
