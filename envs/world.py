@@ -97,7 +97,7 @@ class World:
     def _bind_fields(self) -> None:
         """Call the task's methods once, so that every field they use is filled from the first step on.
 
-        A field that is first used after a step is zero in that step. What the methods return also tells the layout of
+        A field that is first used after a step is zero in that step. What the methods return also gives the layout of
         the observations and the names of the terms.
         """
         task, sim = self.task, self.sim

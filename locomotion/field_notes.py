@@ -1,4 +1,4 @@
-"""The meaning of a dataclass's fields, as its source tells it: the text of `--help` and of the robots' pages."""
+"""The meaning of a dataclass's fields, as its source has it: the text of `--help` and of the robots' pages."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def option_group(
     )
     group.__doc__ = (inspect.getdoc(cls) or cls.__name__).split("\n")[0]
     if notes:
-        told = field_notes(cls)
-        lines = [f"    {name}: {' '.join(told.get(name, '').split())}" for name in names]
+        meanings = field_notes(cls)
+        lines = [f"    {name}: {' '.join(meanings.get(name, '').split())}" for name in names]
         group.__doc__ = "\n".join([group.__doc__, "", "Args:", *lines])
     return group
 

@@ -92,14 +92,14 @@ def command_line(usual: Settings, *, notes: bool) -> type:
         notes: whether `--help` is asked for: then only what the rule takes is shown. Otherwise all options are
             understood, so that one without effect can be refused by name.
     """
-    defaults, rule, told = usual.flat(), rule_named(usual.algo), field_notes(Settings)
-    place = tyro.conf.arg(metavar="ENV", help_behavior_hint="", help=told["env"])
+    defaults, rule, meanings = usual.flat(), rule_named(usual.algo), field_notes(Settings)
+    place = tyro.conf.arg(metavar="ENV", help_behavior_hint="", help=meanings["env"])
     fields: list[Any] = [
         ("env", Annotated[tyro.conf.Positional[str], place], usual.env),
-        ("algo", Annotated[Literal[*RULES], tyro.conf.arg(help=told["algo"])], usual.algo),
+        ("algo", Annotated[Literal[*RULES], tyro.conf.arg(help=meanings["algo"])], usual.algo),
     ]
     hints = field_types(Settings)
-    fields += [(name, Annotated[hints[name], tyro.conf.arg(help=told[name])], defaults[name]) for name in COMMON]
+    fields += [(name, Annotated[hints[name], tyro.conf.arg(help=meanings[name])], defaults[name]) for name in COMMON]
     groups = {**GROUPS, heading(usual.algo): rule.options}
     groups["run"] = groups.pop("run")  # last
     group: Any
