@@ -187,7 +187,7 @@ def register(name: str, task_class: type[Task]) -> None:
         TypeError: for a class that is no such dataclass.
         CannotRegister: for a name that is taken or is no identifier; for a field that could not be set because
             `make_vec` or `gymnasium.make` has an argument of that name; for a class that lacks its model, its control
-            interval, its observations, its rewards or its first states.
+            interval, its observations, its rewards or its first states; for a field whose type has an undefined name.
     """
     if not (name.isascii() and name.isidentifier()):
         raise CannotRegister(f"a robot's name is a word of letters, digits and underscores, got {name!r}")
@@ -213,6 +213,10 @@ def _require_task_class(cls: type[Task]) -> None:
             )
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise TypeError(f"{cls.__name__}.{field.name} must have a default")
+    try:
+        get_type_hints(cls)
+    except NameError as error:
+        raise CannotRegister(f"{cls.__name__}: the type of a field has the undefined name {error.name!r}") from error
     missing = [
         what
         for what, names in REQUIRED.items()

@@ -269,6 +269,16 @@ def test_a_task_that_lacks_what_every_robot_needs_is_refused(strangers):
             envs.register("Sledge", cls)
 
 
+def test_a_field_whose_type_is_misspelt_is_refused(strangers):
+    @dataclasses.dataclass(frozen=True)
+    class Misspelt(strangers.Sledge):
+        length: "Positve" = 1.0  # noqa: F821
+
+    message = "^Misspelt: the type of a field has the undefined name 'Positve'$"
+    with pytest.raises(envs.CannotRegister, match=message):
+        envs.register("Sledge", Misspelt)
+
+
 def test_a_task_may_have_its_model_its_steps_and_its_start_by_methods(strangers):
     @dataclasses.dataclass(frozen=True)
     class Built(Task):
