@@ -32,4 +32,4 @@ class Network:
     obs_epsilon: Annotated[float, Interval(gt=0, lt=math.inf)] = 1e-8
     """Added to the variance by which each observed number is scaled: keeps numbers small that hardly ever vary."""
     mirror: bool = False
-    """Make the actor mirror symmetric, as the robot is (ours; Gymnasium's Ant, Humanoids, Swimmer)."""
+    """Make the actor mirror symmetric, as the robot is; the robot's task must define its mirror image (`mirrored`)."""

@@ -29,14 +29,14 @@ class Reflection(NamedTuple):
     def of(cls, model: mujoco.MjModel) -> Self | None:
         """Find the reflection in a model; None where the robot in its first posture is not its own mirror image.
 
-        The first joint may be free; the others must be hinges and slides, and every motor must drive one of these.
+        The first joint may be free; the others must be hinges and slides. An actuator's counterpart is the one whose
+        forces on the joints are the mirror image of its own: every actuator must exert some in the first posture.
         """
         data = mujoco.MjData(model)
-        mujoco.mj_kinematics(model, data)
+        mujoco.mj_fwdPosition(model, data)
         free = int(model.jnt_type[0] == mujoco.mjtJoint.mjJNT_FREE)
         kinds, places = model.jnt_type[free:], model.jnt_bodyid[free:]
-        motors = model.actuator_trnid[:, 0] - free
-        if not np.isin(kinds, [mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE]).all() or (motors < 0).any():
+        if not np.isin(kinds, [mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE]).all():
             return None
 
         centres = data.xipos[1:]  # without the world, whose centre may coincide with a body's
@@ -50,18 +50,20 @@ class Reflection(NamedTuple):
         order = partners((bodies[places][:, None] == places) & (np.abs(cosines) > 1 - NEAR))
         if order is None:
             return None
-        controls = partners(order[motors][:, None] == motors)
+        joints = _signed(order, cosines)
+        trunk = [SignedPermutation.in_place(*signs) for signs in (FREE_POSITION, FREE_VELOCITY)]
+        positions, velocities = (SignedPermutation.joined([part] * free + [joints]) for part in trunk)
+
+        moments = _moments(model, data)
+        sizes = np.linalg.norm(moments, axis=1, keepdims=True)
+        if not sizes.all():
+            return None
+        directions = moments / sizes
+        cosines = velocities.sign * directions[:, velocities.order] @ directions.T
+        controls = partners(np.abs(cosines) > 1 - NEAR)
         if controls is None:
             return None
-
-        joints = SignedPermutation(order, np.sign(cosines[np.arange(len(order)), order]))
-        trunk = [SignedPermutation.in_place(*signs) for signs in (FREE_POSITION, FREE_VELOCITY)]
-        return cls(
-            positions=SignedPermutation.joined([*trunk[:1] * free, joints]),
-            velocities=SignedPermutation.joined([*trunk[1:] * free, joints]),
-            controls=SignedPermutation(controls, joints.sign[motors]),
-            bodies=bodies,
-        )
+        return cls(positions, velocities, _signed(controls, cosines), bodies)
 
     def of_each_body(self, signs: np.ndarray) -> SignedPermutation:
         """Return the mirror image of numbers of each body but the world, one body after the other.
@@ -76,3 +78,15 @@ class Reflection(NamedTuple):
 def partners(match: np.ndarray) -> np.ndarray | None:
     """Return the column (n,) that matches each row of a square table; None unless each row and column has one match."""
     return match.argmax(axis=1) if (match.sum(axis=1) == 1).all() and (match.sum(axis=0) == 1).all() else None
+
+
+def _signed(order: np.ndarray, cosines: np.ndarray) -> SignedPermutation:
+    """Return a permutation with the signs of the table's entries that it selects, one in each row."""
+    return SignedPermutation(order, np.sign(cosines[np.arange(len(order)), order]))
+
+
+def _moments(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
+    """Return the generalised forces (nu, nv) of each actuator per unit of its own force."""
+    moments = np.zeros((model.nu, model.nv))
+    mujoco.mju_sparse2dense(moments, data.actuator_moment, data.moment_rownnz, data.moment_rowadr, data.moment_colind)
+    return moments

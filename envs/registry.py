@@ -58,13 +58,22 @@ RESERVED = {
     *("vectorization_mode", "vector_kwargs", "wrappers"),
 }
 
+# What a registered Task has to define, each with the attributes of Task that do so.
+REQUIRED = {
+    "model": ("model", "model_path", "model_spec"),
+    "control_dt": ("control_dt", "substeps"),
+    "observe": ("observe",),
+    "rewards": ("rewards",),
+    "place or initial_states": ("place", "initial_states"),
+}
+
 
 class UnknownEnvironment(ValueError):  # noqa: N818 - as its message reads
     """No environment has this id."""
 
 
 class CannotRegister(ValueError):  # noqa: N818 - as its message reads
-    """A robot cannot be registered under this name, or its class has a field that could not be set."""
+    """A robot cannot be registered under this name, or its class is incomplete or has a field that could not be set."""
 
 
 def full_id(name: str) -> str:
@@ -177,7 +186,8 @@ def register(name: str, task_class: type[Task]) -> None:
     Raises:
         TypeError: for a class that is no such dataclass.
         CannotRegister: for a name that is taken or is no identifier; for a field that could not be set because
-            `make_vec` or `gymnasium.make` has an argument of that name.
+            `make_vec` or `gymnasium.make` has an argument of that name; for a class that lacks its model, its control
+            interval, its observations, its rewards or its first states; for a field whose type has an undefined name.
     """
     if not (name.isascii() and name.isidentifier()):
         raise CannotRegister(f"a robot's name is a word of letters, digits and underscores, got {name!r}")
@@ -203,6 +213,17 @@ def _require_task_class(cls: type[Task]) -> None:
             )
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise TypeError(f"{cls.__name__}.{field.name} must have a default")
+    try:
+        get_type_hints(cls)
+    except NameError as error:
+        raise CannotRegister(f"{cls.__name__}: the type of a field has the undefined name {error.name!r}") from error
+    missing = [
+        what
+        for what, names in REQUIRED.items()
+        if all(getattr(cls, name, None) is getattr(Task, name, None) for name in names)
+    ]
+    if missing:
+        raise CannotRegister(f"{cls.__name__} does not define {', '.join(missing)}")
 
 
 def register_with_gymnasium(names: Collection[str]) -> None:

@@ -18,7 +18,17 @@ from envs.simulation import Fields
 
 
 class Measured(SimpleNamespace):
-    """The quantities that `Task.measure` returned, or those remembered of them: arrays (N, ...), by attribute."""
+    """The quantities that `Task.measure` returned: arrays (N, ...), by attribute."""
+
+    def __getattr__(self, name: str) -> Any:  # called for missing names only
+        raise AttributeError(f"now has no {name!r}: `measure` returns {', '.join(vars(self)) or 'nothing'}")
+
+
+class Remembered(Measured):
+    """Those quantities of the step before that the task's `remembered` names."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"before has no {name!r}: `remembered` names {', '.join(vars(self)) or 'nothing'}")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from envs.mirror import Mirror
 from envs.observation import joined, layout_of, names_of
 from envs.registry import canonical_id, require_task
 from envs.simulation import Simulation, compile_model
-from envs.task import Measured, Task
+from envs.task import Measured, Remembered, Task
 
 
 def available_cores() -> int:
@@ -177,7 +177,7 @@ class World:
 
     def _remember(self, now: Measured) -> None:
         """Keep copies of the quantities that the next step gets as `before`."""
-        self._before = Measured(**{name: getattr(now, name).copy() for name in self.task.remembered})
+        self._before = Remembered(**{name: getattr(now, name).copy() for name in self.task.remembered})
 
     @property
     def observations(self) -> np.ndarray:

@@ -34,7 +34,7 @@ def known_environment(env: str, sources: Iterable[str | Path] = ()) -> str:
         if files:
             options = " ".join(f"--load {file}" for file in files)
             raise UsageError(f"{env} is not known: it was registered by {', '.join(files)}; add {options}") from error
-        raise UsageError(str(error)) from error
+        raise UsageError(f"{error} A robot of your own needs --load FILE.") from error
 
 
 def stored_environment(env: str, sources: Iterable[str | Path] = ()) -> str:

@@ -93,5 +93,7 @@ def mirror_of(env: VecEnv, name: str) -> envs.Mirror:
     robots = batched(env)
     mirror = robots.world.mirror if robots else None
     if mirror is None:
-        raise UsageError(f"--mirror: {name} is not known to be mirror symmetric")
+        raise UsageError(
+            f"--mirror: {name} is not known to be mirror symmetric: a robot of your own defines Task.mirrored"
+        )
     return mirror

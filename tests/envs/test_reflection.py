@@ -67,3 +67,39 @@ def test_a_robot_that_is_not_its_own_mirror_image_is_not_mirrored(env_id, tmp_pa
     (tmp_path / "lame.xml").write_text(spec.to_xml())
     lame = make_task(env_id, xml_file=str(tmp_path / "lame.xml"))
     assert World(lame, 1).mirror is None
+
+
+TENDONS = """
+<mujoco>
+  <worldbody>
+    <body name="left" pos="0 0.1 0"><joint name="left" axis="0 1 0"/><geom size="0.05" pos="0 0 -0.2"/></body>
+    <body name="right" pos="0 -0.1 0"><joint name="right" axis="0 1 0"/><geom size="0.05" pos="0 0 -0.2"/></body>
+  </worldbody>
+  <tendon>
+    <fixed name="together"><joint joint="left" coef="1"/><joint joint="right" coef="1"/></fixed>
+    <fixed name="apart"><joint joint="left" coef="1"/><joint joint="right" coef="-1"/></fixed>
+    <fixed name="left"><joint joint="left" coef="2"/><joint joint="right" coef="1"/></fixed>
+    <fixed name="right"><joint joint="left" coef="-1"/><joint joint="right" coef="-2"/></fixed>
+  </tendon>
+  <actuator>
+    <motor tendon="together"/><motor tendon="apart"/>
+    <motor tendon="left"/><motor joint="left"/><motor tendon="right"/><motor joint="right"/>
+    %s
+  </actuator>
+</mujoco>
+"""
+
+
+def test_actuators_of_tendons_are_exchanged_by_their_forces_on_the_joints():
+    reflection = Reflection.of(mujoco.MjModel.from_xml_string(TENDONS % ""))
+    assert reflection.velocities.order.tolist() == [1, 0]
+    assert reflection.controls.order.tolist() == [0, 1, 4, 5, 2, 3]
+    assert reflection.controls.sign.tolist() == [1, -1, -1, 1, -1, 1]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ['<motor joint="left" gear="2"/>', '<motor tendon="left" gear="-1"/>', '<adhesion body="left" ctrlrange="0 1"/>'],
+)
+def test_a_robot_with_an_actuator_without_a_counterpart_is_not_mirrored(odd):
+    assert Reflection.of(mujoco.MjModel.from_xml_string(TENDONS % odd)) is None

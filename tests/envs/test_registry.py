@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 
 import envs
+from envs.gymnasium_robots.hopper import Hopper
 from envs.registry import GYMNASIUM_TASKS, OWN_TASKS, RESERVED, canonical_id, make_task, require_task, task_class
 from envs.robots.go1 import Go1
 from envs.single_env import SingleEnv
@@ -245,6 +247,59 @@ def test_a_class_that_is_no_task_is_refused(strangers):
         with pytest.raises(error, match=message):
             envs.register("Sledge", cls)
     assert "Locomotion/Sledge-v0" not in gymnasium.registry
+
+
+def test_a_task_that_lacks_what_every_robot_needs_is_refused(strangers):
+    @dataclasses.dataclass(frozen=True)
+    class Bare(Task):
+        model_name: str = "bare.xml"
+
+    @dataclasses.dataclass(frozen=True)
+    class Nowhere(Task):
+        model = "sledge.xml"
+        control_dt = 0.02
+        observe = strangers.Sledge.observe
+        rewards = strangers.Sledge.rewards
+
+    for cls, missing in (
+        (Bare, "model, control_dt, observe, rewards, place or initial_states"),
+        (Nowhere, "place or initial_states"),
+    ):
+        with pytest.raises(envs.CannotRegister, match=rf"^{cls.__name__} does not define {missing}$"):
+            envs.register("Sledge", cls)
+
+
+def test_a_field_whose_type_is_misspelt_is_refused(strangers):
+    @dataclasses.dataclass(frozen=True)
+    class Misspelt(strangers.Sledge):
+        length: "Positve" = 1.0  # noqa: F821
+
+    message = "^Misspelt: the type of a field has the undefined name 'Positve'$"
+    with pytest.raises(envs.CannotRegister, match=message):
+        envs.register("Sledge", Misspelt)
+
+
+def test_a_task_may_have_its_model_its_steps_and_its_start_by_methods(strangers):
+    @dataclasses.dataclass(frozen=True)
+    class Built(Task):
+        observe = strangers.Sledge.observe
+        rewards = strangers.Sledge.rewards
+
+        def model_spec(self):
+            return mujoco.MjSpec.from_string(SLEDGE)
+
+        def substeps(self, model):
+            return 2
+
+        def place(self, sim, rngs, seeds):
+            pass
+
+    @dataclasses.dataclass(frozen=True)
+    class LongHopper(Hopper):
+        episode_steps: int = 2000
+
+    envs.register("Built", Built)
+    envs.register("LongHopper", LongHopper)
 
 
 def test_no_field_of_a_task_is_shadowed():

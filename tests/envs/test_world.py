@@ -370,6 +370,21 @@ def test_a_mirror_image_of_other_parts_than_are_observed_is_refused(parts, messa
         _ = World(Swapped(), 1).mirror
 
 
+def test_a_quantity_that_is_not_there_names_those_that_are():
+    class Forgetful(Hopper):
+        def track(self, sim, action, now, before):
+            return {"rise": now.healthy - before.healthy}
+
+    class Blind(CartPole):
+        def observe(self, sim, now):
+            return {"height": now.height}
+
+    with pytest.raises(AttributeError, match=r"^before has no 'healthy': `remembered` names position$"):
+        World(Forgetful(), 1)
+    with pytest.raises(AttributeError, match=r"^now has no 'height': `measure` returns offset, tilt, failed$"):
+        World(Blind(), 1)
+
+
 def test_a_tasks_memory_is_named_columns_of_the_physics_own():
     class Keeping(CartPole):
         memory = {"count": 1, "places": 3, "last": 1}  # noqa: RUF012

@@ -36,7 +36,7 @@ def test_settings_survive_json():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["Hoper-v5"], r"unknown environment 'Hoper-v5'.*Hopper-v5"),
+        (["Hoper-v5"], r"unknown environment 'Hoper-v5'.*Hopper-v5.*\? A robot of your own needs --load FILE\.$"),
         ([], "which robot"),
         (["Hopper-v5", "--gamma", "1.01"], r"--gamma must lie in \[0, 1\], got 1.01"),
         (["Hopper-v5", "--gamma", "nan"], r"--gamma must lie in \[0, 1\], got nan"),
