@@ -15,12 +15,11 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Ge, Interval
 
 from agents.network import Network
-from envs.arguments import check_fields
+from envs.arguments import Share, check_fields
 from locomotion.command_line import flag, optional
 from locomotion.errors import UsageError
 from locomotion.runs.rules import NOT_NEGATIVE, POSITIVE, RULES, RuleOptions, rule_named
 
-PROBABILITY = Interval(ge=0.0, le=1.0)
 BaselineName = Literal["value", "none", "constant", "optimal-constant", "time", "linear"]
 TrackingMode = Literal["offline", "online", "off"]
 
@@ -50,9 +49,9 @@ class Rollout:
 class Advantage:
     """How much better than expected an action turned out."""
 
-    gamma: Annotated[float, PROBABILITY] = 0.995
+    gamma: Share = 0.995
     """Discount, in [0, 1]."""
-    gae_lambda: Annotated[float, PROBABILITY] = 0.97
+    gae_lambda: Share = 0.97
     """Lambda of generalised advantage estimation, in [0, 1]."""
     advantage: Literal["gae", "k-step", "reward-to-go", "path-return"] = "gae"
     """Advantage estimator; the last two learn from whole episodes only: give --n-steps several times an episode's."""
@@ -86,7 +85,7 @@ class RunOptions:
     """Episodes of each of them."""
     final_episodes: Annotated[int, Ge(1)] = 100
     """Episodes by which the final policy is scored."""
-    video_seconds: Annotated[float, Interval(ge=0.0, le=3600.0)] = 10.0
+    video_seconds: Annotated[float, Interval(ge=0, le=3600)] = 10.0
     """Length of the final policy's video; 0 for none."""
     keep_checkpoints: Annotated[int, Ge(1)] = 3
     """How many of the latest checkpoints are kept."""
