@@ -23,6 +23,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def all_finite(values: np.ndarray) -> bool:
+    """Return whether all numbers are finite; `all()` would take twice as long for few."""
+    return np.count_nonzero(np.isfinite(values)) == values.size
+
+
 @dataclass
 class Step:
     """The outcome of one step of N robots; those whose episode ended have already begun their next one."""
@@ -199,9 +204,9 @@ class World:
         tracked = task.track(sim, actions, now, self._before)
         observations = joined(task.observe(sim, now))
         terminated = task.terminated(sim, now)
-        if not (np.isfinite(observations).all() and np.isfinite(rewards).all()):
+        if not (all_finite(observations) and all_finite(rewards)):
             broken |= ~(np.isfinite(observations).all(axis=1) & np.isfinite(rewards))
-        if broken.any():
+        if np.count_nonzero(broken):
             self.physics_errors += int(broken.sum())
             terminated = terminated | broken
             observations[broken] = self._observations[broken]
@@ -213,7 +218,7 @@ class World:
         self._observations = observations
         self._remember(now)
         ended = (terminated | truncated).nonzero()[0]
-        final_observations = observations[ended]
+        final_observations = observations.take(ended, axis=0)
         episodes = [self._summary(i, terminated.item(i), broken.item(i)) for i in ended.tolist()]
         if self.auto_reset and len(ended):
             self._begin(ended)
@@ -227,7 +232,7 @@ class World:
         if actions.shape != expected:
             raise ValueError(f"{type(self.task).__name__} takes actions of shape {expected}, got {actions.shape}")
         broken = np.zeros(self.num_robots, bool)
-        if not np.isfinite(actions).all():
+        if not all_finite(actions):
             broken = ~np.isfinite(actions).all(axis=1)
             actions = np.where(broken[:, None], actions.dtype.type(0), actions)
         # The order in which numpy adds up a row depends on the memory layout: always one robot after the other.
