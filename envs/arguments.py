@@ -10,8 +10,8 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
 from typeguard import TypeCheckError, check_type
 
-Positive = Annotated[float, Gt(0)]
-NotNegative = Annotated[float, Ge(0)]
+Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
+NotNegative = Annotated[float, Interval(ge=0, lt=math.inf)]
 Share = Annotated[float, Interval(ge=0, le=1)]  # a probability, or a part of a whole
 Cosine = Annotated[float, Interval(ge=-1, le=1)]
 Count = Annotated[int, Ge(1)]
@@ -102,8 +102,7 @@ class Bounds(NamedTuple):
             return f"must be {'below' if self.below_high else 'at most'} {high}"
         if high == math.inf:
             if low == 0:
-                positive = "must be a positive number" if self.below_high else "must be positive"
-                return positive if self.above_low else "must not be negative"
+                return "must be positive" if self.above_low else "must not be negative"
             return f"must be {'above' if self.above_low else 'at least'} {low}"
         if self.above_low and self.below_high:
             return f"must lie between {low} and {high}"
@@ -119,7 +118,7 @@ def _check_range(hint: Any, value: Any, name: str, whole: Any) -> None:
         _check_range(arguments[0], value, name, whole)
         bounds = functools.reduce(Bounds.within, arguments[1:], Bounds())
         if bounds != Bounds() and value not in bounds:
-            raise ValueError(f"{name} {bounds}, got {whole}")
+            raise ValueError(f"{name} {'must be finite' if value == math.inf else bounds}, got {whole}")
         for marker in arguments[1:]:
             if isinstance(marker, MinLen) and len(value) < marker.min_length:
                 least = "not be empty" if marker.min_length == 1 else f"have at least {marker.min_length} items"

@@ -91,7 +91,10 @@ def make_env(
             envs.make_task(env, **(task or {}))
         except (TypeError, ValueError) as error:
             raise UsageError(f"cannot make {env}: {error}") from error
-        return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments)
+        try:
+            return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments)
+        except OSError as error:  # a model file that is not there
+            raise UsageError(f"cannot make {env}: {error}") from error
     try:
         return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments)
     except Exception as error:

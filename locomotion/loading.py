@@ -24,6 +24,8 @@ def load_files(paths: Iterable[Path]) -> None:
         place = path.expanduser().resolve()
         if place in _loaded:
             continue
+        if not place.exists():
+            raise UsageError(f"--load: there is no file {path}")
         if place.suffix != ".py" or not place.is_file():
             raise UsageError(f"--load takes a Python file (.py), got {path}")
         _loaded.add(place)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import gymnasium
 import tyro
+from gymnasium.envs.registration import load_env_creator
 
 import envs
 from envs.arguments import check_fields
@@ -49,7 +52,7 @@ def task_values(env: str, words: Sequence[str]) -> dict[str, Any]:
         return {}
     cls = envs.task_class(env)
     if cls is None:
-        return foreign_values(words)
+        return checked_against(foreign_defaults(env), foreign_values(words))
     group = task_group(cls, notes=False)
     options = dataclasses.make_dataclass("TaskOptions", [("task", group)])
     chosen: Any = tyro.cli(options, args=list(words), description=f"Numbers of {env}.").task
@@ -71,9 +74,12 @@ def task_group(cls: type[envs.Task], values: Mapping[str, Any] | None = None, *,
         values: in place of its defaults.
         notes: whether `--help` is asked for.
     """
-    hints = typing.get_type_hints(cls)
-    writable = [name for name, hint in hints.items() if "Mapping" not in str(hint)]
-    return option_group(cls, field_defaults(cls) | dict(values or {}), writable, notes=notes)
+    return option_group(cls, field_defaults(cls) | dict(values or {}), writable_numbers(cls), notes=notes)
+
+
+def writable_numbers(cls: type[envs.Task]) -> list[str]:
+    """Return the names of a task's numbers that a command line can write."""
+    return [name for name, hint in typing.get_type_hints(cls).items() if "Mapping" not in str(hint)]
 
 
 def field_defaults(cls: type[envs.Task]) -> dict[str, Any]:
@@ -99,6 +105,40 @@ def foreign_values(words: Sequence[str]) -> dict[str, Any]:
         else:
             found[[*found][-1]].append(_value(word))
     return {name: values[0] if len(values) == 1 else values or True for name, values in found.items()}
+
+
+def foreign_defaults(env: str) -> dict[str, Any]:
+    """Return the keyword arguments that a foreign environment's class names, with their defaults.
+
+    Arguments without a default are left out. An environment whose class cannot be imported has none: making it will
+    say why.
+    """
+    try:
+        entry = gymnasium.spec(env).entry_point
+        creator: Any = load_env_creator(entry) if isinstance(entry, str) else entry
+        parameters = inspect.signature(creator).parameters
+    except (gymnasium.error.Error, ImportError, AttributeError, TypeError, ValueError):
+        return {}
+    return {name: one.default for name, one in parameters.items() if one.default is not inspect.Parameter.empty}
+
+
+def checked_against(defaults: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return a foreign environment's keyword arguments, after comparing their types with those of the defaults.
+
+    Raises:
+        UsageError: naming the first value of another type.
+    """
+    for name, value in values.items():
+        default = defaults.get(name)
+        if isinstance(default, bool) and not isinstance(value, bool):
+            raise UsageError(f"{task_flag(name)} must be true or false, got {value!r}")
+        if _is_real(default) and not _is_real(value):
+            raise UsageError(f"{task_flag(name)} must be a number, got {value!r}")
+    return values
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _value(word: str) -> Any:

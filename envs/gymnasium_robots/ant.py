@@ -6,6 +6,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative
 from envs.gymnasium_robots.robot import FallingRunner, Symmetric, gaussian_states, sum_of_squares
 from envs.mirror import SignedPermutation
 from envs.reflection import SPATIAL, Reflection
@@ -21,7 +22,7 @@ class Ant(Symmetric, FallingRunner):
     """
 
     xml_file: str = "ant.xml"  # MJCF file of the model: one of Gymnasium's, or a path
-    frame_skip: int = 5  # physics steps per action
+    frame_skip: Count = 5  # physics steps per action
     ctrl_cost_weight: float = 0.5  # cost per step and squared control
     contact_cost_weight: float = 5e-4  # cost per step and squared contact force (N, N m), clipped
     healthy_reward: float = 1.0  # reward per step in which the robot is healthy
@@ -29,7 +30,7 @@ class Ant(Symmetric, FallingRunner):
     terminate_when_unhealthy: bool = True  # whether an episode ends when the robot is not healthy
     healthy_z_range: tuple[float, float] = (0.2, 1.0)  # m, healthy heights of the torso
     contact_force_range: tuple[float, float] = (-1.0, 1.0)  # N, N m: range to which contact forces are clipped
-    reset_noise_scale: float = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
+    reset_noise_scale: NotNegative = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
     include_cfrc_ext_in_observation: bool = True  # whether the contact forces on the bodies are observed
 
     contact_forces = True

@@ -6,6 +6,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative
 from envs.gymnasium_robots.robot import Runner, gaussian_states
 
 
@@ -17,8 +18,8 @@ class HalfCheetah(Runner):
     """
 
     xml_file: str = "half_cheetah.xml"  # MJCF file of the model: one of Gymnasium's, or a path
-    frame_skip: int = 5  # physics steps per action
-    reset_noise_scale: float = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
+    frame_skip: Count = 5  # physics steps per action
+    reset_noise_scale: NotNegative = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
 
     camera: ClassVar = {"distance": 4.0}
 

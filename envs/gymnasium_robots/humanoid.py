@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from envs.arguments import Count
 from envs.gymnasium_robots.humanoid_body import HumanoidBody
 from envs.gymnasium_robots.robot import FallingRunner, sum_of_squares
 from envs.simulation import Fields
@@ -19,7 +20,7 @@ class Humanoid(HumanoidBody, FallingRunner):
     """
 
     xml_file: str = "humanoid.xml"  # MJCF file of the model: one of Gymnasium's, or a path
-    frame_skip: int = 5  # physics steps per action
+    frame_skip: Count = 5  # physics steps per action
     forward_reward_weight: float = 1.25  # reward per step and m/s
     ctrl_cost_weight: float = 0.1  # cost per step and squared control
     contact_cost_weight: float = 5e-7  # cost per step and squared contact force (N, N m)

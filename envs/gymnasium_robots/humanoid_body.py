@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from envs.arguments import NotNegative
 from envs.gymnasium_robots.robot import Symmetric, uniform_states
 from envs.mirror import SignedPermutation
 from envs.reflection import INERTIA, SPATIAL, Reflection
@@ -16,7 +17,7 @@ from envs.task import Measured
 class HumanoidBody(Symmetric):
     """A body of 13 parts and 17 joints that observes its inertias, velocities, joint torques and contact forces."""
 
-    reset_noise_scale: float = 1e-2  # m, rad, m/s, rad/s: scale of the noise of the first state
+    reset_noise_scale: NotNegative = 1e-2  # m, rad, m/s, rad/s: scale of the noise of the first state
     include_cinert_in_observation: bool = True  # whether the bodies' inertias are observed
     include_cvel_in_observation: bool = True  # whether the bodies' velocities are observed
     include_qfrc_actuator_in_observation: bool = True  # whether the joint torques are observed

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from envs.arguments import Count
 from envs.gymnasium_robots.humanoid_body import HumanoidBody
 from envs.gymnasium_robots.robot import sum_of_squares
 from envs.simulation import Fields
@@ -20,7 +21,7 @@ class HumanoidStandup(HumanoidBody):
     """
 
     xml_file: str = "humanoidstandup.xml"  # MJCF file of the model: one of Gymnasium's, or a path
-    frame_skip: int = 5  # physics steps per action
+    frame_skip: Count = 5  # physics steps per action
     uph_cost_weight: float = 1.0  # without effect, as in Gymnasium
     ctrl_cost_weight: float = 0.1  # cost per step and squared control
     impact_cost_weight: float = 0.5e-6  # cost per step and squared contact force (N, N m)

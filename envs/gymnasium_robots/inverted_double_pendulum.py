@@ -7,6 +7,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative
 from envs.gymnasium_robots.robot import GymnasiumRobot, gaussian_states
 from envs.simulation import Fields
 from envs.task import Measured, fall_rate
@@ -20,9 +21,9 @@ class InvertedDoublePendulum(GymnasiumRobot):
     """
 
     xml_file: str = "inverted_double_pendulum.xml"  # MJCF file of the model: one of Gymnasium's, or a path
-    frame_skip: int = 5  # physics steps per action
+    frame_skip: Count = 5  # physics steps per action
     healthy_reward: float = 10.0  # reward per step in which the robot is healthy
-    reset_noise_scale: float = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
+    reset_noise_scale: NotNegative = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
 
     camera: ClassVar = {"trackbodyid": 0, "distance": 4.1225, "lookat": (0.0, 0.0, 0.5), "elevation": -10.0}
 

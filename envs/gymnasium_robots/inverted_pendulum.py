@@ -7,6 +7,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative
 from envs.gymnasium_robots.robot import GymnasiumRobot, uniform_states
 from envs.simulation import Fields
 from envs.task import Measured, fall_rate
@@ -20,8 +21,8 @@ class InvertedPendulum(GymnasiumRobot):
     """
 
     xml_file: str = "inverted_pendulum.xml"  # MJCF file of the model: one of Gymnasium's, or a path
-    frame_skip: int = 2  # physics steps per action
-    reset_noise_scale: float = 0.01  # m, rad, m/s, rad/s: scale of the noise of the first state
+    frame_skip: Count = 2  # physics steps per action
+    reset_noise_scale: NotNegative = 0.01  # m, rad, m/s, rad/s: scale of the noise of the first state
 
     camera: ClassVar = {"trackbodyid": 0, "distance": 2.6, "elevation": -10.0}
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative
 from envs.gymnasium_robots.robot import FallingRunner, sum_of_squares, uniform_states
 from envs.simulation import Fields
 from envs.task import Measured, inside
@@ -14,11 +15,11 @@ from envs.task import Measured, inside
 class PlanarLegs(FallingRunner):
     """A torso on legs that runs along the x axis and fails when it is too low or leans too far."""
 
-    frame_skip: int = 4  # physics steps per action
+    frame_skip: Count = 4  # physics steps per action
     ctrl_cost_weight: float = 1e-3  # cost per step and squared control
     healthy_z_range: tuple[float, float] = (0.0, float("inf"))  # m, healthy heights of the torso
     healthy_angle_range: tuple[float, float] = (-float("inf"), float("inf"))  # rad, healthy angles of the torso
-    reset_noise_scale: float = 5e-3  # m, rad, m/s, rad/s: scale of the noise of the first state
+    reset_noise_scale: NotNegative = 5e-3  # m, rad, m/s, rad/s: scale of the noise of the first state
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
         return super().observe(sim, now) | {"velocities": sim.qvel.clip(-10, 10)}  # m/s, rad/s

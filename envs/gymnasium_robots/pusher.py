@@ -21,7 +21,7 @@ class Pusher(GymnasiumRobot):
     """
 
     xml_file: str = "pusher_v5.xml"  # MJCF file of the model: one of Gymnasium's, or a path
-    frame_skip: int = 5  # physics steps per action
+    frame_skip: Count = 5  # physics steps per action
     reward_near_weight: float = 0.5  # cost per step and m between fingertip and cylinder
     reward_dist_weight: float = 1.0  # cost per step and m between cylinder and goal
     reward_control_weight: float = 0.1  # cost per step and squared control

@@ -21,7 +21,7 @@ class Reacher(GymnasiumRobot):
     """
 
     xml_file: str = "reacher.xml"  # MJCF file of the model: one of Gymnasium's, or a path
-    frame_skip: int = 2  # physics steps per action
+    frame_skip: Count = 2  # physics steps per action
     reward_dist_weight: float = 1.0  # cost per step and m between fingertip and target
     reward_control_weight: float = 1.0  # cost per step and squared control
     episode_steps: Count = 50  # steps after which an episode is truncated

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.mujoco.mujoco_env import expand_model_path
 
+from envs.arguments import Count
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.reflection import Reflection
 from envs.simulation import Fields
@@ -25,7 +26,7 @@ class GymnasiumRobot(Task):
     """
 
     xml_file: str  # MJCF file of the model: one of Gymnasium's, or a path
-    frame_skip: int  # physics steps per action
+    frame_skip: Count  # physics steps per action
     default_camera_config: Mapping[str, Any] | None = None  # attributes of mujoco.MjvCamera; None: those of `camera`
 
     def model_path(self) -> Path:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from envs.arguments import Count, NotNegative
 from envs.gymnasium_robots.robot import Runner, Symmetric, uniform_states
 
 
@@ -17,9 +18,9 @@ class Swimmer(Symmetric, Runner):
     """
 
     xml_file: str = "swimmer.xml"  # MJCF file of the model: one of Gymnasium's, or a path
-    frame_skip: int = 4  # physics steps per action
+    frame_skip: Count = 4  # physics steps per action
     ctrl_cost_weight: float = 1e-4  # cost per step and squared control
-    reset_noise_scale: float = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
+    reset_noise_scale: NotNegative = 0.1  # m, rad, m/s, rad/s: scale of the noise of the first state
 
     camera: ClassVar = {"distance": 7.0, "elevation": -50.0}
 

@@ -95,7 +95,10 @@ class Workers:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of policies trained from scratch with the recipes, each seed's final policy; and published scores."""
+    """Scores of policies trained from scratch with the recipes, each seed's final policy; and published scores.
+
+    --task.NAME VALUE sets a number of the task, which every robot in --envs must have.
+    """
 
     envs: Robots = ("Hopper-v5", "Walker2d-v5")
     """Which robots."""

@@ -10,12 +10,11 @@ import numpy as np
 
 import envs
 from locomotion.environments import known_environment
-from locomotion.errors import UsageError
 from locomotion.field_notes import field_notes
 from locomotion.policies.card import read_card
 from locomotion.policies.shipped import find_shipped
 from locomotion.tables import markdown_table
-from locomotion.task_options import field_defaults, task_flag
+from locomotion.task_options import field_defaults, foreign_defaults, task_flag, writable_numbers
 
 FIGURES = 3  # of a task's own, in the table
 
@@ -45,7 +44,8 @@ def page(robot: str) -> str:
     env = known_environment(robot)
     cls = envs.task_class(env)
     if cls is None:
-        raise UsageError(f"{env} is a foreign environment, of which nothing is known here but its id")
+        options = ", ".join(f"{task_flag(name)} {default}" for name, default in foreign_defaults(env).items())
+        return f"{env}: not one of the batched robots. Its keyword arguments, with their defaults: {options or 'none'}"
     task = envs.make_task(env)
     assert task is not None
     world = envs.World(task, 1)
@@ -60,14 +60,20 @@ def page(robot: str) -> str:
         f"Reward terms: {', '.join(world.episodes.terms)}",
         f"Numbers, each an option {task_flag('NAME')}:\n\n{numbers}",
     ]
+    for prefix, trial in cls.trials.items():
+        changes = " ".join(f"{task_flag(name)} {_written(value)}" for name, value in trial.fields.items())
+        figures = ", ".join(f"{prefix}_{metric}" for metric in trial.metrics)
+        sections.append(f"Further trial of an evaluation: {changes}, which gives {figures}")
     return "\n\n".join(sections)
 
 
 def _numbers(cls: type[envs.Task]) -> list[list[Any]]:
-    """Return a row for each number of a task: its default, where evaluation or film differ, and its meaning."""
+    """Return a row for each option of a task: its default, where evaluation or film differ, and its meaning."""
     notes, defaults = field_notes(cls), field_defaults(cls)
-    rows = []
+    rows, writable = [], writable_numbers(cls)
     for one in dataclasses.fields(cls):
+        if one.name not in writable:
+            continue
         changes = [
             _written(changes[one.name]) if one.name in changes else "" for changes in (cls.evaluation, cls.shown)
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def parse(arguments: Sequence[str]) -> Settings:
         if not usual.env and not shows_help:
             raise UsageError(f"which robot? For example: {invocation('train')} Hopper-v5")
     options = command_line(usual, notes=shows_help)
-    chosen: Any = tyro.cli(options, args=words, description=Settings.__doc__)
+    chosen: Any = tyro.cli(options, args=words, description=inspect.getdoc(Settings))
     values = _flat(chosen, usual.algo)
     if chosen.load:
         values["load"] = tuple(file.resolve() for file in chosen.load)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Interval
 
+from envs.arguments import NotNegative, Positive
 from locomotion.command_line import optional
 from locomotion.errors import UsageError
 from locomotion.runs.schedules import constant_then_linear, linear, linear_then_constant
@@ -23,9 +24,6 @@ from locomotion.runs.schedules import constant_then_linear, linear, linear_then_
 if TYPE_CHECKING:
     from agents.policy_gradient import PolicyGradient
     from locomotion.runs.settings import Settings
-
-POSITIVE = Interval(gt=0, lt=math.inf)
-NOT_NEGATIVE = Interval(ge=0, lt=math.inf)
 
 
 @dataclass(frozen=True)
@@ -48,16 +46,16 @@ class RuleOptions:
 class TrustRegion(RuleOptions):
     """How far one iteration may move the policy."""
 
-    target_kl: Annotated[float, POSITIVE] = 0.02
+    target_kl: Positive = 0.02
     """Bound on the mean KL(old || new), summed over action dimensions."""
-    final_kl: Annotated[float, POSITIVE] = 0.002
+    final_kl: Positive = 0.002
     """The same bound at the end of training: it narrows to this over the last fifth."""
     final_std: Annotated[float | None, optional("None", "FLOAT|None")] = None
     """Bound on the actions' standard deviation in the last fifth of training, falling to this; None: no bound."""
-    cg_damping: Annotated[float, NOT_NEGATIVE] = 0.1
+    cg_damping: NotNegative = 0.1
     """Added to the Fisher matrix's diagonal."""
     fisher_stride: Annotated[int, Ge(1)] = 5
-    """Fisher products use one state in so many of the batch."""
+    """Every how many samples of the batch one enters the Fisher products."""
 
     def arguments(self, settings: Settings) -> dict[str, Any]:
         std: Any = math.inf
@@ -95,7 +93,7 @@ class LineSearch(TrustRegion):
 class GradientSteps(RuleOptions):
     """Steps of the actor along the policy gradient."""
 
-    actor_learning_rate: Annotated[float, POSITIVE] = 3e-4
+    actor_learning_rate: Positive = 3e-4
     """Of the actor at first; it falls to a hundredth in a straight line."""
 
     def arguments(self, settings: Settings) -> dict[str, Any]:
@@ -106,7 +104,7 @@ class GradientSteps(RuleOptions):
 class Proximal(GradientSteps):
     """Many steps of the actor on one batch, kept near the policy that gathered it."""
 
-    clip: Annotated[float, POSITIVE] = 0.2
+    clip: Positive = 0.2
     """How far the ratio of new to old probability may go."""
     actor_epochs: Annotated[int, Ge(1)] = 10
     """The actor's passes over the batch."""
@@ -133,7 +131,7 @@ class Vanilla(GradientSteps):
 class Synchronous(GradientSteps):
     """One step of actor and critic after a few steps of all robots."""
 
-    entropy_weight: Annotated[float, NOT_NEGATIVE] = 0.0
+    entropy_weight: NotNegative = 0.0
     """Weight of an entropy bonus: above 0 the policy is rewarded for staying random, and goes on exploring."""
 
     def arguments(self, settings: Settings) -> dict[str, Any]:
@@ -142,7 +140,7 @@ class Synchronous(GradientSteps):
 
 @dataclass(frozen=True)
 class Asynchronous(Synchronous):
-    """The same by several processes that improve one policy without waiting for each other."""
+    """One step of actor and critic after a few steps of a worker's robots; workers share one policy and do not wait."""
 
     workers: Annotated[int | None, Ge(1), optional("all cores")] = None
     """Processes that learn at once, each with robots of its own; no more than there are cores."""
@@ -177,7 +175,7 @@ class Rule:
         defaults: settings, by name, whose defaults differ from the other rules'; a robot's recipe goes over them.
         one_critic_step: whether its critic takes one gradient step an iteration, in step with the actor.
         asynchronous: whether its workers wait for nothing, so that it uses every core, knows no episodic rollouts, and
-            shares no baseline but the value network.
+            fits no baseline but the value network, and that by gradient steps.
     """
 
     learner: str | type[PolicyGradient]
@@ -203,7 +201,7 @@ class Rule:
     def without(self) -> tuple[str, ...]:
         """Names of the common settings that have no effect with it."""
         critic = ("proximity", "critic_epochs") if self.one_critic_step else ()
-        return (*critic, *(("episodic", "baseline") if self.asynchronous else ()))
+        return (*critic, *(("episodic", "baseline", "critic") if self.asynchronous else ()))
 
 
 RULES: dict[str, Rule] = {

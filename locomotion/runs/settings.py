@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Ge, Interval
 
 from agents.network import Network
-from envs.arguments import Share, check_fields
+from envs.arguments import NotNegative, Positive, Share, check_fields
 from locomotion.command_line import flag, optional
 from locomotion.errors import UsageError
-from locomotion.runs.rules import NOT_NEGATIVE, POSITIVE, RULES, RuleOptions, rule_named
+from locomotion.runs.rules import RULES, RuleOptions, rule_named
 
 BaselineName = Literal["value", "none", "constant", "optimal-constant", "time", "linear"]
 TrackingMode = Literal["offline", "online", "off"]
@@ -66,13 +66,13 @@ class Critic:
     """How the critic is fitted."""
 
     critic: Literal["adam", "trust-region", "fitted-v"] = "adam"
-    """To the advantages' returns, by Adam or in a trust region, or, fitted-v, to r + gamma V(s')."""
-    proximity: Annotated[float, NOT_NEGATIVE] = 0.0
+    """How the critic is fitted: to returns, by Adam or in a trust region, or to r + gamma V(s') (fitted-v)."""
+    proximity: NotNegative = 0.0
     """Weight of the penalty on how far (squared distance of its parameters) one fit moves the critic (fitted-v)."""
     critic_epochs: Annotated[int, Ge(1)] = 5
     """Passes over the batch (adam, fitted-v; a2c and a3c take one gradient step instead)."""
-    learning_rate: Annotated[float, POSITIVE] = 1e-3
-    """Of the critic (adam, fitted-v)."""
+    learning_rate: Positive = 1e-3
+    """Learning rate of the critic (adam, fitted-v)."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class RunOptions:
     """Length of the final policy's video; 0 for none."""
     keep_checkpoints: Annotated[int, Ge(1)] = 3
     """How many of the latest checkpoints are kept."""
-    checkpoint_seconds: Annotated[float, POSITIVE] = 30.0
+    checkpoint_seconds: Positive = 30.0
     """Seconds between checkpoints."""
     threads: Annotated[int | None, Ge(1), optional("all cores")] = None
     """Threads of the physics."""
@@ -114,7 +114,10 @@ GROUPS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Train a robot. Defaults are the recipe's for the robot and the update rule (locomotion/runs/recipes.py)."""
+    """Train a robot. Defaults are the recipe's for the robot and the update rule (locomotion/runs/recipes.py).
+
+    --task.NAME VALUE sets a number of the robot's task: name the robot before --help to see them all.
+    """
 
     env: str = ""
     """Robot: one of ours (CartPole), one that --load brings, or any Gymnasium id (Hopper-v5)."""

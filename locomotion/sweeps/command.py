@@ -15,7 +15,10 @@ from locomotion.sweeps.plan import Sweep
 
 @dataclass(frozen=True)
 class GammaLambda(Sweep):
-    """The effect of gamma and lambda (Schulman et al. 2016): every pair of them, several seeds each, with figures."""
+    """The effect of gamma and lambda (Schulman et al. 2016): every pair of them, several seeds each, with figures.
+
+    --task.NAME VALUE sets a number of the robot's task.
+    """
 
     workers: Annotated[int | None, optional("a process for each core")] = None
     """Processes on this machine, each on one core."""

@@ -51,7 +51,7 @@ HINTS = get_type_hints(Fields, include_extras=True)
         ("noise", -0.1, "noise must not be negative, got -0.1"),
         ("rate", 0.0, "rate must be positive, got 0.0"),
         ("rate", math.nan, "rate must be positive, got nan"),
-        ("finite", math.inf, "finite must be a positive number, got inf"),
+        ("finite", math.inf, "finite must be finite, got inf"),
         ("finite_or_0", -1.0, "finite_or_0 must not be negative, got -1.0"),
         ("above", 2.0, "above must be above 2, got 2.0"),
         ("below", 1.0, "below must be below 1, got 1.0"),

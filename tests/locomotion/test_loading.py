@@ -177,7 +177,9 @@ def test_a_name_that_exists_is_refused_and_so_is_a_file_that_does_not(robot_file
     for name in ("Go1", "Hopper", "CartPole"):
         with pytest.raises(UsageError, match=f"there is a robot '{name}' already"):
             load_files([robot_file(name)])
-    for missing in (tmp_path / "nothing.py", tmp_path, tmp_path / "slider.xml"):
+    with pytest.raises(UsageError, match=r"--load: there is no file .*nothing.py"):
+        load_files([tmp_path / "nothing.py"])
+    for missing in (tmp_path, tmp_path / "slider.xml"):
         with pytest.raises(UsageError, match=r"--load takes a Python file \(.py\), got"):
             load_files([missing])
 

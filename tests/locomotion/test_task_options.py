@@ -47,6 +47,22 @@ def test_unknown_names_and_values_of_another_type_end_with_exit_code_2(words, ca
     assert words[0] in capsys.readouterr().err
 
 
+def test_a_keyword_argument_of_another_type_than_its_default_is_refused():
+    for words in (["--task.g", "abc"], ["--task.g", "1", "2"], ["--task.g"]):
+        with pytest.raises(UsageError, match=r"--task.g must be a number, got"):
+            task_values("Pendulum-v1", words)
+    assert task_values("Pendulum-v1", ["--task.g", "5"]) == {"g": 5}
+
+
+def test_an_infinite_number_and_a_model_that_is_not_there_are_refused():
+    with pytest.raises(UsageError, match=r"--task.push-speed must be finite, got inf"):
+        parse(["Go1", "--task.push-speed", "inf"])
+    with pytest.raises(UsageError, match=r"--task.frame-skip must be at least 1, got 0"):
+        parse(["Hopper-v5", "--task.frame-skip", "0"])
+    with pytest.raises(UsageError, match=r"cannot make Hopper-v5: .*nothere.xml does not exist"):
+        make_env("Hopper-v5", 1, task={"xml_file": "nothere.xml"})
+
+
 def test_of_a_foreign_environment_they_are_keyword_arguments():
     words = ["--task.goal-velocity", "0.02", "--task.render-mode=rgb_array", "--task.flag", "--task.pair", "1", "2"]
     assert task_values("MountainCarContinuous-v0", words) == {
