@@ -138,7 +138,7 @@ def _check_range(hint: Any, value: Any, name: str, whole: Any) -> None:
 
 def _is_of(value: Any, hint: Any) -> bool:
     try:
-        check_type(value, hint)
-    except TypeCheckError:
+        require_types({"": value}, {"": hint})
+    except TypeError:
         return False
     return True

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import inspect
 import io
 import itertools
-import textwrap
+import sys
 import tokenize
 import typing
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 
 def option_group(
@@ -26,18 +29,13 @@ def option_group(
         notes: whether `--help` is asked for, and with it the meaning of the fields.
     """
     hints = typing.get_type_hints(cls, include_extras=True)
-    names = [one.name for one in dataclasses.fields(cls) if only is None or one.name in only]
-    group = dataclasses.make_dataclass(
-        cls.__name__,
-        [(name, hints[name], dataclasses.field(default=defaults[name])) for name in names],
-        frozen=True,
-        kw_only=True,
-    )
+    meanings = field_notes(cls) if notes else {}
+    fields = []
+    for name in [one.name for one in dataclasses.fields(cls) if only is None or one.name in only]:
+        help_text = tyro.conf.arg(help=" ".join(meanings.get(name, "").split()))
+        fields.append((name, Annotated[hints[name], help_text], dataclasses.field(default=defaults[name])))
+    group = dataclasses.make_dataclass(cls.__name__, fields, frozen=True, kw_only=True)
     group.__doc__ = (inspect.getdoc(cls) or cls.__name__).split("\n")[0]
-    if notes:
-        meanings = field_notes(cls)
-        lines = [f"    {name}: {' '.join(meanings.get(name, '').split())}" for name in names]
-        group.__doc__ = "\n".join([group.__doc__, "", "Args:", *lines])
     return group
 
 
@@ -54,14 +52,10 @@ def field_notes(cls: type) -> dict[str, str]:
 
 
 def _own_notes(cls: type) -> dict[str, str]:
-    try:
-        source = textwrap.dedent(inspect.getsource(cls))
-    except (OSError, TypeError):  # made at run time
+    classes, comments = _module_source(cls.__module__)
+    definition = classes.get(cls.__name__)
+    if definition is None:  # made at run time
         return {}
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-    definition = ast.parse(source).body[0]
-    assert isinstance(definition, ast.ClassDef)
     notes = {}
     for statement, following in itertools.pairwise([*definition.body, None]):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
@@ -69,6 +63,18 @@ def _own_notes(cls: type) -> dict[str, str]:
             if note:
                 notes[statement.target.id] = note
     return notes
+
+
+@functools.cache
+def _module_source(module: str) -> tuple[dict[str, ast.ClassDef], dict[int, str]]:
+    """Return a module's classes by name, and its comments by line."""
+    try:
+        source = inspect.getsource(sys.modules[module])
+    except (KeyError, OSError, TypeError):  # made at run time
+        return {}, {}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}, comments
 
 
 def _docstring(statement: ast.stmt | None) -> str | None:

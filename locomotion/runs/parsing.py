@@ -47,7 +47,8 @@ def parse(arguments: Sequence[str]) -> Settings:
         if not usual.env and not shows_help:
             raise UsageError(f"which robot? For example: {invocation('train')} Hopper-v5")
     options = command_line(usual, notes=shows_help)
-    chosen: Any = tyro.cli(options, args=words, description=inspect.getdoc(Settings))
+    off = (tyro.conf.HelptextFromCommentsOff,)  # the help is given; looking for more takes time
+    chosen: Any = tyro.cli(options, args=words, description=inspect.getdoc(Settings), config=off)
     values = _flat(chosen, usual.algo)
     if chosen.load:
         values["load"] = tuple(file.resolve() for file in chosen.load)
