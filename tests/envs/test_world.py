@@ -256,8 +256,16 @@ def test_an_action_of_the_wrong_shape_is_refused():
 
 
 def test_a_frame_skip_of_zero_is_refused():
-    with pytest.raises(ValueError, match="at least 1 physics step"):
-        World(make_task("Hopper-v5", frame_skip=0), 1)
+    with pytest.raises(ValueError, match="frame_skip must be at least 1, got 0"):
+        make_task("Hopper-v5", frame_skip=0)
+
+
+def test_an_action_without_a_physics_step_is_refused():
+    class Idle(CartPole):
+        control_dt = 0.0
+
+    with pytest.raises(ValueError, match="Idle must take at least 1 physics step per action, got 0"):
+        World(Idle(), 1)
 
 
 def test_a_staggered_world_goes_on_from_a_saved_state():
