@@ -95,9 +95,7 @@ class Bounds(NamedTuple):
 
     def __str__(self) -> str:
         # `typing` keeps one of two equal hints: whether 1 or 1.0 arrives here depends on which was made first.
-        low, high = (
-            int(bound) if math.isfinite(bound) and bound == int(bound) else bound for bound in (self.low, self.high)
-        )
+        low, high = (int(bound) if float(bound).is_integer() else bound for bound in (self.low, self.high))
         if low == -math.inf:
             return f"must be {'below' if self.below_high else 'at most'} {high}"
         if high == math.inf:

@@ -38,8 +38,10 @@ def table() -> str:
 def page(robot: str) -> str:
     """Return a robot's task: observations, actions, reward terms, and every number with its unit and meaning.
 
+    Of a foreign environment, whose task is its own, the keyword arguments are returned.
+
     Raises:
-        UsageError: where the robot is not one of the batched ones.
+        UsageError: where the robot is unknown.
     """
     env = known_environment(robot)
     cls = envs.task_class(env)
