@@ -12,6 +12,9 @@ import numpy as np
 from envs.graphics import INSTALL, choose_backend
 from envs.world import World
 
+# Attributes of MjvCamera.
+VIEW = ("type", "fixedcamid", "trackbodyid", "lookat", "distance", "azimuth", "elevation", "orthographic")
+
 
 class RenderingUnavailable(RuntimeError):  # noqa: N818 - it names a state of the machine, like FileNotFound
     """There is no OpenGL to draw with on this machine."""
@@ -72,6 +75,16 @@ class Renderer:
         settings = world.task.camera_settings()
         self.followed = self._root(settings.get("trackbodyid"))  # body, or None
         self.camera = self._camera(settings)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what an equal renderer is made of, for copies and pickles, which open an OpenGL of their own."""
+        view = {name: getattr(self.camera, name) for name in VIEW}
+        return vars(self) | {"_renderer": None, "_data": None, "camera": view}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        vars(self).update(kept, _data=mujoco.MjData(kept["model"]), camera=mujoco.MjvCamera())
+        for name, value in kept["camera"].items():
+            setattr(self.camera, name, value)
 
     def render(self, i: int = 0) -> np.ndarray:
         """Return a picture (height, width, 3), uint8, of robot i in its present state.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
-from mujoco.batch import Batch, SimulationError
+from mujoco.batch import DATA_FIELDS, MODEL_FIELDS, Batch, SimulationError
 
 # Warnings after which MuJoCo has discarded a simulation's state or controls, without raising.
 BLOWN_UP = [
@@ -33,6 +33,11 @@ def compile_model(spec: mujoco.MjSpec) -> mujoco.MjModel:
 
 def _ignore(message: str) -> None:
     """Drop a warning of the engine: blow-ups are read from `Batch.warning`, robot by robot, and counted."""
+
+
+def all_finite(values: np.ndarray) -> bool:
+    """Return whether all numbers are finite; `all()` would take twice as long for few."""
+    return np.count_nonzero(np.isfinite(values)) == values.size
 
 
 class Memory:
@@ -102,6 +107,29 @@ class Simulation(Fields):
             self.cfrc_ext = np.zeros((self._count, batch.model.nbody, 6))
             self._data = mujoco.MjData(batch.model)
             self.bind("ncon")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what an equal simulation is made of, for copies and pickles: MuJoCo's Batch has neither."""
+        batch = self.batch
+        return {
+            "batch": (batch.model, batch.nsim, batch.nthread, batch.persistent),
+            "arguments": (self.dt, dict(self.memory_sizes), self._data is not None),
+            "state": batch.state,
+            "physics": {name: values for name in MODEL_FIELDS if (values := batch.expanded(name)) is not None},
+            "fields": {name: values for name, values in vars(self).items() if name in DATA_FIELDS},
+        }
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        Simulation.__init__(self, Batch(*kept["batch"]), *kept["arguments"])
+        self.batch.state[:] = kept["state"]
+        for name, values in kept["physics"].items():
+            self.batch.expand(name)[:] = values
+        for name, values in kept["fields"].items():
+            field = getattr(self, name)
+            # MuJoCo fills derived fields after a call only; until the first one they are those of the original.
+            writeable, field.flags.writeable = field.flags.writeable, True
+            field[:] = values
+            field.flags.writeable = writeable
 
     def bind(self, name: str) -> np.ndarray:
         """Have a field filled from the next physics step on; return its live array."""

@@ -14,18 +14,13 @@ from envs.episodes import Episodes
 from envs.mirror import Mirror
 from envs.observation import joined, layout_of, names_of
 from envs.registry import canonical_id, require_task
-from envs.simulation import Simulation, compile_model
+from envs.simulation import Simulation, all_finite, compile_model
 from envs.task import Measured, Remembered, Task
 
 
 def available_cores() -> int:
     """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def all_finite(values: np.ndarray) -> bool:
-    """Return whether all numbers are finite; `all()` would take twice as long for few."""
-    return np.count_nonzero(np.isfinite(values)) == values.size
 
 
 @dataclass
@@ -47,6 +42,8 @@ class World:
 
     Robot i draws its start states from its own generator, seeded like Gymnasium's environments. Its trajectory depends
     on its seed and its actions alone: not on the other robots, nor on the number of threads.
+
+    `copy.deepcopy` and `pickle` give an equal world, whose future is the same.
 
     A simulation that blows up ends its robot's episode (`terminated`, and `physics_error` in the summary) with
     reward 0 and the last finite observation as the final one.
@@ -80,11 +77,11 @@ class World:
         self.dt = self.model.opt.timestep * self.substeps  # s between two actions
         threads = min(num_threads or available_cores(), num_robots)
         # mj_rnePostConstraint needs all of a simulation's MjData, which only a persistent batch keeps.
-        self.batch = Batch(self.model, num_robots, nthread=threads, persistent=task.contact_forces)
+        batch = Batch(self.model, num_robots, nthread=threads, persistent=task.contact_forces)
         # Episodes begin in a batch of their own on one thread: waking other threads for a few robots takes longer.
-        self._reset_batch = Batch(self.model, num_robots, nthread=1)
+        reset_batch = Batch(self.model, num_robots, nthread=1)
         self.sim, self._reset_sim = (
-            Simulation(batch, self.dt, task.memory, task.contact_forces) for batch in (self.batch, self._reset_batch)
+            Simulation(each, self.dt, task.memory, task.contact_forces) for each in (batch, reset_batch)
         )
 
         seeded = [np_random() for _ in range(num_robots)]
@@ -126,6 +123,11 @@ class World:
         self.episodes = Episodes(self.num_robots, self.dt, terms, tracked)
 
     @property
+    def batch(self) -> Batch:
+        """MuJoCo's own view of the robots."""
+        return self.sim.batch
+
+    @property
     def observation_names(self) -> list[str]:
         """The name of each number of an observation: its part's, with its place where the part has several."""
         return names_of(self.layout)
@@ -157,12 +159,12 @@ class World:
     def _begin(self, ids: np.ndarray) -> None:
         """Begin a new episode for the robots `ids` with the next draws of their generators."""
         task, sim = self.task, self._reset_sim.first(len(ids))
-        states = self._reset_batch.state[: len(ids)]
+        states = self._reset_sim.batch.state[: len(ids)]
         states[:] = self._rest
         sim.userdata[:] = self.sim.userdata[ids]
         rows = ids.tolist()
         task.place(sim, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])
-        self._reset_batch.forward(np.arange(len(ids)))
+        self._reset_sim.batch.forward(np.arange(len(ids)))
         self.batch.state[ids] = states
         self.sim.individualise(ids, task.physics(sim))
         if task.contact_forces:
