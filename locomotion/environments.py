@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Purpose = Literal["training", "evaluation", "show"]
 
+EVALUATION_STEPS = 10_000  # after which an episode that is scored is cut off: not every environment ends its episodes
+
 
 def known_environment(env: str, sources: Iterable[str | Path] = ()) -> str:
     """Return the canonical id of an environment.

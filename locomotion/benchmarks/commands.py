@@ -4,13 +4,13 @@
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from envs.registry import GYMNASIUM_TASKS
 from locomotion.command_line import Load, Robots, optional, require_at_least_one, require_robots
-from locomotion.environments import known_environment
+from locomotion.environments import EVALUATION_STEPS, known_environment
 from locomotion.errors import UsageError
 from locomotion.runs.rules import RULES, rule_named
 from locomotion.task_options import task_values
@@ -110,6 +110,8 @@ class Scores:
     """The first of these seeds."""
     steps: Annotated[int | None, optional("the recipe's")] = None
     """Environment steps of each training; published scores are shown for the same number of steps."""
+    evaluation_steps: int = EVALUATION_STEPS
+    """Steps after which an episode that is scored is cut off."""
     peers: Annotated[str, optional("none", "PACKAGE,...")] = ""
     """Packages whose learners are trained too and compared: sb3-contrib (TRPO), sb3 (PPO), or both with a comma."""
     threads: Annotated[int | None, optional("all cores")] = None
@@ -121,6 +123,7 @@ class Scores:
     def __post_init__(self) -> None:
         require_robots("envs", self.envs)
         rule_named(self.algo)
+        require_at_least_one(**{"evaluation-steps": self.evaluation_steps})
         if self.peers and self.task_words:
             raise UsageError("--peers train the task as it is: name it without --task options")
         if self.seeds < 1 or self.first_seed < 0:
@@ -138,10 +141,11 @@ class Scores:
         tasks = {env: task_values(known_environment(env), self.task_words) for env in self.envs}
         peers = peer_scores.peers_of(self.envs, [name for name in self.peers.split(",") if name], self.algo)
         files = tuple(file.resolve() for file in self.load)
-        rows = list(scores.measure_scores(self.envs, self.algo, seeds, self.steps, threads, tasks=tasks, load=files))
+        given: dict[str, Any] = {"tasks": tasks, "load": files, "evaluation_steps": self.evaluation_steps}
+        rows = list(scores.measure_scores(self.envs, self.algo, seeds, self.steps, threads, **given))
         print(scores.scores_table(rows), published.published_table(rows), sep="\n\n", flush=True)
         if self.peers:
-            comparisons = list(peer_scores.compare(rows, peers, threads))
+            comparisons = list(peer_scores.compare(rows, peers, threads, self.evaluation_steps))
             theirs = scores.scores_table([comparison.theirs for comparison in comparisons])
             print("", theirs, peer_scores.comparison_table(comparisons), sep="\n\n")
         return 0

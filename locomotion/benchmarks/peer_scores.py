@@ -14,7 +14,7 @@ from stable_baselines3.common.logger import Logger
 
 from locomotion.benchmarks.peers import EqualKL, Peer, build, check_packages, with_equal_kl, zoo_peer
 from locomotion.benchmarks.scores import EVALUATION, FOLDER, SeedScores
-from locomotion.environments import known_environment
+from locomotion.environments import EVALUATION_STEPS, known_environment
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EPISODES, EVALUATION_SEED, Evaluation, evaluate_actor
 from locomotion.evaluation.statistics import by_chance, probability_of_improvement
@@ -81,6 +81,7 @@ def compare(
     rows: Sequence[SeedScores],
     peers: dict[str, list[Peer]],
     threads: int | None = None,
+    evaluation_steps: int = EVALUATION_STEPS,
     folder: Path = FOLDER,
 ) -> Iterator[Comparison]:
     """Yield each of our robots' scores beside each peer's, for the same number of steps and the same seeds.
@@ -93,11 +94,19 @@ def compare(
             evaluations = {}
             for seed in row.evaluations:
                 out = folder / folder_name(row.env) / f"{peer.folder_name}-{row.steps}-steps-seed{seed}"
-                evaluations[seed] = finished(out, peer, row.env, row.steps, seed, threads)
+                evaluations[seed] = finished(out, peer, row.env, row.steps, seed, threads, evaluation_steps)
             yield Comparison(row, SeedScores(row.env, peer.name, row.steps, evaluations))
 
 
-def finished(out: Path, peer: Peer, env: str, steps: int, seed: int, threads: int | None = None) -> dict[str, Any]:
+def finished(
+    out: Path,
+    peer: Peer,
+    env: str,
+    steps: int,
+    seed: int,
+    threads: int | None = None,
+    evaluation_steps: int = EVALUATION_STEPS,
+) -> dict[str, Any]:
     """Return a peer's evaluation.json; an unfinished peer is trained and scored first.
 
     Raises:
@@ -110,13 +119,20 @@ def finished(out: Path, peer: Peer, env: str, steps: int, seed: int, threads: in
         out.mkdir(parents=True, exist_ok=True)
         with Run(out).locked():
             write_json(config, {"settings": settings, "versions": installed_versions() | {peer.package: peer.version}})
-            write_json(evaluation, trained(peer, env, steps, seed, threads).as_json())
+            write_json(evaluation, trained(peer, env, steps, seed, threads, evaluation_steps).as_json())
     elif read_json(config, "settings")["settings"] != settings:
         raise UsageError(f"{out} was run with other settings: move it away to run it anew")
     return read_json(evaluation, *EVALUATION)
 
 
-def trained(peer: Peer, env: str, steps: int, seed: int, threads: int | None = None) -> Evaluation:
+def trained(
+    peer: Peer,
+    env: str,
+    steps: int,
+    seed: int,
+    threads: int | None = None,
+    evaluation_steps: int = EVALUATION_STEPS,
+) -> Evaluation:
     """Train a peer from scratch and return its final policy's scores, over the same episodes as ours."""
     print(f"training {peer.name}, in {env} from seed {seed}", file=sys.stderr)
     model, robots = build(peer, env, seed)
@@ -132,7 +148,8 @@ def trained(peer: Peer, env: str, steps: int, seed: int, threads: int | None = N
     def actor(observations: np.ndarray) -> np.ndarray:  # the statistics stay as they were after training
         return model.predict(robots.normalize_obs(observations), deterministic=True)[0]  # type: ignore[arg-type]
 
-    return evaluate_actor(actor, env, EPISODES, EVALUATION_SEED, name=peer.name, threads=threads)
+    options: dict[str, Any] = {"name": peer.name, "threads": threads, "evaluation_steps": evaluation_steps}
+    return evaluate_actor(actor, env, EPISODES, EVALUATION_SEED, **options)
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from locomotion.command_line import flag
-from locomotion.environments import known_environment
+from locomotion.environments import EVALUATION_STEPS, known_environment
 from locomotion.errors import UsageError
 from locomotion.evaluation.statistics import t_interval
 from locomotion.files import RUNS, folder_name, read_json
@@ -82,6 +82,7 @@ def measure_scores(
     folder: Path = FOLDER,
     tasks: Mapping[str, Mapping[str, Any]] | None = None,
     load: tuple[Path, ...] = (),
+    evaluation_steps: int = EVALUATION_STEPS,
 ) -> Iterator[SeedScores]:
     """Yield a learner's scores with one robot after the other, each after `steps` steps, or its recipe's.
 
@@ -97,11 +98,13 @@ def measure_scores(
         folder: of the runs.
         tasks: by robot, the numbers of its task that differ from the defaults.
         load: files to load.
+        evaluation_steps: after which an episode is cut off.
     """
     for name in robots:
         env, task = known_environment(name), (tasks or {}).get(name, {})
         changes: dict[str, Any] = {} if steps is None else {"steps": steps}
         fixed: dict[str, Any] = {"track": "off", "video_seconds": 0.0, "threads": threads, "evaluations": 0}
+        fixed["evaluation_steps"] = evaluation_steps
         wanted = usual_settings(env, algo, task=task, load=load, **changes, **fixed)
         numbers = "".join(f"-{number}-{value}" for number, value in task.items())
         evaluations = {}

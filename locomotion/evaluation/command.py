@@ -26,6 +26,8 @@ class Evaluate:
     """Number of episodes; they are run side by side."""
     seed: Annotated[int | None, optional("as on the card, else 1,000,000")] = None
     """Episode i starts as the environment reset with seed + i."""
+    evaluation_steps: Annotated[int | None, optional("as on the card, else 10,000")] = None
+    """Steps after which an episode is cut off."""
     stochastic: tyro.conf.FlagCreatePairsOff[bool] = False
     """Sample actions, as in training, instead of taking their mean."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -44,7 +46,8 @@ class Evaluate:
 
         stored = StoredPolicy.find(self.policy)
         task = numbers(stored)
-        scores = evaluate_stored(stored, self.episodes, self.seed, self.stochastic, self.threads, task)
+        how = self.stochastic, self.threads, task, self.evaluation_steps
+        scores = evaluate_stored(stored, self.episodes, self.seed, *how)
         print(json.dumps(scores.as_json()) if self.json else scores.table())
         promise = None if self.stochastic or task else against_card(scores, stored.card)
         if promise is not None:

@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import envs
 from agents import ActorCritic
-from locomotion.environments import batched, make_env, task_numbers
+from locomotion.environments import EVALUATION_STEPS, batched, make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.statistics import bootstrap
 from locomotion.policies.card import PolicyCard, installed_versions
@@ -41,6 +41,8 @@ class Evaluation:
     length_mean: float  # steps
     seconds_mean: float | None  # simulated, where the environment is one of ours
     metrics: dict[str, float] = field(default_factory=dict)  # the task's own quantities
+    cut_off: int = 0  # episodes that had not ended after `evaluation_steps`: they count as far as they came
+    evaluation_steps: int = EVALUATION_STEPS
     task: dict[str, Any] = field(default_factory=dict)  # numbers of the task that were asked for
     returns: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)  # of each episode
 
@@ -60,6 +62,8 @@ class Evaluation:
         rows["length"] = f"{self.length_mean:10.1f} steps"
         if self.seconds_mean is not None:
             rows["simulated"] = f"{self.seconds_mean:10.2f} s"
+        if self.cut_off:
+            rows["cut off"] = f"{self.cut_off:10d} episodes, after {self.evaluation_steps:,} steps"
         rows |= {name: f"{value:10.3f}" for name, value in self.metrics.items()}
         width = max(map(len, rows))
         episodes = "1 episode" if self.episodes == 1 else f"{self.episodes} episodes"
@@ -80,6 +84,7 @@ def evaluate_stored(
     stochastic: bool = False,
     threads: int | None = None,
     task: Mapping[str, Any] | None = None,
+    evaluation_steps: int | None = None,
 ) -> Evaluation:
     """Score a policy in the environment it was trained in, under every trial its task names.
 
@@ -90,6 +95,7 @@ def evaluate_stored(
         stochastic: whether actions are sampled.
         threads: of the physics.
         task: numbers of the task that differ from those it is evaluated with; a trial's own take precedence.
+        evaluation_steps: after which an episode is cut off; by default as on the card, or `EVALUATION_STEPS`.
 
     Raises:
         UsageError: where a number is out of bounds.
@@ -98,14 +104,18 @@ def evaluate_stored(
         raise UsageError(f"--episodes must be at least 1, got {episodes}")
     if seed is not None and seed < 0:
         raise UsageError(f"--seed must not be negative, got {seed}")
+    if evaluation_steps is not None and evaluation_steps < 1:
+        raise UsageError(f"--evaluation-steps must be at least 1, got {evaluation_steps}")
     promised = stored.card.evaluation or {"episodes": EPISODES, "seed": EVALUATION_SEED}
     episodes = promised["episodes"] if episodes is None else episodes
     seed = promised["seed"] if seed is None else seed
+    limit = promised.get("evaluation_steps", EVALUATION_STEPS) if evaluation_steps is None else evaluation_steps
     count = set_threads(threads)
     policy, env = stored.load(), stored.env
 
     def score(numbers: Mapping[str, Any], name: str = "") -> Evaluation:
-        return evaluate(policy, env, episodes, seed, task=numbers, name=name, stochastic=stochastic, threads=count)
+        options: dict[str, Any] = {"stochastic": stochastic, "threads": count, "evaluation_steps": limit}
+        return evaluate(policy, env, episodes, seed, task=numbers, name=name, **options)
 
     numbers = stored.numbers("evaluation", task)
     scores = replace(score(numbers, str(stored.folder)), task=dict(task or {}))
@@ -118,9 +128,10 @@ def evaluate_stored(
 
 
 def on_the_card(scores: Evaluation) -> dict[str, Any]:
-    """Return the scores as a shipped policy's card holds them."""
+    """Return the scores as a shipped policy's card holds them; of episodes cut off only where there were any."""
     values = scores.as_json()
-    return json.loads(json.dumps({name: values[name] for name in values if name not in ("env", "policy")}))
+    left_out = ("env", "policy") if scores.cut_off else ("env", "policy", "cut_off", "evaluation_steps")
+    return json.loads(json.dumps({name: values[name] for name in values if name not in left_out}))
 
 
 def against_card(scores: Evaluation, card: PolicyCard) -> str | None:
@@ -129,7 +140,8 @@ def against_card(scores: Evaluation, card: PolicyCard) -> str | None:
     On the same machine and with the same versions they are equal to the last digit.
     """
     promised, now = card.evaluation, on_the_card(scores)
-    if promised is None or any(promised[name] != now[name] for name in ("episodes", "seed")):
+    decisive = ("episodes", "seed", "evaluation_steps")  # the last only where episodes were cut off
+    if promised is None or any(promised.get(name) != now.get(name) for name in decisive):
         return None
     if json.dumps(promised, sort_keys=True) == json.dumps(now, sort_keys=True):
         return "these are the numbers on the policy's card, to the last digit"
@@ -153,14 +165,17 @@ def evaluate(
     stochastic: bool = False,
     threads: int | None = None,
     task: Mapping[str, Any] | None = None,
+    evaluation_steps: int = EVALUATION_STEPS,
 ) -> Evaluation:
     """Run one episode on each of `episodes` robots, all in one batch, and score them.
 
     The mean actions are used, or sampled ones with `stochastic` (from the seed alone). Each robot's first episode
-    counts, later ones do not. `task` holds the task's numbers; by default those of its `evaluation`.
+    counts, later ones do not; one that has not ended after `evaluation_steps` is cut off there. `task` holds the task's
+    numbers; by default those of its `evaluation`.
     """
     actor = actor_of(policy, episodes, seed if stochastic else None)
-    return evaluate_actor(actor, env, episodes, seed, name=name, threads=threads, task=task)
+    options: dict[str, Any] = {"name": name, "threads": threads, "task": task, "evaluation_steps": evaluation_steps}
+    return evaluate_actor(actor, env, episodes, seed, **options)
 
 
 def actor_of(policy: ActorCritic, robots: int, noise_seed: int | None) -> Actor:
@@ -181,12 +196,13 @@ def evaluate_actor(
     name: str = "",
     threads: int | None = None,
     task: Mapping[str, Any] | None = None,
+    evaluation_steps: int = EVALUATION_STEPS,
 ) -> Evaluation:
     """Score any actor, just as `evaluate` scores a policy."""
     numbers = task_numbers(env, "evaluation") if task is None else task
     vec_env = make_env(env, episodes, seed=seed, threads=threads, task=numbers)
     try:
-        records = play(actor, vec_env)
+        records = play(actor, vec_env, evaluation_steps)
     finally:
         vec_env.close()
     returns = np.array([record["return"] for record in records])
@@ -214,17 +230,21 @@ def evaluate_actor(
         length_mean=float(lengths.mean()),
         seconds_mean=None if seconds is None else float(seconds.mean()),
         metrics=metrics,
+        cut_off=sum(record["cut_off"] for record in records),
+        evaluation_steps=evaluation_steps,
         returns=returns,
     )
 
 
 @torch.no_grad()
-def play(actor: Actor, vec_env: VecEnv) -> list[dict[str, Any]]:
-    """Return the first episode's record of every robot, in their order."""
+def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS) -> list[dict[str, Any]]:
+    """Return the first episode's record of every robot, in their order, after at most `evaluation_steps` steps."""
     observations = vec_env.reset()
     records: dict[int, dict[str, Any]] = {}
-    while len(records) < vec_env.num_envs:
-        observations, _, dones, infos = vec_env.step(actor(observations))  # type: ignore[arg-type]
+    returns = np.zeros(vec_env.num_envs)
+    for _ in range(evaluation_steps):
+        observations, rewards, dones, infos = vec_env.step(actor(observations))  # type: ignore[arg-type]
+        returns += rewards
         for i in np.flatnonzero(dones):
             if i in records:
                 continue
@@ -233,6 +253,19 @@ def play(actor: Actor, vec_env: VecEnv) -> list[dict[str, Any]]:
                 "return": info["episode"]["r"],
                 "length": info["episode"]["l"],
                 "terminated": not info["TimeLimit.truncated"],
+                "cut_off": False,
                 "terms": {**info["episode"].get("terms", {}), **info["episode"].get("tracked", {})},
             }
+        if len(records) == vec_env.num_envs:
+            break
+    robots = batched(vec_env)
+    for robot in set(range(vec_env.num_envs)) - set(records):
+        so_far = {} if robots is None else robots.world.episodes.summary(robot, terminated=False, physics_error=False)
+        records[robot] = {
+            "return": float(returns[robot]),  # a first episode's: none has ended
+            "length": evaluation_steps,
+            "terminated": False,
+            "cut_off": True,
+            "terms": {**so_far.get("terms", {}), **so_far.get("tracked", {})},
+        }
     return [records[i] for i in range(vec_env.num_envs)]

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from locomotion.environments import EVALUATION_STEPS
 from locomotion.errors import UsageError
 from locomotion.files import folder_name
 from locomotion.policies.shipped import FOLDER
@@ -28,7 +29,6 @@ from locomotion.recording.player import Player
 from locomotion.runs.folder import Run
 
 MAX_BYTES = 2**30  # Pillow holds all frames of a GIF or WebP before it writes the first
-MAX_EXTRA_STEPS = 10_000  # steps played after the video's end to finish the first episode
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def shoot(film: Film, players: Sequence[Player], picture: Callable[[], Image.Ima
 
 
 def first_return(player: Player) -> tuple[float, bool]:
-    """Finish the first episode off camera; return its return, and whether it ended within MAX_EXTRA_STEPS."""
-    for _ in range(MAX_EXTRA_STEPS):
+    """Finish the first episode off camera; return its return, and whether it ended within `EVALUATION_STEPS` more."""
+    for _ in range(EVALUATION_STEPS):
         if player.finished:
             return player.finished[0], True
         player.act()

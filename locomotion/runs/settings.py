@@ -17,6 +17,7 @@ from annotated_types import Ge, Interval
 from agents.network import Network
 from envs.arguments import NotNegative, Positive, Share, check_fields
 from locomotion.command_line import flag, optional
+from locomotion.environments import EVALUATION_STEPS
 from locomotion.errors import UsageError
 from locomotion.runs.rules import RULES, RuleOptions, rule_named
 
@@ -26,9 +27,9 @@ TrackingMode = Literal["offline", "online", "off"]
 # What may differ from the saved settings when a run is resumed: how long, where from, where logged, what is kept.
 CHANGEABLE = (
     *("steps", "resume", "out", "load", "track", "threads", "workers"),
-    *("final_episodes", "video_seconds", "keep_checkpoints", "checkpoint_seconds"),
+    *("evaluation_steps", "final_episodes", "video_seconds", "keep_checkpoints", "checkpoint_seconds"),
 )
-SINCE = ("task", "load")  # settings that config.json of earlier versions does not name
+SINCE = ("task", "load", "evaluation_steps")  # settings that config.json of earlier versions does not name
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class RunOptions:
     """Episodes of each of them."""
     final_episodes: Annotated[int, Ge(1)] = 100
     """Episodes by which the final policy is scored."""
+    evaluation_steps: Annotated[int, Ge(1)] = EVALUATION_STEPS
+    """Steps after which an episode that is scored is cut off."""
     video_seconds: Annotated[float, Interval(ge=0, le=3600)] = 10.0
     """Length of the final policy's video; 0 for none."""
     keep_checkpoints: Annotated[int, Ge(1)] = 3

@@ -22,6 +22,8 @@ class Ship:
     """The run's folder."""
     episodes: Annotated[int | None, optional("as many as at the end of the run")] = None
     """Number of episodes by which it is scored."""
+    evaluation_steps: Annotated[int | None, optional("as at the end of the run")] = None
+    """Steps after which an episode is cut off."""
     threads: Annotated[int | None, optional("all cores")] = None
     """Threads of the physics."""
     load: Load = ()
@@ -30,7 +32,7 @@ class Ship:
         """Print the scores and the folder."""
         from locomotion.training.ship import ship
 
-        shipped = ship(self.folder, self.episodes, self.threads)
+        shipped = ship(self.folder, self.episodes, self.threads, self.evaluation_steps)
         print(shipped.scores.table())
         print(f"shipped: {shipped.folder}")
         return 0

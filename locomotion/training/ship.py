@@ -31,13 +31,16 @@ class Shipped:
     scores: Evaluation
 
 
-def ship(folder: Path, episodes: int | None = None, threads: int | None = None) -> Shipped:
+def ship(
+    folder: Path, episodes: int | None = None, threads: int | None = None, evaluation_steps: int | None = None
+) -> Shipped:
     """Score a finished run's final policy and put it into the package, in place of the robot's former one.
 
     Args:
         folder: the run's.
         episodes: of the score; by default as many as at the end of the run.
         threads: of the physics.
+        evaluation_steps: after which an episode is cut off; by default as at the end of the run.
 
     Raises:
         UsageError: where the run is not finished, or was made with other versions than are here; where the policy is
@@ -57,7 +60,8 @@ def ship(folder: Path, episodes: int | None = None, threads: int | None = None) 
     if card.versions != installed_versions():
         raise UsageError(f"{folder} was trained with {card.versions}, here is {installed_versions()}; train it anew")
     count = settings.run.final_episodes if episodes is None else episodes
-    scores = evaluate_folder(final, count, EVALUATION_SEED, threads=threads)
+    limit = settings.run.evaluation_steps if evaluation_steps is None else evaluation_steps
+    scores = evaluate_folder(final, count, EVALUATION_SEED, threads=threads, evaluation_steps=limit)
     card = replace(
         card, recipe=trained_with(settings), command=training_command(settings), evaluation=on_the_card(scores)
     )

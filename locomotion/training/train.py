@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
@@ -139,7 +140,10 @@ class RunCallback(BaseCallback):
             EVALUATION_SEED,
             task=task_numbers(settings.env, "evaluation", settings.task),
             threads=self.threads,
+            evaluation_steps=settings.run.evaluation_steps,
         )
+        if scores.cut_off:
+            print(cut_off(scores, f"the evaluation at step {self.num_timesteps:,}"), file=sys.stderr)
         self.logger.record("eval/return_mean", scores.return_mean)
         self.logger.record("eval/length_mean", scores.length_mean)
         for name, value in scores.metrics.items():
@@ -235,11 +239,18 @@ def wandb_rows(run: Run, settings: Settings, progress: Progress) -> WandbRows | 
     return rows
 
 
+def cut_off(scores: Evaluation, where: str) -> str:
+    """Return in one sentence that episodes had not ended when they were cut off."""
+    numbers = f"{scores.cut_off} of {scores.episodes} episodes had not ended after {scores.evaluation_steps:,} steps"
+    return f"{where}: {numbers} and were cut off there (--evaluation-steps)"
+
+
 def finish(outcome: Outcome, settings: Settings, tracker: WandbRows | None) -> Outcome:
     """Score and film the final policy; leave the scores in evaluation.json."""
     run = outcome.run
     print(f"scoring the final policy over {settings.run.final_episodes} episodes", file=sys.stderr)
-    scores = evaluate_folder(run.folder, settings.run.final_episodes, EVALUATION_SEED, threads=settings.run.threads)
+    options: dict[str, Any] = {"threads": settings.run.threads, "evaluation_steps": settings.run.evaluation_steps}
+    scores = evaluate_folder(run.folder, settings.run.final_episodes, EVALUATION_SEED, **options)
     write_json(run.folder / "evaluation.json", scores.as_json())
     video = None
     if settings.run.video_seconds > 0:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 from agents import ActorCritic
 from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import evaluate, evaluate_folder
+from locomotion.evaluation.episodes import against_card, evaluate, evaluate_folder, on_the_card
+from locomotion.policies.card import read_card
 from locomotion.policies.stored import describe, save_policy
 
 
@@ -94,6 +96,7 @@ def test_one_episode_has_no_standard_error(policy):
 def test_json_has_the_promised_keys(policy):
     values = json.loads(json.dumps(evaluate(policy, "Hopper-v5", 2, seed=0, name="here").as_json()))
     promised = "env policy episodes seed return_mean return_std_error return_ci95 length_mean seconds_mean metrics"
+    promised += " cut_off evaluation_steps"
     assert set(values) == set(promised.split())
     assert {"fall_rate", "speed_mean", "distance_mean"} <= set(values["metrics"])
 
@@ -123,3 +126,58 @@ def test_the_table_is_straight_and_tells_no_spread_of_a_single_episode(policy):
         float(row[begins : begins + 11])
     assert not any("+-" in row for row in rows)
     assert "+-" in evaluate(policy, "Hopper-v5", 2, seed=0).table()
+
+
+class Endless(gymnasium.Env):
+    """Never ends; its reward is the number of the step, from 1."""
+
+    observation_space = gymnasium.spaces.Box(-1, 1, (1,))
+    action_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+    def reset(self, *, seed=None, options=None):
+        self.steps = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        return np.zeros(1, np.float32), float(self.steps), False, False, {}
+
+
+def acting_in(env, **task):
+    door = make_env(env, 1, task=task)
+    return ActorCritic(door.observation_space, door.action_space, lambda _: 1e-3)
+
+
+def test_an_episode_that_never_ends_is_cut_off_with_what_it_has():
+    gymnasium.register("Endless-v0", Endless)  # no time limit
+    scores = evaluate(acting_in("Endless-v0"), "Endless-v0", 3, seed=0, evaluation_steps=20)
+    assert scores.returns.tolist() == [210.0] * 3  # 1 + ... + 20
+    assert (scores.length_mean, scores.cut_off, scores.evaluation_steps) == (20.0, 3, 20)
+    assert "cut off" in scores.table()
+    assert "3 episodes, after 20 steps" in scores.table()
+
+
+def test_the_longest_episodes_of_our_own_tasks_are_cut_off_with_their_terms():
+    policy = acting_in("CartPole")
+    whole, short = (
+        evaluate(policy, "CartPole", 8, seed=0, threads=1, evaluation_steps=steps) for steps in (10_000, 12)
+    )
+    survivors = (whole.returns > 12).sum()
+    assert survivors > 0  # an episode that ends with the limit's last step has ended
+    assert whole.cut_off == 0
+    assert short.cut_off == survivors
+    np.testing.assert_array_equal(short.returns, np.minimum(whole.returns, 12))  # a reward of 1 for each step
+    assert short.metrics.keys() == whole.metrics.keys()
+
+
+def test_a_card_promises_for_the_limit_at_which_its_episodes_were_cut_off(tmp_path):
+    policy = acting_in("CartPole")
+    card = describe(policy, "Locomotion/CartPole-v0", "trpo", 0, 0)
+    save_policy(policy, card, tmp_path)
+    scores = evaluate_folder(tmp_path, 4, 0, threads=1, evaluation_steps=5)
+    assert on_the_card(scores)["evaluation_steps"] == 5
+    save_policy(policy, replace(card, evaluation=on_the_card(scores)), tmp_path)
+    again = evaluate_folder(tmp_path, threads=1)
+    assert (again.episodes, again.seed, again.cut_off, again.evaluation_steps) == (4, 0, 4, 5)
+    assert "to the last digit" in against_card(again, read_card(tmp_path))
+    assert against_card(evaluate_folder(tmp_path, evaluation_steps=6, threads=1), read_card(tmp_path)) is None

@@ -214,7 +214,7 @@ def test_plays_the_policy_as_evaluation_does_normaliser_included(tmp_path):
 
 
 def test_an_episode_without_an_end_is_reported_as_far_as_it_got(tmp_path, monkeypatch):
-    monkeypatch.setattr(video, "MAX_EXTRA_STEPS", 50)
+    monkeypatch.setattr(video, "EVALUATION_STEPS", 50)
     folder = untrained(tmp_path / "foreign", FOREIGN.replace("-v0", "Endless-v0"))
     made = record(folder, Film(tmp_path / "film.mp4", seconds=0.1, width=16, height=16))
     assert (made.frames, made.episode_return, made.finished) == (4, 3 + 50, False)
