@@ -219,6 +219,7 @@ class A3C(A2C):
     def _add(self, report: Report) -> None:
         self._n_updates += 1
         self.physics_errors += report.physics_errors
+        self.blow_ups.extend(report.blow_ups)
         self.ep_info_buffer.extend(report.episodes)  # type: ignore[union-attr]
         self.ep_success_buffer.extend(report.successes)  # type: ignore[union-attr]
         for name, value in report.figures.items():

@@ -37,6 +37,7 @@ class Report(NamedTuple):
     episodes: list[dict[str, Any]]  # that ended in its rollout, in the form of SB3's `ep_info_buffer`
     successes: list[float]
     physics_errors: int
+    blow_ups: list[tuple[int, Any]]  # the last of them, as the learner's own `blow_ups`
 
 
 class Worker(A2C):
@@ -104,8 +105,9 @@ class Worker(A2C):
         episodes, successes = self.ep_info_buffer, self.ep_success_buffer
         assert episodes is not None
         assert successes is not None
-        self.reports.send(Report(figures, list(episodes), list(map(float, successes)), self.physics_errors))
-        for reported in (self.logger.name_to_value, episodes, successes):
+        successful, blow_ups = list(map(float, successes)), list(self.blow_ups)
+        self.reports.send(Report(figures, list(episodes), successful, self.physics_errors, blow_ups))
+        for reported in (self.logger.name_to_value, episodes, successes, self.blow_ups):
             reported.clear()
         self.physics_errors = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -122,6 +123,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.elapsed = np.zeros(0, np.int64)  # steps since each robot's episode began (N,)
         self._log_interval: int | None = 1
         self.physics_errors = 0  # simulations that blew up so far
+        self.blow_ups: deque[tuple[int, Any]] = deque(maxlen=5)  # the last ones: step, and what the environment told
         self.iteration_log = IterationLog()
         if _init_setup_model:
             self._setup_model()
@@ -221,7 +223,9 @@ class PolicyGradient(OnPolicyAlgorithm):
             goes_on = callback.on_step()
             if dones.any():
                 self._update_info_buffer(infos, dones)
-                self.physics_errors += sum("physics_error" in infos[i] for i in np.flatnonzero(dones))
+                told = [infos[i]["physics_error"] for i in np.flatnonzero(dones) if "physics_error" in infos[i]]
+                self.physics_errors += len(told)
+                self.blow_ups.extend((self.num_timesteps, one) for one in told)
             rollout_buffer.add_step(self._last_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones

@@ -24,6 +24,7 @@ from envs.registry import (
 )
 
 if TYPE_CHECKING:
+    from envs.blow_up import BlowUp
     from envs.mirror import Mirror
     from envs.rendering import Renderer, RenderingUnavailable
     from envs.task import Task
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchedVecEnv",
+    "BlowUp",
     "CannotRegister",
     "Mirror",
     "Renderer",
@@ -54,6 +56,7 @@ __all__ = [
 
 _PLACES = {
     "BatchedVecEnv": "envs.vec_env",
+    "BlowUp": "envs.blow_up",
     "Mirror": "envs.mirror",
     "Renderer": "envs.rendering",
     "RenderingUnavailable": "envs.rendering",

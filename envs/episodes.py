@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from envs.blow_up import BlowUp
+
 
 class Episodes:
     """The present episodes of N robots.
@@ -93,8 +95,8 @@ class Episodes:
                 self._sums[kind][name] += value
         return self.elapsed >= self.limits
 
-    def summary(self, i: int, terminated: bool, physics_error: bool) -> dict[str, Any]:
-        """Describe the episode of robot i, which ends here."""
+    def summary(self, i: int, terminated: bool, physics_error: BlowUp | None) -> dict[str, Any]:
+        """Describe the episode of robot i, which ends here, perhaps by a blow-up."""
         return {
             "return": self.returns.item(i),
             "length": self.elapsed.item(i),
@@ -110,4 +112,5 @@ class Episodes:
 def outcome(episode: dict[str, Any]) -> dict[str, Any]:
     """Return the entries of an episode's last `info` about its end, given its summary."""
     success = {} if episode["succeeded"] is None else {"is_success": episode["succeeded"]}
-    return success | ({"physics_error": True} if episode["physics_error"] else {})
+    blow_up = episode["physics_error"]
+    return success if blow_up is None else success | {"physics_error": blow_up}

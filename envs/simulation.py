@@ -148,16 +148,18 @@ class Simulation(Fields):
     def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
         return self.batch.ray(points, direction, geomgroup=groups)[0]
 
-    def advance(self, substeps: int) -> np.ndarray:
-        """Take physics steps; return which simulations (N,) blew up."""
+    def advance(self, substeps: int) -> dict[int, str]:
+        """Take physics steps; return which simulations blew up, each with the engine's word on it."""
         batch = self.batch
-        failed = np.zeros(self._count, bool)
+        failed: dict[int, str] = {}
         try:
             batch.step(nstep=substeps)
         except SimulationError as error:
-            failed[error.ids] = True
+            failed = {i: f"MuJoCo's error: {batch.error(i)}" for i in error.ids.tolist()}
         if np.count_nonzero(batch.warning):
-            failed |= batch.warning[:, BLOWN_UP, 1].any(axis=1)
+            for i in batch.warning[:, BLOWN_UP, 1].any(axis=1).nonzero()[0].tolist():
+                kinds = [mujoco.mjtWarning(kind).name for kind in BLOWN_UP if batch.warning[i, kind, 1]]
+                failed.setdefault(i, f"MuJoCo's warning: {', '.join(kinds)}")
             batch.warning[:] = 0
         if self._data is not None:
             self._fill_contact_forces(self._data)

@@ -19,8 +19,8 @@ class SingleEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     """One robot, for `gymnasium.make("envs:Locomotion/CartPole-v0", ...)`.
 
     It is seeded like any Gymnasium environment, and truncates episodes by the task's own `episode_steps`. `info` holds
-    each term of the reward as `reward_<name>`, `is_success` at the end of an episode with a goal, and `physics_error`
-    after a step in which the simulation blew up.
+    each term of the reward as `reward_<name>`, `is_success` at the end of an episode with a goal, and a `BlowUp` as
+    `physics_error` after a step in which the simulation blew up.
 
     Args:
         task: the canonical id of a robot that is stepped in batches.

@@ -79,8 +79,8 @@ class BatchedVecEnv(VecEnv):
 
     - A robot whose episode ends begins the next one in the same step; `infos[i]` then holds `terminal_observation`,
       `TimeLimit.truncated`, `episode` (`r`, `l`, `t` as SB3's Monitor writes them, and the sums over the episode of
-      the reward's `terms` and of the `tracked` quantities), `is_success` for a task with a goal, and `physics_error`
-      if the simulation blew up.
+      the reward's `terms` and of the `tracked` quantities), `is_success` for a task with a goal, and `physics_error`,
+      a `BlowUp`, if the simulation blew up.
     - Arrays that are returned belong to the caller; rewards are float32, as in SB3's own VecEnvs.
     - `get_attr`, `set_attr` and `env_method` address `Robot` objects, one for each row.
     - Options of `set_options` have no effect: no task has any.

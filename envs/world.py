@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.utils.seeding import np_random
 from mujoco.batch import Batch
 
+from envs.blow_up import BlowUp, Witness, not_finite
 from envs.episodes import Episodes
 from envs.mirror import Mirror
 from envs.observation import joined, layout_of, names_of
@@ -45,8 +46,8 @@ class World:
 
     `copy.deepcopy` and `pickle` give an equal world, whose future is the same.
 
-    A simulation that blows up ends its robot's episode (`terminated`, and `physics_error` in the summary) with
-    reward 0 and the last finite observation as the final one.
+    A simulation that blows up ends its robot's episode (`terminated`, and in the summary the `BlowUp` as
+    `physics_error`) with reward 0 and the last finite observation as the final one.
 
     Args:
         task: the robots and their task.
@@ -91,6 +92,7 @@ class World:
         self.action_space = task.action_space(self.model)
         # The row of a simulation at rest, with which every episode begins.
         self._rest = self.batch.state[0].copy()
+        self._witness = Witness(task, self.model, self.batch.state)
 
         self._bind_fields()
         self.reset(np.arange(num_robots))
@@ -194,9 +196,12 @@ class World:
     def step(self, actions: np.ndarray) -> Step:
         """Apply actions (N, actions), advance by `dt`, and begin new episodes where one ended."""
         task, sim = self.task, self.sim
-        actions, broken = self._checked(actions)
+        given, (actions, broken) = actions, self._checked(actions)
         task.apply(sim, actions)
-        broken |= self.sim.advance(self.substeps)
+        self._witness.enter(self.batch.state)
+        failed = self.sim.advance(self.substeps)
+        if failed:
+            broken[list(failed)] = True
 
         now = Measured(**task.measure(sim))
         terms = task.rewards(sim, actions, now, self._before)
@@ -208,8 +213,14 @@ class World:
         terminated = task.terminated(sim, now)
         if not (all_finite(observations) and all_finite(rewards)):
             broken |= ~(np.isfinite(observations).all(axis=1) & np.isfinite(rewards))
+        blow_ups: dict[int, BlowUp] = {}
         if np.count_nonzero(broken):
             self.physics_errors += int(broken.sum())
+            for i in broken.nonzero()[0].tolist():
+                paid = {name: term[i] for name, term in {**terms, "total": rewards}.items()}
+                found = self._found(given[i], failed.get(i), paid, observations[i])
+                elapsed = self.episodes.elapsed.item(i)
+                blow_ups[i] = self._witness.blow_up(i, self.seeds[i], elapsed, found, given[i], vars(self._before))
             terminated = terminated | broken
             observations[broken] = self._observations[broken]
             rewards = np.where(broken, 0.0, rewards)
@@ -221,7 +232,7 @@ class World:
         self._remember(now)
         ended = (terminated | truncated).nonzero()[0]
         final_observations = observations.take(ended, axis=0)
-        episodes = [self._summary(i, terminated.item(i), broken.item(i)) for i in ended.tolist()]
+        episodes = [self._summary(i, terminated.item(i), blow_ups.get(i)) for i in ended.tolist()]
         if self.auto_reset and len(ended):
             self._begin(ended)
         return Step(
@@ -240,9 +251,16 @@ class World:
         # The order in which numpy adds up a row depends on the memory layout: always one robot after the other.
         return np.ascontiguousarray(actions), broken
 
-    def _summary(self, i: int, terminated: bool, broken: bool) -> dict[str, Any]:
+    def _found(self, action: np.ndarray, engine: str | None, paid: dict[str, float], observation: np.ndarray) -> str:
+        """Return in words what was found of a robot that blew up, in the order of its computation."""
+        found = not_finite("action", range(len(action)), action)
+        found += [] if engine is None else [engine]
+        found += not_finite("reward", list(paid), np.array(list(paid.values())))
+        return ", ".join(found + not_finite("observation", self.observation_names, observation))
+
+    def _summary(self, i: int, terminated: bool, blow_up: BlowUp | None) -> dict[str, Any]:
         """Describe the episode of robot i, which ends here."""
-        episode = self.episodes.summary(i, terminated, broken)
+        episode = self.episodes.summary(i, terminated, blow_up)
         sums = {"seconds": episode["seconds"], "terminated": terminated} | episode["terms"] | episode["tracked"]
         return episode | {"succeeded": self.task.succeeded(sums) if episode["whole"] else None}
 

@@ -51,6 +51,22 @@ def make_broken_env():
     return Broken(require_task("Locomotion/CartPole-v0"), ROBOTS, num_threads=1)
 
 
+class BlowingUp(envs.BatchedVecEnv):
+    """Robots of which the third has an infinite velocity in the twelfth step, in the second rollout."""
+
+    steps = 0
+
+    def step_wait(self):
+        self.steps += 1
+        if self.steps == 12:
+            self.world.sim.qvel[2] = np.inf
+        return super().step_wait()
+
+
+def make_env_that_blows_up():
+    return BlowingUp(require_task("Locomotion/CartPole-v0"), ROBOTS, num_threads=1)
+
+
 def make_env_and_die():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -219,3 +235,11 @@ def test_learns_to_balance_a_pole(workers):
 def test_refuses_what_cannot_work(kwargs, message):
     with pytest.raises(ValueError, match=message):
         make(**kwargs)
+
+
+def test_the_workers_blow_ups_reach_the_learner():
+    model = make(1, make_env_that_blows_up, seed=0)
+    model.learn(3 * UPDATE)
+    ((step, told),) = model.blow_ups
+    assert (model.physics_errors, step, told.robot) == (1, 12 * ROBOTS, 2)
+    assert "BADQVEL" in told.found

@@ -171,3 +171,26 @@ def test_estimators_refuse_numbers_out_of_bounds(make, message):
 def test_refuses_actions_that_are_no_vectors():
     with pytest.raises(ValueError, match="actions must be vectors, got Box"):
         ActorCritic(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (2, 3)), lambda _: 1e-3)
+
+
+class Spoil(BaseCallback):
+    """Gives robot 2 of 4 an infinite velocity after its third step of each rollout."""
+
+    steps = 0
+
+    def _on_rollout_start(self):
+        self.steps = 0
+
+    def _on_step(self):
+        self.steps += 1
+        if self.steps == 3:
+            self.training_env.world.sim.qvel[2] = np.inf
+        return True
+
+
+def test_the_last_blow_ups_are_kept_with_their_steps():
+    model = TRPO("MlpPolicy", envs.make_vec("CartPole", 4, num_threads=1), seed=0, n_steps=8)
+    model.learn(4 * 8 * 7, Spoil())
+    assert model.physics_errors == 7
+    assert [step for step, _ in model.blow_ups] == [4 * (8 * iteration + 4) for iteration in range(2, 7)]
+    assert all(isinstance(told, envs.BlowUp) and told.robot == 2 for _, told in model.blow_ups)

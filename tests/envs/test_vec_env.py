@@ -176,7 +176,7 @@ def test_a_blow_up_is_told_and_no_nan_leaves():
     assert np.isfinite(observations).all()
     assert np.isfinite(rewards).all()
     assert dones.tolist() == [False, True, False]
-    assert infos[1]["physics_error"] is True
+    assert isinstance(infos[1]["physics_error"], envs.BlowUp)
     assert infos[1]["TimeLimit.truncated"] is False
     assert np.isfinite(infos[1]["terminal_observation"]).all()
     assert "physics_error" not in infos[0]
