@@ -9,5 +9,5 @@ Each room imports from the floors below its own, and from `envs` and `agents`; t
 - evaluation
 - policies
 - runs, laboratory
-- errors, tables, loading, command_line, field_notes, files, threads, environments, task_options
+- errors, tables, loading, command_line, field_notes, files, checksums, threads, environments, task_options
 """

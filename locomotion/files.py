@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import envs
+from locomotion.checksums import digest, lines, listed_digests, write_sums
 from locomotion.errors import UsageError
 
 RUNS = Path("runs")
@@ -52,9 +54,9 @@ def steps_in(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit()) if folder.is_dir() else []
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write JSON atomically."""
-    with atomic_file(path) as temporary:
+def write_json(path: Path, value: object, *, alone: bool = False) -> None:
+    """Write JSON atomically; of a file that stands alone, and not in an `atomic_folder`, with its checksum."""
+    with checked_file(path) if alone else atomic_file(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
@@ -82,26 +84,74 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)
+        flush(temporary)
         temporary.replace(path)
+        flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
+def checked_file(path: Path) -> Iterator[Path]:
+    """As `atomic_file`, for a file that stands alone: its checksum is written beside it.
+
+    Before the file appears its checksum is there, beside that of the file which it replaces: whenever the process is
+    killed, the file that is left matches one of them.
+    """
+    with atomic_file(path) as temporary:
+        yield temporary
+        former = _former_digests(path)
+        _write_sum(path, *former, digest(temporary))
+    if former:
+        _write_sum(path, digest(path))
+
+
+def _former_digests(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    try:
+        return listed_digests(path) or [digest(path)]
+    except UsageError:  # the list is damaged, and is replaced
+        return []
+
+
+def _write_sum(path: Path, *digests: str) -> None:
+    with atomic_file(path.with_name(f"{path.name}.sha256")) as temporary:
+        temporary.write_text(lines(digests, path.name))
+
+
+@contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path` that replaces it when the block succeeds, and is removed otherwise."""
+    """Yield a temporary folder beside `path` that replaces it when the block succeeds, and is removed otherwise.
+
+    It is for files alone, and gets their SHA256SUMS.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, former = (Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=path.parent)) for _ in range(2))
     try:
         yield temporary
+        write_sums(temporary)
         for file in temporary.iterdir():
             file.chmod(0o644)
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
+            flush(file)
         temporary.chmod(0o755)
+        flush(temporary)
         if path.exists():
             path.replace(former)  # only an empty folder can be replaced
         temporary.replace(path)
+        flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
+
+
+def flush(path: Path) -> None:
+    """Have the disk keep a file's content, or a folder's names, before anything that follows."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems cannot do it with folders
+            raise
+    finally:
+        os.close(handle)

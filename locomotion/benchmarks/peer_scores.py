@@ -118,8 +118,10 @@ def finished(
     if not (config.exists() and evaluation.exists()):
         out.mkdir(parents=True, exist_ok=True)
         with Run(out).locked():
-            write_json(config, {"settings": settings, "versions": installed_versions() | {peer.package: peer.version}})
-            write_json(evaluation, trained(peer, env, steps, seed, threads, evaluation_steps).as_json())
+            versions = installed_versions() | {peer.package: peer.version}
+            write_json(config, {"settings": settings, "versions": versions}, alone=True)
+            scores = trained(peer, env, steps, seed, threads, evaluation_steps)
+            write_json(evaluation, scores.as_json(), alone=True)
     elif read_json(config, "settings")["settings"] != settings:
         raise UsageError(f"{out} was run with other settings: move it away to run it anew")
     return read_json(evaluation, *EVALUATION)

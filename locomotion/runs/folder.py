@@ -44,7 +44,7 @@ class Run:
                 raise UsageError(f"--out {folder} is in use; name a folder that does not exist yet{instead}")
             folder.mkdir(parents=True, exist_ok=True)
             run = cls(folder)
-            write_json(run.config, settings.as_json())
+            write_json(run.config, settings.as_json(), alone=True)
         except OSError as error:
             raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
         return run

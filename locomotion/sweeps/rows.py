@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from locomotion.errors import UsageError
-from locomotion.files import atomic_file
+from locomotion.files import checked_file
 
 SCHEMA = pa.schema(
     {
@@ -100,5 +100,5 @@ def read(paths: Sequence[Path], remedy: str = "") -> pa.Table:
 
 def write(rows: pa.Table, path: Path) -> None:
     """Write rows."""
-    with atomic_file(path) as temporary:
+    with checked_file(path) as temporary:
         pq.write_table(rows, temporary, compression="zstd")

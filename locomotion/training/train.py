@@ -225,7 +225,7 @@ def go_on(run: Run, settings: Settings, step: int) -> None:
     scores = run.folder / "evaluation.json"
     if step >= settings.steps and scores.exists():
         raise UsageError(f"{run.folder} is finished, at step {step:,}; to make it longer, name more --steps")
-    write_json(run.config, settings.changed(resume=None).as_json())
+    write_json(run.config, settings.changed(resume=None).as_json(), alone=True)
     scores.unlink(missing_ok=True)  # of a policy that is no longer the final one
 
 
@@ -251,7 +251,7 @@ def finish(outcome: Outcome, settings: Settings, tracker: WandbRows | None) -> O
     print(f"scoring the final policy over {settings.run.final_episodes} episodes", file=sys.stderr)
     options: dict[str, Any] = {"threads": settings.run.threads, "evaluation_steps": settings.run.evaluation_steps}
     scores = evaluate_folder(run.folder, settings.run.final_episodes, EVALUATION_SEED, **options)
-    write_json(run.folder / "evaluation.json", scores.as_json())
+    write_json(run.folder / "evaluation.json", scores.as_json(), alone=True)
     video = None
     if settings.run.video_seconds > 0:
         print(f"filming it for {settings.run.video_seconds:g} s", file=sys.stderr)

@@ -20,7 +20,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
     with atomic_folder(target) as folder:
         (folder / "whole").write_text("whole")
         assert not target.exists()
-    assert [path.name for path in target.iterdir()] == ["whole"]
+    assert sorted(path.name for path in target.iterdir()) == ["SHA256SUMS", "whole"]
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
@@ -40,7 +40,7 @@ def test_a_folder_takes_another_ones_place(tmp_path):
         with atomic_folder(target) as folder:
             (folder / content).write_text(content)
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
-    assert [path.name for path in target.iterdir()] == ["new"]
+    assert sorted(path.name for path in target.iterdir()) == ["SHA256SUMS", "new"]
 
 
 def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(tmp_path, monkeypatch):

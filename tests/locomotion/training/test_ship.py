@@ -38,7 +38,7 @@ def run(small):
 def test_a_finished_run_is_shipped_with_its_card(run, shelf):
     done = ship(run, episodes=4)
     assert done.folder == shelf / "CartPole"
-    assert sorted(path.name for path in done.folder.iterdir()) == ["policy.json", "policy.safetensors"]
+    assert sorted(path.name for path in done.folder.iterdir()) == ["SHA256SUMS", "policy.json", "policy.safetensors"]
     card = read_card(done.folder)
     assert (card.env, card.seed, card.steps) == ("Locomotion/CartPole-v0", 0, 256)
     assert card.recipe["num_envs"] == 4
