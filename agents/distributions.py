@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from stable_baselines3.common.distributions import CategoricalDistribution, Diag
 from stable_baselines3.common.preprocessing import get_action_dim
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, Normal
+
+WIDEST = 1e15  # range of an action; the square of a wider one may not fit float32
 
 
 class ClippedNormal(Normal):
@@ -49,6 +51,38 @@ class ClippedNormal(Normal):
         return torch.where(value <= self.low, below, torch.where(value >= self.high, above, between))
 
 
+class ActionRange(nn.Module):
+    """From the actor's unit to the environment's: the middle of each action's range plus a multiple of half of it.
+
+    An action without two finite bounds stays as it is; so does one whose bounds are so wide that they stand for none.
+
+    Args:
+        action_space: its bounds.
+    """
+
+    middle: Tensor
+    reach: Tensor
+
+    def __init__(self, action_space: spaces.Box):
+        super().__init__()
+        low, high = action_space.low.astype(np.float64), action_space.high.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            width = high - low
+            self.bounded = (width > 0) & (width < WIDEST)  # (actions,)
+            middle, reach = np.where(self.bounded, (low + high) / 2, 0.0), np.where(self.bounded, width / 2, 1.0)
+        self.register_buffer("middle", torch.as_tensor(middle, dtype=torch.float32), persistent=False)
+        self.register_buffer("reach", torch.as_tensor(reach, dtype=torch.float32), persistent=False)
+        self.is_identity = bool((middle == 0.0).all() and (reach == 1.0).all())
+
+    def forward(self, means: Tensor) -> Tensor:
+        return self.middle + self.reach * means
+
+    def as_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Return `forward` for numpy."""
+        middle, reach = self.middle.numpy(), self.reach.numpy()
+        return lambda x: middle + reach * x
+
+
 class ClippedGaussian(DiagGaussianDistribution):
     """SB3's distribution of real vectors, by `ClippedNormal`.
 
@@ -83,19 +117,40 @@ class ClippedGaussian(DiagGaussianDistribution):
         return self.distribution.clipped_mean
 
 
-class Softmax(CategoricalDistribution):
-    """SB3's distribution of discrete actions, by logits that torch does not validate: a learner's NaN is refused later.
+class Numbered(Categorical):
+    """Torch's categorical distribution over the numbers `start`, `start` + 1, ... instead of 0, 1, ...
 
     Args:
-        action_space: how many actions there are.
+        logits: (B, actions), which torch does not validate: a learner's NaN is refused later.
+        start: the number of the first action.
+    """
+
+    def __init__(self, logits: Tensor, start: int):
+        super().__init__(logits=logits, validate_args=False)
+        self.start = start
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
+        return super().sample(torch.Size(sample_shape)) + self.start
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return log-probabilities (B,) of the environment's numbers of actions (B,)."""
+        return super().log_prob(value - self.start)
+
+
+class Softmax(CategoricalDistribution):
+    """SB3's distribution of discrete actions, by `Numbered`.
+
+    Args:
+        action_space: how many actions there are, and the number of the first.
     """
 
     def __init__(self, action_space: spaces.Discrete):
         super().__init__(int(action_space.n))
+        self.start = int(action_space.start)
 
-    def at(self, logits: Tensor) -> Categorical:
+    def at(self, logits: Tensor) -> Numbered:
         """Return torch's distribution for logits (B, actions); its figures are (B,)."""
-        return Categorical(logits=logits, validate_args=False)
+        return Numbered(logits, self.start)
 
     def proba_distribution(self, action_logits: Tensor) -> Softmax:
         self.distribution = self.at(action_logits)
@@ -104,7 +159,7 @@ class Softmax(CategoricalDistribution):
 
     def mode_at(self, logits: Tensor) -> Tensor:
         """Return the likeliest actions (B,), for the parameters of `at`."""
-        return logits.argmax(1)
+        return logits.argmax(1) + self.start
 
     def mode(self) -> Tensor:
         return self.mode_at(self.logits)
@@ -127,8 +182,8 @@ class BoundedMean(nn.Module):
 
     def __init__(self, low: Tensor, high: Tensor, bound: float):
         super().__init__()
-        self.register_buffer("middle", (low + high) / 2, persistent=False)
-        self.register_buffer("reach", bound * (high - low) / 2, persistent=False)
+        self.register_buffer("middle", ((low + high) / 2).float(), persistent=False)
+        self.register_buffer("reach", (bound * (high - low) / 2).float(), persistent=False)
 
     def forward(self, means: Tensor) -> Tensor:
         return self.middle + self.reach * torch.tanh((means - self.middle) / self.reach)

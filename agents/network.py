@@ -23,8 +23,10 @@ class Network:
     """Units of the critic's hidden layers."""
     activation: Literal["tanh", "elu", "relu"] = "tanh"
     """Activation of the hidden layers."""
+    action_unit: Literal["range", "environment"] = "range"
+    """Unit of the actor's means and noise: half of each action's range, 1 without finite bounds; or always 1."""
     log_std_init: Annotated[float, Interval(gt=-10, lt=10)] = 0.0
-    """Initial log standard deviation of the actions, before min_std is added."""
+    """Initial log standard deviation of the actions, in their unit, before min_std is added."""
     min_std: Annotated[float, Interval(ge=0, lt=10)] = 0.0
     """Added to the learned standard deviation of the actions, so that exploration never dies out."""
     mean_bound: Annotated[float | None, Interval(gt=0, lt=math.inf)] = None
@@ -33,3 +35,6 @@ class Network:
     """Added to the variance by which each observed number is scaled: keeps numbers small that hardly ever vary."""
     mirror: bool = False
     """Make the actor mirror symmetric, as the robot is; the robot's task must define its mirror image (`mirrored`)."""
+
+
+BEFORE = {"action_unit": "environment"}  # fields that files of earlier versions do not name, as they were then

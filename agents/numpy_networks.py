@@ -40,7 +40,7 @@ def actor_in_numpy(policy: ActorCritic) -> Callable[[np.ndarray, np.ndarray], np
     known = [step for step in steps if step is not None]
     if len(known) < len(steps):
         return None
-    std = policy.floored_log_std.detach().exp().numpy()
+    std = policy.action_log_std.detach().exp().numpy()
 
     def act(observations: np.ndarray, noise: np.ndarray) -> np.ndarray:
         x = observations

@@ -20,7 +20,7 @@ from torch.distributions import Distribution
 
 from agents.activations import ACTIVATIONS
 from agents.cannot_learn import CannotLearn
-from agents.distributions import BoundedMean, ClippedGaussian, Softmax
+from agents.distributions import ActionRange, BoundedMean, ClippedGaussian, Softmax
 from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
@@ -30,9 +30,11 @@ class ActorCritic(ActorCriticPolicy):
     """SB3's actor-critic policy with separate networks for actor and critic.
 
     Gaussian actions have a log standard deviation that does not depend on the state, and are clipped to the bounds of
-    the action space: see `ClippedGaussian`. The actor's last layer starts small, so that the first actions are mostly
-    exploration noise. The observation normaliser is the features extractor, the critic's last layer knows the scale
-    of the returns: both keep their statistics in the state_dict.
+    the action space: see `ClippedGaussian`. Actions are always in the environment's unit; the actor's own unit is half
+    of each action's range (see `Network.action_unit`), so that learning does not depend on the environment's. The
+    actor's last layer starts small, so that the first actions are mostly exploration noise. The observation normaliser
+    is the features extractor, the critic's last layer knows the scale of the returns: both keep their statistics in the
+    state_dict.
 
     Args:
         observation_space: a Box (or any space SB3 can flatten into one vector).
@@ -107,6 +109,8 @@ class ActorCritic(ActorCriticPolicy):
         if isinstance(self.action_space, spaces.Box):
             if len(self.action_space.shape) != 1:
                 raise CannotLearn(f"actions must be vectors, got {self.action_space}")
+            if self.action_space.dtype.kind != "f":  # type: ignore[union-attr]
+                raise CannotLearn(f"actions must be real numbers or one Discrete choice, got {self.action_space}")
             self.action_dist = ClippedGaussian(self.action_space)
         elif isinstance(self.action_space, spaces.Discrete):
             self.action_dist = Softmax(self.action_space)
@@ -121,6 +125,12 @@ class ActorCritic(ActorCriticPolicy):
             isinstance(self.observation_space, spaces.Box) and not is_image_space(self.observation_space)
         )
         on_means: list[nn.Module] = []
+        self.action_range: ActionRange | None = None  # where the actor's unit is not the environment's
+        if isinstance(self.action_space, spaces.Box) and self.network.action_unit == "range":
+            action_range = ActionRange(self.action_space)
+            if not action_range.is_identity:
+                on_means.append(action_range)
+                self.action_range = action_range
         if self.mirror is not None:
             if not (self.plain_vectors and self.continuous):
                 raise CannotLearn(f"only vectors can be mirrored, got {self.observation_space} and {self.action_space}")
@@ -193,22 +203,28 @@ class ActorCritic(ActorCriticPolicy):
 
     def _parameters_from_latent(self, latent: Tensor) -> tuple[Tensor, ...]:
         output = self.action_net(latent)
-        return (output, self.floored_log_std.expand_as(output)) if self.continuous else (output,)
+        return (output, self.action_log_std.expand_as(output)) if self.continuous else (output,)
 
     def _get_action_dist_from_latent(self, latent_pi: Tensor) -> SB3Distribution:
         return self.action_dist.proba_distribution(*self._parameters_from_latent(latent_pi))
 
     @torch.no_grad()
     def limit_std(self, bound: float) -> None:
-        """Lower the standard deviations of the actions, `min_std` not counted, to at most `bound`."""
+        """Lower the standard deviations of the actions in the actor's unit, `min_std` not counted, to `bound`."""
         if self.continuous:
             self.log_std.clamp_(max=math.log(bound))
 
     @property
     def floored_log_std(self) -> Tensor:
-        """Log standard deviation of the actions (actions,), `min_std` included."""
+        """Log standard deviation of the actions (actions,) in the actor's unit, `min_std` included."""
         min_std = self.network.min_std
         return (min_std + self.log_std.exp()).log() if min_std else self.log_std
+
+    @property
+    def action_log_std(self) -> Tensor:
+        """Log standard deviation of the actions (actions,) in the environment's unit, `min_std` included."""
+        log_std = self.floored_log_std
+        return log_std if self.action_range is None else log_std + self.action_range.reach.log()
 
     def log_prob(self, features: Tensor, actions: Tensor) -> Tensor:
         """Return the log-probabilities (B,) of actions (B, ...), for the actor's features (B, F)."""
@@ -240,7 +256,7 @@ class ActorCritic(ActorCriticPolicy):
         if self.continuous:
             mean, log_std = (parameter.cpu().numpy() for parameter in parameters)
             return mean + np.exp(log_std) * noise
-        return (parameters[0].cpu().numpy() + noise).argmax(1)
+        return (parameters[0].cpu().numpy() + noise).argmax(1) + self.action_dist.start  # type: ignore[union-attr]
 
     def mode(self, observations: Tensor) -> Tensor:
         """Return the actions without exploration for observations (N, ...): clipped actions' means, or likeliest ones.

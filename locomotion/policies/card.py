@@ -13,13 +13,13 @@ from typing import Annotated, Any
 
 from annotated_types import Ge
 
-from agents.network import Network
+from agents.network import BEFORE, Network
 from envs.arguments import check_fields
 from locomotion.errors import UsageError
 from locomotion.files import write_json
 from locomotion.runs.settings import plain, restored
 
-FORMAT = 3
+FORMAT = 4
 PACKAGES = ("gymnasium", "mujoco", "numpy", "stable-baselines3", "torch")
 
 
@@ -68,8 +68,10 @@ def read_card(folder: Path) -> PolicyCard:
             raise UsageError(f"{path} is damaged: it holds no card")
         if values.get("format") == 2:
             values = _from_format_2(values)
+        if values.get("format") == 3:
+            values = values | {"network": BEFORE | values["network"], "format": FORMAT}
         if values.get("format") != FORMAT:
-            raise UsageError(f"{path} is of format {values.get('format')!r}, this version reads formats 2 and {FORMAT}")
+            raise UsageError(f"{path} is of format {values.get('format')!r}, this version reads formats 2 to {FORMAT}")
         card = _card(values)
     except FileNotFoundError as error:
         raise UsageError(f"{path} is missing") from error
@@ -107,7 +109,7 @@ def _checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_format_2(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a card of format 2, which kept the network's fields one by one and spaces as gymnasium prints them."""
-    known = {**vars(Network()), **(values.get("recipe") or {}), **values}
+    known = {**vars(Network()), **BEFORE, **(values.get("recipe") or {}), **values}
     network = {one.name: known[one.name] for one in fields(Network)}
     for name in ("actor", "value", "activation", "min_std", "mirror"):
         network[name] = values[name]

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Interval
 
-from agents.network import Network
+from agents.network import BEFORE, Network
 from envs.arguments import NotNegative, Positive, Share, check_fields
 from locomotion.command_line import flag, optional
 from locomotion.environments import EVALUATION_STEPS
@@ -227,6 +227,7 @@ def from_json(values: Mapping[str, Any]) -> Settings:
             options = " ".join(f"--load {file}" for file in files)
             raise UsageError(f"the update rule {algo!r} is not known: this run was begun with {options}; add it")
         raise UsageError(f"config.json is damaged: algo must be of type {' or '.join(RULES)}, got {algo!r}")
+    values = {**BEFORE, **values}
     places = owners(algo)
     foreign = {name for rule in RULES.values() for name in rule.option_names} - set(places)
     odd = sorted((set(values) ^ set(places)) - foreign - set(SINCE))

@@ -8,6 +8,8 @@ from gymnasium import spaces
 from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from agents.network import Network
+
 
 class Quadratic(gymnasium.Env):
     """One step an episode: the reward is -|action - target|^2, the observation always zero."""
@@ -59,7 +61,7 @@ def quadratic(logged) -> Callable[..., tuple[Any, list[dict[str, Any]]]]:
             DummyVecEnv([Quadratic] * 4),
             n_steps=64,
             seed=0,
-            policy_kwargs={"net_arch": {"pi": [], "vf": [8]}, "log_std_init": 0.0},
+            policy_kwargs={"network": Network(actor=(), value=(8,), action_unit="environment")},
             **kwargs,
         )
         return model, logged(model)

@@ -31,6 +31,7 @@ def make(action_space=ACTIONS, **kwargs):
         {"network": Network(min_std=0.5, log_std_init=-1.0)},
         {"network": Network(mean_bound=0.01)},
         {"network": Network(mean_bound=0.01), "mirror": MIRROR},
+        {"action_space": spaces.Box(np.array([-0.4, 3, -np.inf], np.float32), np.array([0.4, 4, 2], np.float32))},
     ],
 )
 def test_acts_as_the_policy_does(arguments):

@@ -84,6 +84,14 @@ def test_a_card_of_format_2_is_read_and_its_policy_loads(tmp_path):
         StoredPolicy.find(tmp_path).load()
 
 
+def test_a_card_of_format_3_keeps_the_unit_that_actions_had(tmp_path):
+    card = json.loads((FOLDER / "Humanoid" / "policy.json").read_text())
+    del card["network"]["action_unit"]
+    (tmp_path / "policy.json").write_text(json.dumps(card | {"format": 3}))
+    assert read_card(tmp_path) == read_card(FOLDER / "Humanoid")
+    assert read_card(tmp_path).network.action_unit == "environment"
+
+
 @pytest.mark.parametrize("name", shipped_names())
 def test_cards_are_written_as_they_are_read(name, tmp_path):
     save_card(read_card(FOLDER / name), tmp_path)
