@@ -15,7 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 from stable_baselines3.common.utils import update_learning_rate
 from stable_baselines3.common.vec_env import VecEnv
-from torch.multiprocessing import get_context
+from torch.multiprocessing import get_all_start_methods, get_context
 
 from agents.a2c import A2C
 from agents.a3c_worker import Report, Shared, work
@@ -144,7 +144,8 @@ class A3C(A2C):
             self._start_worker(number)
 
     def _start_worker(self, number: int) -> None:
-        context = get_context("forkserver")  # a fork of this process would copy locks that other threads may hold
+        # A fork of this process would copy locks that other threads may hold.
+        context: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
         context.set_forkserver_preload([work.__module__, "torch._dynamo"])  # any optimiser imports the latter
         reports, ours = context.Pipe(duplex=False)
         arguments = self.worker_arguments | {

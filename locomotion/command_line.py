@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
 
-from locomotion.errors import UsageError
+from locomotion.errors import REFUSALS, UsageError
 from locomotion.loading import load_files
+from locomotion.streams import outlive_readers
 
 T = TypeVar("T")
 
@@ -46,8 +49,25 @@ def parse(arguments_class: type[T], arguments: Sequence[str], **options: Any) ->
         arguments: the command line's words.
         **options: of `tyro.cli`.
     """
-    load_files(map(Path, values_of("--load", arguments)))
-    return tyro.cli(arguments_class, args=list(arguments), **{"description": arguments_class.__doc__} | options)
+    words = in_full(arguments)
+    load_files(map(Path, values_of("--load", words)))
+    return tyro.cli(arguments_class, args=words, **{"description": arguments_class.__doc__} | options)
+
+
+def in_full(arguments: Sequence[str]) -> list[str]:
+    """Return a command line's words with `~` and `~user` at the beginning of a path in full: shells leave some to us.
+
+    Raises:
+        UsageError: where there is no such home folder.
+    """
+    words = []
+    for word in arguments:
+        option, equals, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
+        full = os.path.expanduser(value)
+        if full.startswith("~"):
+            raise UsageError(f"there is no home folder {value.split('/')[0]}; ./{value} is a file of that name")
+        words.append(option + equals + full)
+    return words
 
 
 def values_of(option: str, arguments: Sequence[str]) -> list[str]:
@@ -77,10 +97,33 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def invocation(verb: str) -> str:
-    """Return the command of a verb, as the user types it: `python scripts/train.py` or `locomotion train`."""
+def invocation(verb: str, *words: str | Path) -> str:
+    """Return a verb's command line as the user types it: `python scripts/train.py ...` or `locomotion train ...`."""
     script = Path(sys.argv[0] if sys.argv else "")
-    return f"python scripts/{verb}.py" if script.suffix == ".py" or not script.name else f"locomotion {verb}"
+    command = f"python scripts/{verb}.py" if script.suffix == ".py" or not script.name else f"locomotion {verb}"
+    return " ".join([command, *map(quoted, words)])
+
+
+def quoted(word: str | Path) -> str:
+    """Return a word as a shell reads it, on one line."""
+    text = str(word)
+    if isinstance(word, Path) and text.startswith("-"):
+        text = f"./{text}"  # else it would be an option
+    if text.isprintable():
+        return shlex.quote(text)
+    # A newline, or a byte that is no text: bash, zsh and ksh know $'...'.
+    plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(text))
+    return f"$'{''.join(plain)}'"
+
+
+def loading(files: Iterable[str | Path]) -> str:
+    """Return the options that load files, as a shell reads them."""
+    return " ".join(f"--load {quoted(file)}" for file in files)
+
+
+def on_one_line(text: str) -> str:
+    """Return a sentence with what a terminal cannot show, or would obey, escaped."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def require_at_least_one(**numbers: int) -> None:
@@ -109,14 +152,22 @@ def require_robots(option: str, robots: Sequence[str]) -> None:
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """Call `main` with the command line's arguments and exit with the code it returns (None: 0).
 
-    A UsageError is printed as one sentence, with exit code 2. Ctrl-C exits with 130, SIGTERM with 143; both unwind
-    normally, so that half-written files are removed.
+    A UsageError, or what a disk refuses, is printed as one sentence, with exit code 2. Ctrl-C exits with 130, SIGTERM
+    with 143; both unwind normally, so that half-written files are removed. Output that nobody reads ends nothing.
     """
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    outlive_readers()
     try:
-        sys.exit(main(sys.argv[1:]) or 0)
+        code = main(sys.argv[1:]) or 0
+        sys.stdout.flush()
+        sys.exit(code)
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {on_one_line(str(error))}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        print(f"error: {on_one_line(str(error.filename or 'the output'))}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import envs
+from locomotion.command_line import loading
 from locomotion.errors import UsageError
 from locomotion.loading import load_files
 
@@ -34,8 +35,9 @@ def known_environment(env: str, sources: Iterable[str | Path] = ()) -> str:
     except envs.UnknownEnvironment as error:
         files = [str(source) for source in sources]
         if files:
-            options = " ".join(f"--load {file}" for file in files)
-            raise UsageError(f"{env} is not known: it was registered by {', '.join(files)}; add {options}") from error
+            raise UsageError(
+                f"{env} is not known: it was registered by {', '.join(files)}; add {loading(files)}"
+            ) from error
         raise UsageError(f"{error} A robot of your own needs --load FILE.") from error
 
 

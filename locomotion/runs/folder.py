@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from locomotion.errors import UsageError
+from locomotion.command_line import quoted
+from locomotion.errors import UsageError, refusals_told
 from locomotion.files import RUNS, UNFINISHED, folder_name, new_folder, steps_in, write_json
+from locomotion.locks import lock
 from locomotion.runs.settings import Settings
 
 
@@ -40,7 +41,9 @@ class Run:
             if out is None:
                 folder = new_folder(folder)
             elif folder.exists() and any(folder.iterdir()):
-                instead = f", or go on with that run by --resume {folder}" if cls(folder).config.exists() else ""
+                instead = (
+                    f", or go on with that run by --resume {quoted(folder)}" if cls(folder).config.exists() else ""
+                )
                 raise UsageError(f"--out {folder} is in use; name a folder that does not exist yet{instead}")
             folder.mkdir(parents=True, exist_ok=True)
             run = cls(folder)
@@ -81,13 +84,9 @@ class Run:
         Raises:
             UsageError: where another process is training into it.
         """
-        try:
-            lock = (self.folder / ".lock").open("w")
-        except OSError as error:
-            raise UsageError(f"cannot write to {self.folder}: {error.strerror}") from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise UsageError(f"{self.folder} is in use: another process is training into it") from error
+        with contextlib.ExitStack() as stack:
+            with refusals_told(self.folder):
+                free = lock(stack.enter_context((self.folder / ".lock").open("w")).fileno())
+            if not free:
+                raise UsageError(f"{self.folder} is in use: another process is training into it")
             yield

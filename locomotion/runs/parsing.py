@@ -13,7 +13,7 @@ import tyro
 
 import envs
 from envs.arguments import check_fields
-from locomotion.command_line import Load, asks_for_help, flag, invocation, values_of
+from locomotion.command_line import Load, asks_for_help, flag, in_full, invocation, values_of
 from locomotion.environments import known_environment, stored_environment
 from locomotion.errors import UsageError
 from locomotion.field_notes import field_notes, option_group
@@ -34,6 +34,7 @@ def parse(arguments: Sequence[str]) -> Settings:
         UsageError: for an unknown robot, a value out of bounds, an option that what was chosen does not take, or a
             resume with changed settings.
     """
+    arguments = in_full(arguments)
     load_files(map(Path, values_of("--load", arguments)))
     words, task_words = split_task_options(arguments)
     shows_help = asks_for_help(words)

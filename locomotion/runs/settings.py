@@ -16,7 +16,7 @@ from annotated_types import Ge, Interval
 
 from agents.network import BEFORE, Network
 from envs.arguments import NotNegative, Positive, Share, check_fields
-from locomotion.command_line import flag, optional
+from locomotion.command_line import flag, loading, optional
 from locomotion.environments import EVALUATION_STEPS
 from locomotion.errors import UsageError
 from locomotion.runs.rules import RULES, RuleOptions, rule_named
@@ -224,8 +224,7 @@ def from_json(values: Mapping[str, Any]) -> Settings:
     if not isinstance(algo, str) or algo not in RULES:
         files = values.get("load")
         if isinstance(algo, str) and files:
-            options = " ".join(f"--load {file}" for file in files)
-            raise UsageError(f"the update rule {algo!r} is not known: this run was begun with {options}; add it")
+            raise UsageError(f"the update rule {algo!r} is not known: this run was begun with {loading(files)}; add it")
         raise UsageError(f"config.json is damaged: algo must be of type {' or '.join(RULES)}, got {algo!r}")
     values = {**BEFORE, **values}
     places = owners(algo)

@@ -69,6 +69,9 @@ def interrupts_held_back() -> Iterator[None]:
 
     A terminal sends it to all processes at once, and each of Dask's would print a traceback.
     """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, where a console's Ctrl-C cannot be blocked
+        yield
+        return
     resource_tracker.ensure_running()  # else it starts with the first process and unblocks interrupts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

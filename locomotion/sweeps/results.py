@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from locomotion.command_line import quoted
 from locomotion.errors import UsageError
 from locomotion.evaluation.statistics import (
     Interval,
@@ -146,7 +147,7 @@ class Results:
         for (baseline, seeds, gamma), values in lambdas.items():
             gammas.setdefault((baseline, seeds, tuple(values)), []).append(gamma)
         return "\n".join(
-            f"{start} --env {self.env} --algo {self.settings['algo']} --gammas {listed(tried)}"
+            f"{start} --env {quoted(self.env)} --algo {quoted(self.settings['algo'])} --gammas {listed(tried)}"
             f" --lambdas {listed(values)} --baseline {baseline} --seeds {seeds}"
             f" --iterations {self.longest[0].iterations}"
             for (baseline, seeds, values), tried in gammas.items()

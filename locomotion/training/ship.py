@@ -51,7 +51,7 @@ def ship(
     if final is None or run.steps()[-1] < settings.steps or not (folder / "evaluation.json").exists():
         raise UsageError(
             f"{folder} is not finished ({(run.steps() or [0])[-1]:,} of {settings.steps:,} steps); finish it by:"
-            f" {invocation('train')} --resume {folder}"
+            f" {invocation('train', '--resume', folder)}"
         )
     tensors = final / "policy.safetensors"
     if tensors.stat().st_size > LARGEST:

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from stable_baselines3.common.logger import Logger
 
 import envs
 from agents.policy_gradient import PolicyGradient
-from locomotion.command_line import invocation
+from locomotion.command_line import invocation, loading
 from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
@@ -49,14 +49,16 @@ class Outcome:
     def summary(self) -> str:
         """Return the outcome as lines for the terminal: the scores and files, or the command that resumes."""
         if self.interrupted:
-            files = "".join(f" --load {file}" for file in self.load)
-            return (
-                f"stopped at step {self.steps:,}; go on with: {invocation('train')} --resume {self.run.folder}{files}"
-            )
+            return f"stopped at step {self.steps:,}; go on with: {resuming(self.run.folder, self.load)}"
         lines = [f"trained for {self.steps:,} steps: {self.run.folder}"]
         lines += [self.scores.table()] if self.scores is not None else []
         lines += [f"video: {self.video}"] if self.video is not None else []
         return "\n".join(lines)
+
+
+def resuming(folder: Path, load: Sequence[Path]) -> str:
+    """Return the command line that goes on with a run, given the files that it loads."""
+    return " ".join([invocation("train", "--resume", folder), *([loading(load)] if load else [])])
 
 
 @dataclass

@@ -1,11 +1,16 @@
 """What `--help` says, and how a script ends, whatever ends it."""
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from locomotion.command_line import in_full, loading, on_one_line, quoted
+from locomotion.commands import VERBS
+from locomotion.errors import UsageError
 from scripts import benchmark, train
 
 FILM = """
@@ -58,3 +63,51 @@ def test_who_is_told_to_end_leaves_nothing_half_written(tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["a b ü", "it's", 'a"$HOME`', "-x", "two\nlines", "\x1b[31m", "🦿", "tab\t'\\", "a\udcff"]
+)
+def test_a_printed_path_is_one_line_that_a_shell_reads_back(name, tmp_path):
+    printed = quoted(Path(name))
+    assert "\n" not in printed
+    script = tmp_path / "read.sh"
+    script.write_text(f"printf '%s' {printed}\n")
+    read = os.fsdecode(subprocess.run(["bash", script], capture_output=True, check=True).stdout)
+    assert read in (name, f"./{name}")
+    assert not read.startswith("-")
+
+
+def test_files_to_load_are_options():
+    assert loading([Path("my robots.py"), "b.py"]) == "--load 'my robots.py' --load b.py"
+
+
+def test_home_folders_are_written_in_full(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    words = ["CartPole", "--out", "~/x", "--load=~/my.py", "~", "a~", "--task.name=~/b=c"]
+    assert in_full(words) == [
+        *["CartPole", "--out", "/home/me/x", "--load=/home/me/my.py"],
+        "/home/me",
+        "a~",
+        words[-1],
+    ]
+    with pytest.raises(UsageError, match=r"there is no home folder ~nobody-here; \./~nobody-here/x is a file"):
+        in_full(["--out", "~nobody-here/x"])
+
+
+def test_every_verb_takes_a_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for verb, words in (
+        ("train", ["--resume", "~/none"]),
+        ("ship", ["~/none"]),
+        ("evaluate", ["~/none"]),
+        ("record", ["--progress", "~/none"]),
+        ("benchmark", ["gamma-lambda", "--report-only", "--out", "~/none"]),
+        ("robots", ["--load", "~/none"]),
+    ):
+        with pytest.raises(UsageError, match=f"{tmp_path}/none"):
+            VERBS[verb](words)
+
+
+def test_a_sentence_stays_on_one_line():
+    assert on_one_line("a\nb \x1b[31m ü \udcff") == "a\\nb \\x1b[31m ü \\udcff"

@@ -1,0 +1,49 @@
+"""Work goes on whoever reads its output, or nobody."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+CHATTER = """
+import sys
+from pathlib import Path
+from locomotion.command_line import run
+
+def main(arguments):
+    for stream in (sys.stderr, sys.stdout):
+        for number in range(3000):
+            print("a line of progress", number, file=stream, flush=True)
+    Path("done").write_text("done")
+
+run(main)
+"""
+
+
+def chatter(folder: Path, shell: str) -> subprocess.CompletedProcess[str]:
+    words = ["bash", "-o", "pipefail", "-c", shell, "bash", sys.executable, "-c", CHATTER]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    "shell",
+    ['"$@" 2>&1 | head -1', '"$@" >&- 2>&-', '"$@" 2>/dev/full | head -1'],
+    ids=["the reader leaves", "closed from the start", "the progress has no room"],
+)
+def test_output_that_nobody_reads_ends_nothing(tmp_path, shell):
+    ended = chatter(tmp_path, shell)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    assert (tmp_path / "done").exists()
+
+
+def test_results_for_which_there_is_no_room_are_an_error(tmp_path):
+    ended = chatter(tmp_path, '"$@" 2>errors >/dev/full')
+    assert ended.returncode == 2
+    assert (tmp_path / "errors").read_text().splitlines()[-1] == "error: the output: No space left on device"
+    assert "Traceback" not in (tmp_path / "errors").read_text()
