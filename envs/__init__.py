@@ -25,6 +25,7 @@ from envs.registry import (
 
 if TYPE_CHECKING:
     from envs.blow_up import BlowUp
+    from envs.contract import InvalidTask
     from envs.mirror import Mirror
     from envs.rendering import Renderer, RenderingUnavailable
     from envs.task import Task
@@ -35,6 +36,7 @@ __all__ = [
     "BatchedVecEnv",
     "BlowUp",
     "CannotRegister",
+    "InvalidTask",
     "Mirror",
     "Renderer",
     "RenderingUnavailable",
@@ -57,6 +59,7 @@ __all__ = [
 _PLACES = {
     "BatchedVecEnv": "envs.vec_env",
     "BlowUp": "envs.blow_up",
+    "InvalidTask": "envs.contract",
     "Mirror": "envs.mirror",
     "Renderer": "envs.rendering",
     "RenderingUnavailable": "envs.rendering",

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium import spaces
 
 from envs.arguments import Count
+from envs.contract import require_states
 from envs.mirror import MirroredParts
 from envs.simulation import Fields
 
@@ -159,7 +160,8 @@ class Task:
             rngs: their generators.
             seeds: what these were made of; the same in all episodes until the robot is reset with a new seed.
         """
-        sim.qpos[:], sim.qvel[:] = self.initial_states(sim.model, rngs)
+        states = self.initial_states(sim.model, rngs)
+        sim.qpos[:], sim.qvel[:] = require_states(self, states, sim.qpos.shape, sim.qvel.shape)
 
     def episode_limits(self, sim: Fields) -> np.ndarray:
         """Return the steps (E,) after which the episodes that begin here are truncated: by default `episode_steps`."""

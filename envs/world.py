@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.utils.seeding import np_random
 from mujoco.batch import Batch
 
+from envs import contract
 from envs.blow_up import BlowUp, Witness, not_finite
 from envs.episodes import Episodes
 from envs.mirror import Mirror
@@ -89,14 +90,15 @@ class World:
         self.rngs = [rng for rng, _ in seeded]
         self.seeds = [seed for _, seed in seeded]  # what the generators were made of
         self.physics_errors = 0  # blow-ups so far
-        self.action_space = task.action_space(self.model)
+        self.action_space = contract.require_space(task, "action_space", task.action_space(self.model))
         # The row of a simulation at rest, with which every episode begins.
         self._rest = self.batch.state[0].copy()
         self._witness = Witness(task, self.model, self.batch.state)
 
         self._bind_fields()
         self.reset(np.arange(num_robots))
-        self.observation_space = task.observation_space(self._observations.shape[1])
+        size = self._observations.shape[1]
+        self.observation_space = contract.require_space(task, "observation_space", task.observation_space(size))
 
     def _bind_fields(self) -> None:
         """Call the task's methods once, so that every field they use is filled from the first step on.
@@ -104,24 +106,19 @@ class World:
         A field that is first used after a step is zero in that step. What the methods return also gives the layout of
         the observations and the names of the terms.
         """
-        task, sim = self.task, self.sim
-        idle = np.zeros((self.num_robots, *self.action_space.shape), np.float32)
+        task, sim, count = self.task, self.sim, self.num_robots
+        idle = np.zeros((count, *self.action_space.shape), np.float32)
         with np.errstate(all="ignore"):
-            now = Measured(**task.measure(sim))
+            now = Measured(**contract.require_quantities(task, task.measure(sim), count))
             self._remember(now)
-            parts = task.observe(sim, now)
-            self.layout = layout_of(parts, self.num_robots, type(task).__name__)  # part -> its size
+            parts = contract.require_parts(task, task.observe(sim, now), count)
+            self.layout = layout_of(parts)  # part -> its size
             self._observations = joined(parts)
-            terms = task.rewards(sim, idle, now, self._before)
-            tracked = task.track(sim, idle, now, self._before)
-            task.terminated(sim, now)
+            terms = contract.require_terms(task, "rewards", task.rewards(sim, idle, now, self._before), count)
+            contract.require_numbers(task, "total", task.total(dict(terms)), count)
+            tracked = contract.require_terms(task, "track", task.track(sim, idle, now, self._before), count)
+            contract.require_booleans(task, "terminated", task.terminated(sim, now), count)
             task.observe(self._reset_sim, Measured(**task.measure(self._reset_sim)))
-        for name, value in (terms | tracked).items():
-            if np.shape(value) != (self.num_robots,):
-                raise ValueError(
-                    f"{type(task).__name__}: {name} must be one number for each of {self.num_robots} robots,"
-                    f" got shape {np.shape(value)}"
-                )
         self.episodes = Episodes(self.num_robots, self.dt, terms, tracked)
 
     @property
@@ -165,17 +162,22 @@ class World:
         states[:] = self._rest
         sim.userdata[:] = self.sim.userdata[ids]
         rows = ids.tolist()
-        task.place(sim, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])
+        placed = task.place(sim, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])  # type: ignore[func-returns-value]
+        contract.require_nothing(task, "place", placed)
+        contract.require_finite_state(task, sim, states)
         self._reset_sim.batch.forward(np.arange(len(ids)))
         self.batch.state[ids] = states
-        self.sim.individualise(ids, task.physics(sim))
+        self.sim.individualise(ids, contract.require_named(task, "physics", task.physics(sim), "fields of the model"))
         if task.contact_forces:
             self.sim.cfrc_ext[ids] = 0.0
-        self.episodes.begin(ids, task.episode_limits(sim))
+        self.episodes.begin(ids, contract.require_limits(task, task.episode_limits(sim), len(ids)))
         now = Measured(**task.measure(sim))
         for name in task.remembered:
             getattr(self._before, name)[ids] = getattr(now, name)
-        self._observations[ids] = joined(task.observe(sim, now))
+        parts = task.observe(sim, now)
+        observations = joined(parts)
+        contract.require_finite_observations(task, parts, observations)
+        self._observations[ids] = observations
 
     def stagger(self) -> None:
         """Spread the ends of the present episodes evenly over an episode's length.
@@ -197,7 +199,7 @@ class World:
         """Apply actions (N, actions), advance by `dt`, and begin new episodes where one ended."""
         task, sim = self.task, self.sim
         given, (actions, broken) = actions, self._checked(actions)
-        task.apply(sim, actions)
+        contract.require_nothing(task, "apply", task.apply(sim, actions))  # type: ignore[func-returns-value]
         self._witness.enter(self.batch.state)
         failed = self.sim.advance(self.substeps)
         if failed:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
 
+import envs
 from locomotion.errors import REFUSALS, UsageError
 from locomotion.loading import load_files
 from locomotion.streams import outlive_readers
@@ -152,8 +153,9 @@ def require_robots(option: str, robots: Sequence[str]) -> None:
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """Call `main` with the command line's arguments and exit with the code it returns (None: 0).
 
-    A UsageError, or what a disk refuses, is printed as one sentence, with exit code 2. Ctrl-C exits with 130, SIGTERM
-    with 143; both unwind normally, so that half-written files are removed. Output that nobody reads ends nothing.
+    A UsageError, what a disk refuses, or a mistake of a Task that shows late is printed as one sentence, with exit code
+    2. Ctrl-C exits with 130, SIGTERM with 143; both unwind normally, so that half-written files are removed. Output
+    that nobody reads ends nothing.
     """
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     outlive_readers()
@@ -171,3 +173,6 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except envs.InvalidTask as error:  # last, because the name imports MuJoCo
+        print(f"error: {on_one_line(str(error))}", file=sys.stderr)
+        sys.exit(2)

@@ -97,7 +97,7 @@ def make_env(
             raise UsageError(f"cannot make {env}: {error}") from error
         try:
             return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments)
-        except OSError as error:  # a model file that is not there
+        except (OSError, envs.InvalidTask) as error:  # OSError: a model file that is not there
             raise UsageError(f"cannot make {env}: {error}") from error
     try:
         return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments)

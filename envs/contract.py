@@ -1,0 +1,169 @@
+"""What the methods of a task must return: a stranger's mistake is named once, before a ufunc fails on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gymnasium import spaces
+
+from envs.simulation import Fields, all_finite
+
+if TYPE_CHECKING:
+    from envs.task import Task
+
+REAL, LOGICAL = "fiu", "b"  # kinds of numpy's types
+STATE = ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat", "userdata", "time")
+
+
+class InvalidTask(TypeError, ValueError):  # noqa: N818 - as its message reads
+    """A method of a Task returned something of a wrong type, shape or value."""
+
+
+def require_named(task: Task, method: str, returned: Any, what: str) -> Mapping[str, Any]:
+    """Return what a method returned, which must be a dict.
+
+    Args:
+        task: the task.
+        method: its name.
+        returned: by the method.
+        what: the dict's values, for the message.
+    """
+    if not isinstance(returned, Mapping) or not all(isinstance(name, str) for name in returned):
+        raise InvalidTask(f"{_name(task)}.{method} must return a dict of named {what}, got {type(returned).__name__}")
+    return returned
+
+
+def require_quantities(task: Task, returned: Any, count: int) -> Mapping[str, Any]:
+    """Return what `measure` returned, whose remembered quantities must be arrays (count, ...)."""
+    quantities = require_named(task, "measure", returned, "quantities")
+    for name in task.remembered:
+        if name not in quantities:
+            names = ", ".join(quantities) or "nothing"
+            raise InvalidTask(f"{_name(task)}.remembered names {name!r}, but measure returns {names}")
+        values = quantities[name]
+        if not isinstance(values, np.ndarray) or values.ndim == 0 or len(values) != count:
+            raise _invalid(task, "measure", f"{name} must have one row for each of {count} robots", values, ": ")
+    return quantities
+
+
+def require_parts(task: Task, returned: Any, count: int) -> Mapping[str, np.ndarray]:
+    """Return the parts of the observations of `count` robots, which must be arrays (count,) or (count, k)."""
+    for name, values in require_named(task, "observe", returned, "parts").items():
+        if not _is_array(values, REAL + LOGICAL) or values.ndim not in (1, 2) or len(values) != count:
+            wanted = f"{name} must be one row or one number for each of {count} robots"
+            raise _invalid(task, "observe", wanted, values, ": ")
+    if not returned:
+        raise InvalidTask(f"{_name(task)}.observe must return at least one part")
+    return returned
+
+
+def require_terms(task: Task, method: str, returned: Any, count: int) -> Mapping[str, np.ndarray]:
+    """Return what `rewards` or `track` returned, which must be arrays (count,) of numbers."""
+    kinds = REAL if method == "rewards" else REAL + LOGICAL  # numpy's sum of two booleans is their "or"
+    for name, values in require_named(task, method, returned, "terms").items():
+        if not _is_array(values, kinds) or values.shape != (count,):
+            raise _invalid(task, method, f"{name} must be one number for each of {count} robots", values, ": ")
+    if method == "rewards" and not returned:
+        raise InvalidTask(f"{_name(task)}.rewards must return at least one term")
+    return returned
+
+
+def require_numbers(task: Task, method: str, returned: Any, count: int) -> np.ndarray:
+    """Return what `total` returned, which must be an array (count,) of numbers."""
+    if not _is_array(returned, REAL) or returned.shape != (count,):
+        raise _invalid(task, method, f"must return one number for each of {count} robots", returned)
+    return returned
+
+
+def require_booleans(task: Task, method: str, returned: Any, count: int) -> np.ndarray:
+    """Return what `terminated` returned, which must be an array (count,) of booleans."""
+    if not _is_array(returned, LOGICAL) or returned.shape != (count,):
+        raise _invalid(task, method, f"must return one boolean for each of {count} robots", returned)
+    return returned
+
+
+def require_limits(task: Task, returned: Any, count: int) -> np.ndarray:
+    """Return what `episode_limits` returned, which must be an array (count,) of whole numbers from 1."""
+    right = _is_array(returned, REAL) and returned.shape == (count,)
+    if not right or not ((returned >= 1) & (returned % 1 == 0)).all():
+        wanted = f"must return one whole number of steps, at least 1, for each of {count} robots"
+        raise _invalid(task, "episode_limits", wanted, returned)
+    return returned
+
+
+def require_nothing(task: Task, method: str, returned: Any) -> None:
+    """Refuse a result of `apply` or `place`, which write into `sim`: it would have no effect."""
+    if returned is not None:
+        raise _invalid(task, method, "must write into sim and return nothing", returned)
+
+
+def require_space(task: Task, method: str, returned: Any) -> spaces.Box:
+    """Return what `action_space` or `observation_space` returned, which must be a Box of vectors."""
+    if not isinstance(returned, spaces.Box) or len(returned.shape) != 1:
+        raise _invalid(task, method, "must return a gymnasium.spaces.Box of vectors", returned)
+    return returned
+
+
+def require_states(task: Task, returned: Any, *shapes: tuple[int, int]) -> tuple[Any, Any]:
+    """Return what `initial_states` returned, which must be positions (E, nq) and velocities (E, nv)."""
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        raise _invalid(task, "initial_states", "must return a pair, positions and velocities", returned)
+    for name, values, shape in zip(("positions", "velocities"), returned, shapes, strict=True):
+        if np.shape(values) != shape:
+            raise _invalid(task, "initial_states", f"{name} must have shape {shape}", values, ": ")
+    return returned[0], returned[1]
+
+
+def require_finite_state(task: Task, sim: Fields, states: np.ndarray) -> None:
+    """Refuse first states that are not finite: MuJoCo would begin at rest instead, silently.
+
+    Args:
+        task: the task.
+        sim: the robots that begin an episode.
+        states: the same as rows of a batch.
+    """
+    if all_finite(states):
+        return
+    for field in STATE:
+        _require_finite(f"{_name(task)}.place or initial_states: the first {field}", field, getattr(sim, field))
+
+
+def require_finite_observations(task: Task, parts: Mapping[str, np.ndarray], observations: np.ndarray) -> None:
+    """Refuse first observations that are not finite.
+
+    Args:
+        task: the task.
+        parts: of the observations.
+        observations: the same as vectors.
+    """
+    if all_finite(observations):
+        return
+    for name, values in parts.items():
+        _require_finite(f"{_name(task)}.observe: {name} of the first observation", name, values)
+
+
+def _require_finite(what: str, name: str, values: np.ndarray) -> None:
+    broken = np.argwhere(~np.isfinite(values))
+    if len(broken):
+        place = "".join(f"[{i}]" for i in broken[0][1:])
+        raise InvalidTask(f"{what} must be finite, got {name}{place} = {values[tuple(broken[0])]}")
+
+
+def _is_array(values: Any, kinds: str) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind in kinds
+
+
+def _name(task: Task) -> str:
+    return type(task).__name__
+
+
+def _invalid(task: Task, method: str, wanted: str, got: Any, joint: str = " ") -> InvalidTask:
+    """Return the error: `Hexapod.terminated must return one boolean for each of 2 robots, got ...`."""
+    if isinstance(got, np.ndarray):
+        shown = f"shape {got.shape}, type {got.dtype}"
+    else:
+        shown = repr(got)
+        shown = shown if len(shown) <= 40 and "\n" not in shown else f"a {type(got).__name__}"
+    return InvalidTask(f"{_name(task)}.{method}{joint}{wanted}, got {shown}")

@@ -1,0 +1,168 @@
+"""A mistake in a stranger's task is one sentence that names the method and what it must return."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+import envs
+from envs.robots.cartpole import CartPole
+
+N = 2
+FLAGS = np.zeros(N, bool)
+ONES = np.ones(N)
+
+MISTAKES = {
+    "measure": [
+        (None, "Odd.measure must return a dict of named quantities, got NoneType"),
+        ((ONES, ONES), "Odd.measure must return a dict of named quantities, got tuple"),
+        ({1: ONES}, "Odd.measure must return a dict of named quantities, got dict"),
+    ],
+    "observe": [
+        (None, "Odd.observe must return a dict of named parts, got NoneType"),
+        (np.zeros((N, 4)), "Odd.observe must return a dict of named parts, got ndarray"),
+        ({}, "Odd.observe must return at least one part"),
+        ({"height": 1.0}, "Odd.observe: height must be one row or one number for each of 2 robots, got 1.0"),
+        ({"height": [1.0, 1.0]}, "Odd.observe: height must be one row or one number for each of 2 robots, got [1.0, "),
+        ({"height": np.array(["a", "b"])}, "Odd.observe: height must be one row or one number for each of 2 robots"),
+        ({"height": np.zeros(3)}, "for each of 2 robots, got shape (3,), type float64"),
+        ({"height": np.zeros((4, N))}, "for each of 2 robots, got shape (4, 2), type float64"),
+        ({"height": ONES.astype(complex)}, "for each of 2 robots, got shape (2,), type complex128"),
+    ],
+    "rewards": [
+        (None, "Odd.rewards must return a dict of named terms, got NoneType"),
+        (ONES, "Odd.rewards must return a dict of named terms, got ndarray"),
+        ({}, "Odd.rewards must return at least one term"),
+        ({"alive": 1.0}, "Odd.rewards: alive must be one number for each of 2 robots, got 1.0"),
+        ({"alive": [1.0, 1.0]}, "Odd.rewards: alive must be one number for each of 2 robots, got [1.0, 1.0]"),
+        ({"alive": np.ones((N, 1))}, "Odd.rewards: alive must be one number for each of 2 robots, got shape (2, 1)"),
+        ({"alive": ~FLAGS}, "Odd.rewards: alive must be one number for each of 2 robots, got shape (2,), type bool"),
+    ],
+    "total": [
+        (1.0, "Odd.total must return one number for each of 2 robots, got 1.0"),
+        (np.float64(1), "Odd.total must return one number for each of 2 robots, got np.float64(1.0)"),
+    ],
+    "track": [
+        (None, "Odd.track must return a dict of named terms, got NoneType"),
+        ({"distance": np.ones(3)}, "Odd.track: distance must be one number for each of 2 robots, got shape (3,)"),
+    ],
+    "terminated": [
+        (None, "Odd.terminated must return one boolean for each of 2 robots, got None"),
+        (False, "Odd.terminated must return one boolean for each of 2 robots, got False"),
+        (FLAGS.astype(int), "Odd.terminated must return one boolean for each of 2 robots, got shape (2,), type int64"),
+        (FLAGS[:, None], "Odd.terminated must return one boolean for each of 2 robots, got shape (2, 1), type bool"),
+    ],
+    "place": [((ONES, ONES), "Odd.place must write into sim and return nothing, got ")],
+    "initial_states": [
+        (None, "Odd.initial_states must return a pair, positions and velocities, got None"),
+        ((np.zeros((N, 2)),), "Odd.initial_states must return a pair, positions and velocities, got a tuple"),
+        (
+            (np.zeros((N, 2)), np.zeros(2)),
+            "Odd.initial_states: velocities must have shape (2, 2), got shape (2,), type float64",
+        ),
+        (
+            (np.zeros((N, 3)), np.zeros((N, 2))),
+            "Odd.initial_states: positions must have shape (2, 2), got shape (2, 3)",
+        ),
+        (
+            (np.array([[0, 0], [0, np.nan]]), np.zeros((N, 2))),
+            "Odd.place or initial_states: the first qpos must be finite, got qpos[1] = nan",
+        ),
+        (
+            (np.zeros((N, 2)), np.array([[-np.inf, 0], [0, 0]])),
+            "Odd.place or initial_states: the first qvel must be finite, got qvel[0] = -inf",
+        ),
+    ],
+    "episode_limits": [
+        (None, "Odd.episode_limits must return one whole number of steps, at least 1, for each of 2 robots, got None"),
+        (2.5 * ONES, "Odd.episode_limits must return one whole number of steps, at least 1, for each of 2 robots"),
+        (np.array([5, 0]), "Odd.episode_limits must return one whole number of steps, at least 1, for each of 2"),
+    ],
+    "physics": [(None, "Odd.physics must return a dict of named fields of the model, got NoneType")],
+    "action_space": [
+        (spaces.Discrete(2), "Odd.action_space must return a gymnasium.spaces.Box of vectors, got Discrete(2)"),
+        (
+            spaces.Box(-1, 1, (1, 2)),
+            "Odd.action_space must return a gymnasium.spaces.Box of vectors, got Box(",
+        ),
+    ],
+    "observation_space": [(None, "Odd.observation_space must return a gymnasium.spaces.Box of vectors, got None")],
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "returned", "message"),
+    [pytest.param(method, *case, id=f"{method}{i}") for method in MISTAKES for i, case in enumerate(MISTAKES[method])],
+)
+def test_what_a_method_returns_wrongly_is_named(method, returned, message):
+    def mistaken(self, *arguments):
+        return returned
+
+    odd = type("Odd", (CartPole,), {method: mistaken})
+    with pytest.raises(envs.InvalidTask) as caught:
+        envs.World(odd(), N)
+    assert str(caught.value).startswith(message) or message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_returned_controls_would_have_no_effect():
+    class Odd(CartPole):
+        def apply(self, sim, action):
+            return action
+
+    with pytest.raises(envs.InvalidTask, match=r"Odd.apply must write into sim and return nothing, got shape \(2, 1\)"):
+        envs.World(Odd(), N).step(np.zeros((N, 1), np.float32))
+
+
+@pytest.mark.parametrize("field", ["ctrl", "userdata"])
+def test_other_fields_of_the_first_state_must_be_finite_too(field):
+    class Odd(CartPole):
+        memory: ClassVar = {"level": 1}
+
+        def place(self, sim, rngs, seeds):
+            getattr(sim, field)[-1, 0] = np.nan
+
+    with pytest.raises(envs.InvalidTask, match=rf"the first {field} must be finite, got {field}\[0\] = nan"):
+        envs.World(Odd(), N)
+
+
+def test_a_first_observation_must_be_finite():
+    class Odd(CartPole):
+        def observe(self, sim, now):
+            return super().observe(sim, now) | {"ratio": np.full((len(sim.qpos), 2), [1.0, np.inf])}
+
+    with pytest.raises(
+        envs.InvalidTask, match=r"Odd.observe: ratio of the first observation must be finite, got ratio\[1\] = inf"
+    ):
+        envs.World(Odd(), N)
+
+
+def test_a_later_episodes_first_state_is_told_at_its_reset(monkeypatch):
+    class Odd(CartPole):
+        def place(self, sim, rngs, seeds):
+            if seeds[0] == 7:
+                sim.qvel[:] = np.nan
+
+    monkeypatch.setitem(envs.registry.REGISTERED, "Odd", Odd)
+    ours = envs.make_vec("Odd", 1, seed=6)
+    ours.reset()
+    ours.seed(7)
+    with pytest.raises(envs.InvalidTask, match=r"the first qvel must be finite, got qvel\[0\] = nan"):
+        ours.reset()
+
+
+def test_a_remembered_quantity_must_be_measured():
+    class Odd(CartPole):
+        remembered = ("height",)
+
+    class Scalar(CartPole):
+        remembered = ("height",)
+
+        def measure(self, sim):
+            return {"height": 1.0}
+
+    with pytest.raises(envs.InvalidTask, match=r"Odd.remembered names 'height', but measure returns "):
+        envs.World(Odd(), N)
+    with pytest.raises(envs.InvalidTask, match=r"Scalar.measure: height must have one row for each of 2 robots"):
+        envs.World(Scalar(), N)
