@@ -9,6 +9,6 @@ Each room imports from the floors below its own, and from `envs` and `agents`; t
 - evaluation
 - policies
 - runs, laboratory
-- errors, tables, loading, command_line, field_notes, files, checksums, locks, streams, threads, environments,
-  task_options
+- errors, tables, loading, command_line, launch, interrupts, progress, field_notes, files, checksums, locks, streams,
+  threads, environments, task_options
 """

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from locomotion.command_line import run
-from locomotion.commands import VERBS
 from locomotion.errors import UsageError
+from locomotion.launch import run
 
 
 def dispatch(arguments: list[str]) -> int:
     """Run the verb that a command line begins with; return its exit code."""
+    from locomotion.commands import VERBS  # here, so that Ctrl-C is answered while they are imported
+
     verb, *others = arguments or ["--help"]
     if verb in ("-h", "--help"):
         width = max(map(len, VERBS))

@@ -5,18 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
-import envs
-from locomotion.errors import REFUSALS, UsageError
+from locomotion.errors import UsageError
 from locomotion.loading import load_files
-from locomotion.streams import outlive_readers
 
 T = TypeVar("T")
 
@@ -122,11 +119,6 @@ def loading(files: Iterable[str | Path]) -> str:
     return " ".join(f"--load {quoted(file)}" for file in files)
 
 
-def on_one_line(text: str) -> str:
-    """Return a sentence with what a terminal cannot show, or would obey, escaped."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-
-
 def require_at_least_one(**numbers: int) -> None:
     """Check options that count something, given by their names.
 
@@ -148,31 +140,3 @@ def require_robots(option: str, robots: Sequence[str]) -> None:
         raise UsageError(f"--{option} must name at least one robot, got none")
     if len(set(robots)) < len(robots):
         raise UsageError(f"--{option} names a robot twice: {' '.join(robots)}")
-
-
-def run(main: Callable[[list[str]], int | None]) -> NoReturn:
-    """Call `main` with the command line's arguments and exit with the code it returns (None: 0).
-
-    A UsageError, what a disk refuses, or a mistake of a Task that shows late is printed as one sentence, with exit code
-    2. Ctrl-C exits with 130, SIGTERM with 143; both unwind normally, so that half-written files are removed. Output
-    that nobody reads ends nothing.
-    """
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    outlive_readers()
-    try:
-        code = main(sys.argv[1:]) or 0
-        sys.stdout.flush()
-        sys.exit(code)
-    except UsageError as error:
-        print(f"error: {on_one_line(str(error))}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if error.errno not in REFUSALS:
-            raise
-        print(f"error: {on_one_line(str(error.filename or 'the output'))}: {error.strerror}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except envs.InvalidTask as error:  # last, because the name imports MuJoCo
-        print(f"error: {on_one_line(str(error))}", file=sys.stderr)
-        sys.exit(2)

@@ -141,6 +141,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         flush(path.parent)
     finally:
+        if not path.exists() and any(former.iterdir()):  # stopped between the two
+            former.replace(path)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
 

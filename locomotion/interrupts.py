@@ -1,9 +1,9 @@
 """Ctrl-C and SIGTERM: answered within three seconds in every phase, by one line that says what is kept.
 
-This is the one place that sets signal handlers. A request raises `Stopped`, which unwinds normally, so that half-written
-files are removed and other processes are ended; a phase that would rather come to a good end has `GRACE` seconds for
-that (`deferred`). A command that is still there after `LIMIT` seconds, in a library that does not answer or in cleaning
-up, is ended as it stands: files are written whole or not at all, and other processes end when this one has.
+The one place that sets signal handlers. A request raises `Stopped`, which unwinds normally, so that half-written
+files are removed and other processes are ended. A phase that would rather come to a good end has `GRACE` seconds for it
+(`deferred`). A command that is still there after `LIMIT` seconds, in a library that does not answer or in cleaning up,
+is ended as it stands: files are written whole or not at all, and other processes end when this one has.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import NoReturn
-
-from locomotion.errors import UsageError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 1.5  # s from a request until a deferring phase is stopped at once
@@ -201,18 +199,7 @@ def at_once() -> Iterator[None]:
         _answers.deferrals.pop()
 
 
-def run(main: Callable[[list[str]], int | None]) -> NoReturn:
-    """Call `main` with the command line's arguments and exit with the code it returns (None: 0).
-
-    A UsageError is printed as one sentence, with exit code 2. Ctrl-C exits with 130, SIGTERM with 143, after a line
-    that says what is kept.
-    """
-    try:
-        with answered(command=True):
-            sys.exit(main(sys.argv[1:]) or 0)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt as stopped:
-        _answers.tell()
-        sys.exit(stopped.exit_code if isinstance(stopped, Stopped) else 128 + signal.SIGINT)
+def ending(stopped: KeyboardInterrupt) -> int:
+    """Return the exit code of a command that was stopped, after saying what is kept, if nothing has said it."""
+    _answers.tell()
+    return stopped.exit_code if isinstance(stopped, Stopped) else 128 + signal.SIGINT

@@ -1,4 +1,4 @@
-"""Standard output and error that outlive their readers: `| head -1` ends no training."""
+"""Standard output and error: they outlive their readers, so that `| head -1` ends no training, and keep to one line."""
 
 from __future__ import annotations
 
@@ -54,3 +54,8 @@ def outlive_readers() -> None:
                 line_buffering=stream.line_buffering,
             )
             setattr(sys, name, lasting)
+
+
+def on_one_line(text: str) -> str:
+    """Return a sentence with what a terminal cannot show, or would obey, escaped."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -119,7 +119,6 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
 
     Raises:
         UsageError: where the folder holds a run with other settings, or another process is training into it.
-        KeyboardInterrupt: where the training was interrupted.
     """
     path = run.folder / "evaluation.json"
     if run.config.exists():
@@ -130,8 +129,7 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
                 shutil.rmtree(run.folder)
     if not path.exists():
         print(f"training {settings.algo}, in {settings.env} from seed {settings.seed}: {run.folder}", file=sys.stderr)
-        if train(settings.changed(resume=run.folder if run.latest() else None)).interrupted:
-            raise KeyboardInterrupt
+        train(settings.changed(resume=run.folder if run.latest() else None))
     return read_json(path, *EVALUATION)
 
 

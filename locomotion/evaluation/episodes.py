@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -53,6 +53,11 @@ class Evaluation:
         if not self.task:
             del values["task"]
         return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Return the scores that `as_json` wrote, without the single returns."""
+        return cls(**{**values, "return_ci95": tuple(values["return_ci95"])})
 
     def table(self) -> str:
         """Return the scores as lines for a reader."""
@@ -260,7 +265,7 @@ def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS
             break
     robots = batched(vec_env)
     for robot in set(range(vec_env.num_envs)) - set(records):
-        so_far = {} if robots is None else robots.world.episodes.summary(robot, terminated=False, physics_error=False)
+        so_far = {} if robots is None else robots.world.episodes.summary(robot, terminated=False, physics_error=None)
         records[robot] = {
             "return": float(returns[robot]),  # a first episode's: none has ended
             "length": evaluation_steps,

@@ -133,7 +133,7 @@ def default_path(stored: StoredPolicy) -> Path:
     path = place.parent / f"{place.name}.mp4"
     for run in (Run(place.parent.parent), Run(place.parent)):
         if run.config.is_file() and place.parent in (run.checkpoints, run.snapshots, run.folder):
-            path = run.videos / f"{stored.card.steps:010d}.mp4"
+            path = run.video(stored.card.steps)
     return path if stored.folder.is_absolute() else Path(os.path.relpath(path))
 
 

@@ -22,6 +22,7 @@ class Run:
         self.folder = folder
         self.config = folder / "config.json"
         self.metrics = folder / "metrics.csv"
+        self.scores = folder / "evaluation.json"  # of the final policy
         self.checkpoints = folder / "checkpoints"
         self.snapshots = folder / "snapshots"
         self.best = folder / "best"
@@ -63,6 +64,10 @@ class Run:
     def snapshot(self, step: int) -> Path:
         """Return the folder of the policy that was evaluated at a step."""
         return self.snapshots / f"{step:010d}"
+
+    def video(self, step: int) -> Path:
+        """Return the default file of a video of the policy at a step."""
+        return self.videos / f"{step:010d}.mp4"
 
     def latest(self) -> Path | None:
         """Return the folder of the last checkpoint, or None."""

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from locomotion.sweeps.plan import Cell
-from locomotion.training.wandb_rows import Mode, WandbRows
+from locomotion.training.wandb_rows import Mode, WandbRows, new_run_id
 
 LOGGED = ("iteration", "episodes", "return_mean", "discounted_return_mean", "seconds")
 
@@ -45,4 +45,4 @@ class Tracker:
 
     def _run(self, name: str, config: dict[str, Any]) -> WandbRows:
         assert self.mode != "off"
-        return WandbRows(self.folder, config, self.mode, name, None, group=self.folder.name)
+        return WandbRows(self.folder, config, self.mode, name, new_run_id(), group=self.folder.name)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from stable_baselines3.common.logger import KVWriter
 from torch.utils.tensorboard import SummaryWriter
 
 from locomotion.files import atomic_file
+from locomotion.progress import CONSOLE, bars
 
 STEP = "global_step"
 
@@ -21,6 +21,12 @@ STEP = "global_step"
 def numbers(key_values: dict[str, Any]) -> dict[str, float]:
     """Return the scalars of a row."""
     return {key: float(value) for key, value in key_values.items() if not isinstance(value, str)}
+
+
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """Return the rows of a metrics.csv."""
+    with path.open(newline="") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
 class CsvRows(KVWriter):
@@ -86,18 +92,12 @@ class Terminal(KVWriter):
 
     def __init__(self, total_steps: int, first_step: int = 0, console: Console | None = None):
         self.total = total_steps
-        self.console = console or Console(file=sys.stderr)
+        self.console = console or CONSOLE
         self._started = time.perf_counter()
         self._first_step = first_step
         self._bar: Progress | None = None
         if self.console.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TaskProgressColumn(),
-                TimeRemainingColumn(),
-                console=self.console,
-            )
+            self._bar = bars(self.console, transient=False)
             self._task = self._bar.add_task("starting", total=total_steps, completed=first_step)
             self._bar.start()
 

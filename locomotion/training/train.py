@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
@@ -21,7 +17,8 @@ from locomotion.command_line import invocation, loading
 from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
-from locomotion.files import atomic_folder, write_json
+from locomotion.files import atomic_folder, read_json, write_json
+from locomotion.interrupts import Deferral, answered, at_once, deferred, keeping
 from locomotion.policies.card import PolicyCard
 from locomotion.policies.stored import describe, save_policy
 from locomotion.recording.film import Film
@@ -31,8 +28,8 @@ from locomotion.runs.settings import Settings
 from locomotion.threads import set_threads
 from locomotion.training.checkpoints import load_checkpoint, save_checkpoint
 from locomotion.training.learners import build_learner
-from locomotion.training.metrics import CsvRows, TensorBoard, Terminal
-from locomotion.training.wandb_rows import WandbRows
+from locomotion.training.metrics import CsvRows, TensorBoard, Terminal, read_rows
+from locomotion.training.wandb_rows import WandbRows, new_run_id
 
 
 @dataclass(frozen=True)
@@ -41,24 +38,14 @@ class Outcome:
 
     run: Run
     steps: int  # of the run so far
-    interrupted: bool
-    scores: Evaluation | None = None  # of the final policy, unless interrupted
+    scores: Evaluation  # of the final policy
     video: Path | None = None  # of the final policy, where there is OpenGL to draw it
-    load: tuple[Path, ...] = ()  # files that resuming needs
 
     def summary(self) -> str:
-        """Return the outcome as lines for the terminal: the scores and files, or the command that resumes."""
-        if self.interrupted:
-            return f"stopped at step {self.steps:,}; go on with: {resuming(self.run.folder, self.load)}"
-        lines = [f"trained for {self.steps:,} steps: {self.run.folder}"]
-        lines += [self.scores.table()] if self.scores is not None else []
+        """Return the outcome as lines for the terminal: the scores and files."""
+        lines = [f"trained for {self.steps:,} steps: {self.run.folder}", self.scores.table()]
         lines += [f"video: {self.video}"] if self.video is not None else []
         return "\n".join(lines)
-
-
-def resuming(folder: Path, load: Sequence[Path]) -> str:
-    """Return the command line that goes on with a run, given the files that it loads."""
-    return " ".join([invocation("train", "--resume", folder), *([loading(load)] if load else [])])
 
 
 @dataclass
@@ -77,41 +64,52 @@ class RunCallback(BaseCallback):
         run: its folder.
         settings: of the run.
         threads: of the physics.
-        progress: of the run so far; None for a new one, which is saved at once, so that there is a checkpoint to
-            resume from.
+        progress: of the run so far.
+        learner: that is trained.
     """
 
-    def __init__(self, run: Run, settings: Settings, threads: int, progress: Progress | None):
+    def __init__(self, run: Run, settings: Settings, threads: int, progress: Progress, learner: PolicyGradient):
         super().__init__()
         self.run = run
         self.settings = settings
         self.threads = threads
-        self.progress = progress or Progress()
-        self.stop_requested = False
-        self.stopped = False
-        self._saved_at = time.monotonic() if progress else -np.inf
+        self.progress = progress
+        self.request = Deferral()  # to stop
+        self._saved_at = time.monotonic()
+        self.init_callback(learner)
 
     def _on_rollout_start(self) -> None:
-        # The checkpoint comes first: the evaluation's figures belong to the next row.
-        if self.stop_requested or time.monotonic() - self._saved_at >= self.settings.run.checkpoint_seconds:
+        # The checkpoint comes first: the evaluation's figures belong to the next row, and whatever stops it, even a
+        # kill, the run goes on from here.
+        due = self._evaluation_is_due()
+        if due or self.request.requested or time.monotonic() - self._saved_at >= self.settings.run.checkpoint_seconds:
             self.save()
-        self.stopped = self.stop_requested
-        if not self.stopped:
-            self._evaluate_if_due()
+        self.request.check()
+        if due:
+            self._evaluate()
 
     def _on_step(self) -> bool:
-        return not self.stopped
+        return True
 
-    def _on_training_end(self) -> None:
-        if not self.stopped:
-            self._evaluate_if_due()
+    def complete(self) -> None:
+        """Evaluate the final policy, where that is due, and save the last checkpoint."""
+        if self.run.steps()[-1] != self.step:
+            self.save()
+        self.request.check()
+        if self._evaluation_is_due():
+            self._evaluate()
             self.save()
 
     def save(self) -> None:
         """Write a checkpoint of this moment, which must lie between two iterations."""
-        save_checkpoint(self.run.checkpoint(self.num_timesteps), self.learner, self.card(), vars(self.progress))
+        save_checkpoint(self.run.checkpoint(self.step), self.learner, self.card(), vars(self.progress))
         self.run.prune(self.settings.run.keep_checkpoints)
         self._saved_at = time.monotonic()
+
+    @property
+    def step(self) -> int:
+        """The run's step."""
+        return self.learner.num_timesteps
 
     @property
     def learner(self) -> PolicyGradient:
@@ -122,35 +120,37 @@ class RunCallback(BaseCallback):
     def card(self) -> PolicyCard:
         """Return the policy's card as of now."""
         settings, source = self.settings, envs.source(self.settings.env)
-        made_in = settings.env, settings.algo, settings.seed, self.num_timesteps
+        made_in = settings.env, settings.algo, settings.seed, self.step
         return describe(self.learner.policy, *made_in, settings.task, source.name if source else None)
 
-    def _evaluate_if_due(self) -> None:
-        settings, progress, last = self.settings, self.progress, self.progress.evaluated_at
-        wanted = settings.run.evaluations
+    def _evaluation_is_due(self) -> bool:
+        wanted, last = self.settings.run.evaluations, self.progress.evaluated_at
 
         def reached(step: int) -> int:
-            return min(step, settings.steps) * wanted // settings.steps
+            return min(step, self.settings.steps) * wanted // self.settings.steps
 
-        if wanted == 0 or (last is not None and reached(self.num_timesteps) <= reached(last)):
-            return
-        progress.evaluated_at = self.num_timesteps
-        scores = evaluate(
-            self.learner.policy,
-            settings.env,
-            settings.run.evaluation_episodes,
-            EVALUATION_SEED,
-            task=task_numbers(settings.env, "evaluation", settings.task),
-            threads=self.threads,
-            evaluation_steps=settings.run.evaluation_steps,
-        )
+        return wanted > 0 and (last is None or reached(self.step) > reached(last))
+
+    def _evaluate(self) -> None:
+        settings, progress = self.settings, self.progress
+        with at_once():
+            scores = evaluate(
+                self.learner.policy,
+                settings.env,
+                settings.run.evaluation_episodes,
+                EVALUATION_SEED,
+                task=task_numbers(settings.env, "evaluation", settings.task),
+                threads=self.threads,
+                evaluation_steps=settings.run.evaluation_steps,
+            )
+        progress.evaluated_at = self.step
         if scores.cut_off:
-            print(cut_off(scores, f"the evaluation at step {self.num_timesteps:,}"), file=sys.stderr)
+            print(cut_off(scores, f"the evaluation at step {self.step:,}"), file=sys.stderr)
         self.logger.record("eval/return_mean", scores.return_mean)
         self.logger.record("eval/length_mean", scores.length_mean)
         for name, value in scores.metrics.items():
             self.logger.record(f"eval/{name}", value)
-        kept = [self.run.snapshot(self.num_timesteps)]
+        kept = [self.run.snapshot(self.step)]
         if progress.best_return is None or scores.return_mean > progress.best_return:
             progress.best_return = scores.return_mean
             kept.append(self.run.best)
@@ -160,11 +160,13 @@ class RunCallback(BaseCallback):
                 write_json(temporary / "evaluation.json", scores.as_json())
 
 
+@answered()
 def train(settings: Settings) -> Outcome:
     """Train a robot, or resume its training, and leave the run's folder.
 
     Raises:
         UsageError: where that cannot be done; nothing is written then.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, once a line has said what is kept and how to go on.
     """
     threads = set_threads(settings.run.threads)
     run, checkpoint = resumed_run(settings)
@@ -179,28 +181,49 @@ def train(settings: Settings) -> Outcome:
     )
     learner = build_learner(settings, env)
     run = run or Run.create(settings)
-    with run.locked():
-        progress = Progress(**load_checkpoint(checkpoint, learner)) if checkpoint else None
-        first_step = learner.num_timesteps
+    with keeping(lambda: kept(run, settings)), run.locked():
         if checkpoint:
-            go_on(run, settings, first_step)
-        callback = RunCallback(run, settings, threads, progress)
-        tracker = wandb_rows(run, settings, callback.progress)
-        terminal = Terminal(settings.steps, first_step)
+            progress = Progress(**load_checkpoint(checkpoint, learner))
+            go_on(run, settings, learner.num_timesteps)
+        else:
+            progress = Progress()
+        if settings.run.track != "off" and progress.wandb_id is None:
+            progress.wandb_id = new_run_id()
+        callback = RunCallback(run, settings, threads, progress, learner)
+        if not checkpoint:
+            callback.save()  # at once, so that there is a checkpoint to resume from
+        first_step = learner.num_timesteps
         writers = [CsvRows(run.metrics, first_step), TensorBoard(run.folder / "tensorboard", first_step)]
+        tracker = wandb_rows(run, settings, progress)
         writers += [tracker] if tracker else []
+        terminal = Terminal(settings.steps, first_step)
         learner.set_logger(Logger(str(run.folder), [*writers, terminal]))  # type: ignore[arg-type]
         try:
-            with stopping_on_interrupt(callback):
+            with deferred("stopping after this iteration; once more to stop at once") as callback.request:
                 if first_step < settings.steps:
                     learner.learn(settings.steps - first_step, callback, reset_num_timesteps=checkpoint is None)
-                terminal.close()
-            # The checkpoint's step: SB3 takes one more step before it stops, which is not part of the run.
-            outcome = Outcome(run, run.steps()[-1], callback.stopped, load=settings.run.load)
-            return outcome if callback.stopped else finish(outcome, settings, tracker)
+                callback.complete()
+            terminal.close()
+            return finish(run, settings, tracker)
         finally:
             learner.logger.close()
             env.close()
+
+
+def kept(run: Run, settings: Settings) -> str:
+    """Return in one line what a run keeps that is stopped now, and the command that goes on."""
+    load = settings.run.load
+    command = " ".join([invocation("train", "--resume", run.folder), *([loading(load)] if load else [])])
+    if not run.steps():
+        return f"stopped before the first checkpoint; {run.folder} can be deleted"
+    step = run.steps()[-1]
+    if step < settings.steps:
+        return f"stopped at step {step:,}; go on with: {command}"
+    if not run.scores.exists():
+        return f"trained for {step:,} steps, but not yet scored; score the policy with: {command}"
+    if film_is_due(run, settings):
+        return f"trained and scored, but not yet filmed; film the policy with: {command}"
+    return f"trained, scored and filmed: {run.folder}"
 
 
 def resumed_run(settings: Settings) -> tuple[Run | None, Path | None]:
@@ -224,21 +247,26 @@ def go_on(run: Run, settings: Settings, step: int) -> None:
     Raises:
         UsageError: where the run is finished.
     """
-    scores = run.folder / "evaluation.json"
-    if step >= settings.steps and scores.exists():
+    if step >= settings.steps and run.scores.exists() and not film_is_due(run, settings):
         raise UsageError(f"{run.folder} is finished, at step {step:,}; to make it longer, name more --steps")
     write_json(run.config, settings.changed(resume=None).as_json(), alone=True)
-    scores.unlink(missing_ok=True)  # of a policy that is no longer the final one
+    if step < settings.steps:
+        run.scores.unlink(missing_ok=True)  # of a policy that is no longer the final one
+
+
+def film_is_due(run: Run, settings: Settings) -> bool:
+    """Return whether the run's last policy is to be filmed and has no video."""
+    return settings.run.video_seconds > 0 and not run.video(run.steps()[-1]).exists()
 
 
 def wandb_rows(run: Run, settings: Settings, progress: Progress) -> WandbRows | None:
-    """Return W&B's writer, or None with `--track off`; the W&B run's id is kept in `progress`."""
+    """Return W&B's writer, which has the rows so far, or None with `--track off`."""
     if settings.run.track == "off":
         return None
     name = f"{settings.env}-{settings.algo}-{run.folder.name}"
-    rows = WandbRows(run.folder, settings.as_json(), settings.run.track, name, progress.wandb_id)
-    progress.wandb_id = rows.run_id
-    return rows
+    assert progress.wandb_id is not None
+    rows = read_rows(run.metrics)
+    return WandbRows(run.folder, settings.as_json(), settings.run.track, name, progress.wandb_id, rows)
 
 
 def cut_off(scores: Evaluation, where: str) -> str:
@@ -247,39 +275,26 @@ def cut_off(scores: Evaluation, where: str) -> str:
     return f"{where}: {numbers} and were cut off there (--evaluation-steps)"
 
 
-def finish(outcome: Outcome, settings: Settings, tracker: WandbRows | None) -> Outcome:
-    """Score and film the final policy; leave the scores in evaluation.json."""
-    run = outcome.run
-    print(f"scoring the final policy over {settings.run.final_episodes} episodes", file=sys.stderr)
-    options: dict[str, Any] = {"threads": settings.run.threads, "evaluation_steps": settings.run.evaluation_steps}
-    scores = evaluate_folder(run.folder, settings.run.final_episodes, EVALUATION_SEED, **options)
-    write_json(run.folder / "evaluation.json", scores.as_json(), alone=True)
-    video = None
-    if settings.run.video_seconds > 0:
+def finish(run: Run, settings: Settings, tracker: WandbRows | None) -> Outcome:
+    """Score and film the final policy, where that has not been done; leave the scores in evaluation.json."""
+    step = run.steps()[-1]
+    if run.scores.exists():
+        scores = Evaluation.from_json(read_json(run.scores))
+    else:
+        print(f"scoring the final policy over {settings.run.final_episodes} episodes", file=sys.stderr)
+        options: dict[str, Any] = {"threads": settings.run.threads, "evaluation_steps": settings.run.evaluation_steps}
+        scores = evaluate_folder(run.folder, settings.run.final_episodes, EVALUATION_SEED, **options)
+        write_json(run.scores, scores.as_json(), alone=True)
+    video = run.video(step) if settings.run.video_seconds > 0 else None
+    if film_is_due(run, settings):
         print(f"filming it for {settings.run.video_seconds:g} s", file=sys.stderr)
         try:
             video = record(run.folder, Film(seconds=settings.run.video_seconds)).path
         except UsageError as error:  # most likely there is no OpenGL; the training is complete without a video
             print(f"no video: {error}", file=sys.stderr)
+            video = None
     if tracker is not None:
         tracker.summarise(scores.as_json())
         if video is not None:
-            tracker.log_video(video, outcome.steps)
-    return replace(outcome, scores=scores, video=video)
-
-
-@contextlib.contextmanager
-def stopping_on_interrupt(callback: RunCallback) -> Iterator[None]:
-    """End training after the present iteration on the first Ctrl-C, and at once on the second."""
-
-    def request(signum: int, frame: object) -> None:
-        callback.stop_requested = True
-        print("\nstopping after this iteration; once more to stop at once", file=sys.stderr, flush=True)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+            tracker.log_video(video, step)
+    return Outcome(run, step, scores, video)

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from locomotion.command_line import in_full, loading, on_one_line, quoted
+from locomotion.command_line import in_full, loading, quoted
 from locomotion.commands import VERBS
 from locomotion.errors import UsageError
+from locomotion.streams import on_one_line
 from scripts import benchmark, train
 
 FILM = """
 import sys, time
 from pathlib import Path
-from locomotion.command_line import run
+from locomotion.launch import run
 from locomotion.files import atomic_file
 
 def main(arguments):

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 CHATTER = """
 import sys
 from pathlib import Path
-from locomotion.command_line import run
+from locomotion.launch import run
 
 def main(arguments):
     for stream in (sys.stderr, sys.stdout):

@@ -7,7 +7,6 @@ from locomotion.benchmarks.scores import SeedScores, finished, measure_scores, s
 from locomotion.errors import UsageError
 from locomotion.runs.folder import Run
 from locomotion.runs.recipes import RECIPES
-from locomotion.training.train import Outcome
 
 
 def test_what_is_done_is_not_done_again_and_what_was_broken_off_goes_on(tmp_path, monkeypatch, capsys):
@@ -56,7 +55,11 @@ def test_what_was_broken_off_before_its_first_checkpoint_begins_anew(small):
 def test_a_training_that_is_told_to_stop_ends_the_measurement(small, monkeypatch):
     settings = small()
     run = Run(settings.run.out)
-    monkeypatch.setattr(scores, "train", lambda settings: Outcome(run, 0, interrupted=True))
+
+    def stop(settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scores, "train", stop)
     with pytest.raises(KeyboardInterrupt):
         finished(run, settings)
 
