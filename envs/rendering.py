@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import mujoco
 import numpy as np
 
-from envs.graphics import INSTALL, choose_backend
+from envs.graphics import ASKED, INSTALL, OFF, backends, context_class, glfw_quiet, tell_if_another
 from envs.world import World
 
 # Attributes of MjvCamera.
@@ -113,24 +114,26 @@ class Renderer:
             self._renderer = None
 
     def _open(self) -> mujoco.Renderer:
-        # Where MuJoCo was imported before this package it has settled on a backend that needs a screen.
+        # MuJoCo has settled on a backend when it was imported, which may be before this package chose one.
         from mujoco.rendering.classic import gl_context
 
-        backend = choose_backend()
-        try:
-            if backend == "egl":
-                from mujoco.egl import GLContext
-            elif backend == "osmesa":
-                from mujoco.osmesa import GLContext  # type: ignore[assignment]
+        if ASKED in OFF:
+            raise RenderingUnavailable(f"no OpenGL to draw with: MUJOCO_GL={ASKED} turns it off; unset it")
+        failures = []
+        for backend in backends():
+            try:
+                if backend:
+                    gl_context.GLContext = context_class(backend)
+                with glfw_quiet():
+                    renderer = mujoco.Renderer(self.model, self.height, self.width)
+            except Exception as error:
+                # Each backend fails in its own way, from ImportError to ctypes' AttributeError and mujoco.FatalError.
+                failures.append(f"{backend or sys.platform}: {' '.join(str(error).split())}")
             else:
-                GLContext = gl_context.GLContext  # noqa: N806 - a class
-            gl_context.GLContext = GLContext
-            return mujoco.Renderer(self.model, self.height, self.width)
-        except Exception as error:
-            # Each backend fails in its own way, from ImportError to ctypes' AttributeError and mujoco.FatalError.
-            raise RenderingUnavailable(
-                f"no OpenGL to draw with (MUJOCO_GL={backend or ''}: {error}); on Debian and Ubuntu: {INSTALL}"
-            ) from error
+                tell_if_another(backend)
+                return renderer
+        reasons = "; ".join(failures) or "no library and no screen for it"
+        raise RenderingUnavailable(f"no OpenGL to draw with ({reasons}); on Debian and Ubuntu: {INSTALL}")
 
     def _root(self, tracked: int | None) -> int | None:
         """Return the root body of the robot to follow, or None for a fixed camera."""

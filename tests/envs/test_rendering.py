@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 import warnings
 
 import gymnasium
@@ -134,27 +131,6 @@ def test_gymnasiums_doors_draw():
     vector.reset(seed=0)
     assert [picture.shape for picture in vector.render()] == [(48, 64, 3)] * 2
     vector.close()
-
-
-@needs_opengl
-@pytest.mark.parametrize("first", ["import mujoco, envs", "import envs, mujoco"])
-def test_without_a_screen_it_draws_whichever_is_imported_first(first):
-    code = (
-        f"{first}; r = envs.Renderer(envs.World(envs.make_task('Hopper-v5'), 1), 32, 32); print(r.render().mean() > 40)"
-    )
-    headless = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL")}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=headless, check=True)
-    assert done.stdout.strip() == "True"
-
-
-def test_where_there_is_no_opengl_it_says_what_to_install():
-    code = (
-        "import envs; world = envs.World(envs.make_task('Hopper-v5'), 1); r = envs.Renderer(world, 32, 32)\n"
-        "try: r.render()\nexcept envs.RenderingUnavailable as error: print(error)"
-    )
-    disabled = {**os.environ, "MUJOCO_GL": "disable"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=disabled, check=True)
-    assert INSTALL in done.stdout
 
 
 def test_a_picture_of_no_pixels_is_refused():
