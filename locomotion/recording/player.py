@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from fractions import Fraction
 from typing import Any
@@ -14,7 +15,9 @@ import envs
 from agents import ActorCritic
 from locomotion.environments import batched
 from locomotion.errors import UsageError
+from locomotion.recording.picture import as_image
 
+LEAST_RATE = 0.001  # frames per second of a foreign environment; others are taken for mistakes
 SPEED_WINDOW = 0.5  # s; the speed shown is a mean over it, so that it does not flicker with every stride
 
 
@@ -55,8 +58,9 @@ class Player:
         """Actions per second."""
         if (ours := batched(self.vec_env)) is not None:
             return Fraction(1 / ours.world.dt).limit_denominator(1000)
-        rate: Any = self.vec_env.metadata.get("render_fps") or 30  # Gymnasium draws one frame for each action
-        return Fraction(rate).limit_denominator(1000)
+        rate: Any = self.vec_env.metadata.get("render_fps")  # Gymnasium draws one frame for each action
+        known = isinstance(rate, int | float | np.number) and LEAST_RATE <= rate < math.inf
+        return Fraction(float(rate) if known else 30).limit_denominator(1000)
 
     @property
     def seconds(self) -> float:
@@ -127,7 +131,10 @@ class Player:
             raise UsageError(f"cannot film {self.name}: {error}") from error
         if pixels is None:
             raise UsageError(f"cannot film {self.name}: it draws no pictures (render_mode rgb_array)")
-        image = Image.fromarray(pixels)
+        try:
+            image = as_image(pixels)
+        except ValueError as error:
+            raise UsageError(f"cannot film {self.name}: {error}") from error
         if image.size != (width, height):  # a foreign environment chooses its own size
             image = ImageOps.pad(image.convert("RGB"), (width, height), color=(40, 40, 40))
         return image

@@ -25,6 +25,7 @@ from locomotion.recording.film import Film
 from locomotion.recording.video import record
 from locomotion.runs.folder import Run
 from locomotion.runs.settings import Settings
+from locomotion.streams import on_one_line
 from locomotion.threads import set_threads
 from locomotion.training.checkpoints import load_checkpoint, save_checkpoint
 from locomotion.training.learners import build_learner
@@ -290,8 +291,9 @@ def finish(run: Run, settings: Settings, tracker: WandbRows | None) -> Outcome:
         print(f"filming it for {settings.run.video_seconds:g} s", file=sys.stderr)
         try:
             video = record(run.folder, Film(seconds=settings.run.video_seconds)).path
-        except UsageError as error:  # most likely there is no OpenGL; the training is complete without a video
-            print(f"no video: {error}", file=sys.stderr)
+        except Exception as error:
+            # Most likely there is no OpenGL, but a foreign environment may raise anything: all else is kept.
+            print(f"no video: {on_one_line(str(error) or type(error).__name__)}", file=sys.stderr)
             video = None
     if tracker is not None:
         tracker.summarise(scores.as_json())
