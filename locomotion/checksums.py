@@ -67,22 +67,23 @@ def listed_digests(path: Path) -> list[str]:
     return digests
 
 
-def read_checked(path: Path, largest: int | None = None, remedy: str = COPY) -> bytes:
-    """Return a file's content, which must match its checksum; that there is none is told once for each folder.
+def read_checked(path: Path, largest: int | None = None, remedy: str = COPY, tell: bool = True) -> bytes:
+    """Return a file's content, which must match its checksum.
 
     Args:
         path: of the file.
         largest: number of bytes that it may have.
         remedy: in words, for a damaged file.
+        tell: whether a warning is given where there is no checksum, once for each folder.
 
     Raises:
-        FileNotFoundError, NotADirectoryError: where there is no such file.
-        UsageError: where it is damaged, too large, no regular file, or a link that leads out of its folder.
+        UsageError: where it is missing, damaged, too large, no regular file, or a link that leads out of its folder.
     """
     content = read_regular(path, largest)
     digests = listed_digests(path)
     if not digests:
-        _tell_unchecked(path.parent)
+        if tell:
+            tell_unchecked(path.parent)
     elif hashlib.sha256(content).hexdigest() not in digests:
         raise UsageError(f"{path} is damaged: its content does not match its checksum; {remedy}")
     return content
@@ -92,8 +93,7 @@ def read_regular(path: Path, largest: int | None = None) -> bytes:
     """Return the content of a regular file in its own folder, of at most `largest` bytes.
 
     Raises:
-        FileNotFoundError, NotADirectoryError: where there is no such file.
-        UsageError: where it is too large, no regular file, or a link that leads out of its folder.
+        UsageError: where it is missing, too large, no regular file, or a link that leads out of its folder.
     """
     require_inside(path, path.parent)
     try:
@@ -105,8 +105,8 @@ def read_regular(path: Path, largest: int | None = None) -> bytes:
             if largest is not None and status.st_size > largest:
                 raise UsageError(f"{path} takes {status.st_size:,} bytes; it may take {largest:,}")
             return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        raise
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"{path} is missing") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -126,5 +126,6 @@ def require_inside(path: Path, folder: Path) -> None:
 
 
 @functools.cache
-def _tell_unchecked(folder: Path) -> None:
+def tell_unchecked(folder: Path) -> None:
+    """Warn, once, of a folder of an earlier version."""
     print(f"warning: {folder} has no checksums: damage to its files would go unnoticed", file=sys.stderr)

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import envs
-from locomotion.checksums import digest, lines, listed_digests, write_sums
+from locomotion.checksums import COPY, digest, lines, listed_digests, read_checked, write_sums
 from locomotion.errors import UsageError
 
 RUNS = Path("runs")
+LARGEST_JSON = 2**24  # bytes of a JSON file that are read
+DEEPEST = 32  # levels of lists and objects in one another
 UNFINISHED = ".unfinished-"  # prefix of a folder that replaces another one once it is complete
 
 
@@ -60,19 +62,53 @@ def write_json(path: Path, value: object, *, alone: bool = False) -> None:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def read_json(path: Path, *names: str) -> dict[str, Any]:
-    """Read a JSON object.
+def read_json(path: Path, *names: str, remedy: str = COPY, tell: bool = True) -> dict[str, Any]:
+    """Read a JSON object, whose file must match its checksum.
+
+    Args:
+        path: of the file.
+        *names: that the object must have.
+        remedy: in words, for a damaged file.
+        tell: whether a warning is given where there is no checksum.
 
     Raises:
-        UsageError: where the file is damaged, or lacks one of the names.
+        UsageError: where the file is missing or damaged, or the object lacks one of the names.
     """
+    content = read_checked(path, LARGEST_JSON, remedy, tell)
     try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is damaged ({error}); delete it to have it made again") from error
+        values = json.loads(content.decode(), object_pairs_hook=_each_once)
+        _require_shallow(values)
+    except RecursionError as error:
+        raise UsageError(f"{path} is damaged (it is nested more than {DEEPEST} deep); {remedy}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is damaged ({error}); {remedy}") from error
     if not isinstance(values, dict) or not set(names) <= set(values):
-        raise UsageError(f"{path} is damaged (it lacks {' or '.join(names)}); delete it to have it made again")
+        lacking = f"it lacks {' or '.join(names)}" if names else "it is no JSON object"
+        raise UsageError(f"{path} is damaged ({lacking}); {remedy}")
     return values
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object's values by their names, of which JSON's parser would let the last of two equal ones win."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"it names {max(names, key=names.count)} twice")
+    return values
+
+
+def _require_shallow(values: Any) -> None:
+    """Refuse what later functions, which call themselves for each level, could not go through."""
+    level = [values]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    if level:
+        raise RecursionError
 
 
 @contextlib.contextmanager

@@ -122,9 +122,9 @@ def finished(
             write_json(config, {"settings": settings, "versions": versions}, alone=True)
             scores = trained(peer, env, steps, seed, threads, evaluation_steps)
             write_json(evaluation, scores.as_json(), alone=True)
-    elif read_json(config, "settings")["settings"] != settings:
+    elif read_json(config, "settings", remedy=DELETE)["settings"] != settings:
         raise UsageError(f"{out} was run with other settings: move it away to run it anew")
-    return read_json(evaluation, *EVALUATION)
+    return read_json(evaluation, *EVALUATION, remedy=DELETE)
 
 
 def trained(

@@ -130,7 +130,7 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
     if not path.exists():
         print(f"training {settings.algo}, in {settings.env} from seed {settings.seed}: {run.folder}", file=sys.stderr)
         train(settings.changed(resume=run.folder if run.latest() else None))
-    return read_json(path, *EVALUATION)
+    return read_json(path, *EVALUATION, remedy=DELETE)
 
 
 def scores_table(rows: Sequence[SeedScores]) -> str:

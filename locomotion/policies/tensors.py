@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 
 from agents import ActorCritic
+from locomotion.checksums import COPY, read_checked
 from locomotion.errors import UsageError
 
 
-def load_tensors(policy: ActorCritic, path: Path) -> None:
-    """Fill a policy from a safetensors file.
+def fill(policy: ActorCritic, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Fill a policy with the tensors of a safetensors file.
 
     Raises:
-        UsageError: where the file is damaged, or holds another policy.
+        UsageError: where they are another policy's, or not all finite.
     """
-    tensors, expected = read_tensors(path), own_tensors(policy)
+    expected = own_tensors(policy)
     for name in sorted(tensors.keys() | expected.keys()):
-        if name not in tensors or name not in expected or tensors[name].shape != expected[name].shape:
-            raise UsageError(f"{path} does not hold this policy: {name} is missing, unknown or of another shape")
-    policy.load_state_dict(tensors, strict=False)
+        there, here = tensors.get(name), expected.get(name)
+        if there is None or here is None or (there.shape, there.dtype) != (here.shape, here.dtype):
+            raise UsageError(f"{path} does not hold this policy: {name} is missing, unknown or of another shape or type")
+        if not there.isfinite().all():
+            raise UsageError(f"{path} is damaged: {name} holds a number that is not finite; {COPY}")
+    policy.load_state_dict(dict(tensors), strict=False)
 
 
 def own_tensors(policy: ActorCritic) -> dict[str, torch.Tensor]:
@@ -33,15 +38,14 @@ def own_tensors(policy: ActorCritic) -> dict[str, torch.Tensor]:
     return dict(tensors.values())
 
 
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of a safetensors file.
+def read_tensors(path: Path, remedy: str = COPY) -> dict[str, torch.Tensor]:
+    """Return the tensors of a safetensors file, which must match its checksum.
 
     Raises:
         UsageError: where it is missing, damaged or truncated.
     """
+    content = read_checked(path, remedy=remedy)
     try:
-        return load_file(path)
-    except FileNotFoundError as error:
-        raise UsageError(f"{path} is missing") from error
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"{path} is damaged: {error}") from error
+        return load(content)
+    except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise UsageError(f"{path} is damaged ({error}); {remedy}") from error
