@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Interval
@@ -35,6 +36,11 @@ class Network:
     """Added to the variance by which each observed number is scaled: keeps numbers small that hardly ever vary."""
     mirror: bool = False
     """Make the actor mirror symmetric, as the robot is; the robot's task must define its mirror image (`mirrored`)."""
+
+    def matrices(self, observations: int, actions: int) -> list[tuple[int, int]]:
+        """Return the shapes of the weights of actor and critic, given how many numbers are seen and chosen."""
+        layers = [(observations, *self.actor, actions), (observations, *self.value, 1)]
+        return [(outputs, inputs) for sizes in layers for inputs, outputs in pairwise(sizes)]
 
 
 BEFORE = {"action_unit": "environment"}  # fields that files of earlier versions do not name, as they were then

@@ -19,6 +19,8 @@ from locomotion.errors import UsageError
 
 SUMS = "SHA256SUMS"
 COPY = "restore it from a copy"
+# Without waiting: a FIFO opens only when another process writes to it. Windows has no such flag, and one of its own.
+OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 LARGEST_LIST = 2**20  # bytes of a SHA256SUMS that are read
 LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
 
@@ -35,8 +37,8 @@ def lines(digests: Iterable[str], name: str) -> str:
 
 
 def write_sums(folder: Path) -> None:
-    """Write SHA256SUMS into a folder of files, over all of them."""
-    names = sorted(path.name for path in folder.iterdir() if path.name != SUMS)
+    """Write SHA256SUMS into a folder, over all its other files."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != SUMS)
     (folder / SUMS).write_text("".join(lines([digest(folder / name)], name) for name in names))
 
 
@@ -60,10 +62,10 @@ def listed_digests(path: Path) -> list[str]:
     text = read_regular(sums, LARGEST_LIST).decode("ascii", "replace")
     found = LINE.findall(text)
     if "".join(lines([one], name) for one, name in found) != text:
-        raise UsageError(f"{sums} is damaged: it is no list of checksums; {COPY}")
+        raise UsageError(f"{sums} is damaged (it is no list of checksums); {COPY}")
     digests = [one for one, name in found if name == path.name]
     if not digests:
-        raise UsageError(f"{sums} is damaged: it does not list {path.name}; {COPY}")
+        raise UsageError(f"{sums} is damaged (it does not list {path.name}); {COPY}")
     return digests
 
 
@@ -85,7 +87,7 @@ def read_checked(path: Path, largest: int | None = None, remedy: str = COPY, tel
         if tell:
             tell_unchecked(path.parent)
     elif hashlib.sha256(content).hexdigest() not in digests:
-        raise UsageError(f"{path} is damaged: its content does not match its checksum; {remedy}")
+        raise UsageError(f"{path} is damaged (its content does not match its checksum); {remedy}")
     return content
 
 
@@ -97,8 +99,7 @@ def read_regular(path: Path, largest: int | None = None) -> bytes:
     """
     require_inside(path, path.parent)
     try:
-        # Without waiting: a FIFO has no end until another process closes it.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open(os.open(path, OPENING), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise UsageError(f"{path} is not a file")

@@ -20,6 +20,7 @@ from locomotion.errors import UsageError
 RUNS = Path("runs")
 LARGEST_JSON = 2**24  # bytes of a JSON file that are read
 DEEPEST = 32  # levels of lists and objects in one another
+UNFLUSHABLE = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}  # folders, on some file systems and Windows
 UNFINISHED = ".unfinished-"  # prefix of a folder that replaces another one once it is complete
 
 
@@ -142,6 +143,12 @@ def checked_file(path: Path) -> Iterator[Path]:
         _write_sum(path, digest(path))
 
 
+def remove_checked(path: Path) -> None:
+    """Remove a `checked_file`, if it is there, with its checksum."""
+    path.unlink(missing_ok=True)
+    path.with_name(f"{path.name}.sha256").unlink(missing_ok=True)
+
+
 def _former_digests(path: Path) -> list[str]:
     if not path.exists():
         return []
@@ -185,11 +192,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def flush(path: Path) -> None:
     """Have the disk keep a file's content, or a folder's names, before anything that follows."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems cannot do it with folders
-            raise
-    finally:
-        os.close(handle)
+    with contextlib.ExitStack() as stack:
+        try:
+            handle = os.open(path, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno not in UNFLUSHABLE:
+                raise

@@ -13,13 +13,14 @@ import numpy as np
 from stable_baselines3.common.logger import Logger
 
 from locomotion.benchmarks.peers import EqualKL, Peer, build, check_packages, with_equal_kl, zoo_peer
-from locomotion.benchmarks.scores import EVALUATION, FOLDER, SeedScores
+from locomotion.benchmarks.scores import DELETE, FOLDER, SeedScores
 from locomotion.environments import EVALUATION_STEPS, known_environment
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EPISODES, EVALUATION_SEED, Evaluation, evaluate_actor
 from locomotion.evaluation.statistics import by_chance, probability_of_improvement
 from locomotion.files import folder_name, read_json, write_json
 from locomotion.policies.card import installed_versions
+from locomotion.policies.scores import read_scores
 from locomotion.runs.folder import Run
 from locomotion.runs.recipes import usual_settings
 from locomotion.runs.rules import TrustRegion
@@ -124,7 +125,7 @@ def finished(
             write_json(evaluation, scores.as_json(), alone=True)
     elif read_json(config, "settings", remedy=DELETE)["settings"] != settings:
         raise UsageError(f"{out} was run with other settings: move it away to run it anew")
-    return read_json(evaluation, *EVALUATION, remedy=DELETE)
+    return read_scores(evaluation, DELETE)
 
 
 def trained(

@@ -15,7 +15,8 @@ from locomotion.command_line import flag
 from locomotion.environments import EVALUATION_STEPS, known_environment
 from locomotion.errors import UsageError
 from locomotion.evaluation.statistics import t_interval
-from locomotion.files import RUNS, folder_name, read_json
+from locomotion.files import RUNS, folder_name
+from locomotion.policies.scores import read_scores
 from locomotion.runs.folder import Run
 from locomotion.runs.recipes import usual_settings
 from locomotion.runs.settings import Settings, differences, read_config
@@ -23,7 +24,7 @@ from locomotion.tables import markdown_table
 from locomotion.training.train import train
 
 FOLDER = RUNS / "scores"
-EVALUATION = ("return_mean", "metrics")  # keys of an evaluation.json that are read here
+DELETE = "delete it to have it made again"
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
     if not path.exists():
         print(f"training {settings.algo}, in {settings.env} from seed {settings.seed}: {run.folder}", file=sys.stderr)
         train(settings.changed(resume=run.folder if run.latest() else None))
-    return read_json(path, *EVALUATION, remedy=DELETE)
+    return read_scores(path, DELETE)
 
 
 def scores_table(rows: Sequence[SeedScores]) -> str:

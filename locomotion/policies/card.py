@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import typing
 from collections.abc import Mapping
@@ -11,15 +10,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
-from annotated_types import Ge
+from annotated_types import Interval
 
 from agents.network import BEFORE, Network
 from envs.arguments import check_fields
+from locomotion.checksums import COPY, SUMS, sums_of, tell_unchecked
 from locomotion.errors import UsageError
-from locomotion.files import write_json
+from locomotion.files import read_json, write_json
+from locomotion.policies.scores import check_scores
 from locomotion.runs.settings import plain, restored
 
 FORMAT = 4
+READABLE = (2, 3, FORMAT)
+CHECKED = 4  # cards of this format and later ones come with SHA256SUMS
 PACKAGES = ("gymnasium", "mujoco", "numpy", "stable-baselines3", "torch")
 
 
@@ -29,8 +32,8 @@ class PolicyCard:
 
     env: str  # canonical id
     algo: str
-    seed: Annotated[int, Ge(0)]
-    steps: Annotated[int, Ge(0)]  # of training so far
+    seed: Annotated[int, Interval(ge=0, lt=2**63)]
+    steps: Annotated[int, Interval(ge=0, lt=2**63)]  # of training so far
     observation_space: dict[str, Any]  # as `locomotion.policies.spaces` has it; of format 2 {"printed": ...}
     action_space: dict[str, Any]
     network: Network
@@ -55,33 +58,35 @@ def save_card(card: PolicyCard, folder: Path) -> None:
     write_json(folder / "policy.json", plain(values | {"network": vars(card.network)}))
 
 
-def read_card(folder: Path) -> PolicyCard:
+def read_card(folder: Path, remedy: str = COPY) -> PolicyCard:
     """Return the card in a policy's folder.
+
+    Args:
+        folder: the policy's.
+        remedy: in words, for a damaged card.
 
     Raises:
         UsageError: where it is damaged, or of another format.
     """
     path = folder / "policy.json"
+    values = read_json(path, remedy=remedy, tell=False)
+    version = values.get("format")
+    if version not in READABLE:
+        raise UsageError(f"{path} is of format {version!r}, this version reads formats {READABLE[0]} to {FORMAT}")
+    if sums_of(path) is None:
+        if version >= CHECKED:
+            raise UsageError(f"{path} is damaged ({SUMS}, which was written beside it, is missing); {remedy}")
+        tell_unchecked(folder)
     try:
-        values = json.loads(path.read_text())
-        if not isinstance(values, dict):
-            raise UsageError(f"{path} is damaged: it holds no card")
-        if values.get("format") == 2:
+        if version == 2:
             values = _from_format_2(values)
-        if values.get("format") == 3:
-            values = values | {"network": BEFORE | values["network"], "format": FORMAT}
-        if values.get("format") != FORMAT:
-            raise UsageError(f"{path} is of format {values.get('format')!r}, this version reads formats 2 to {FORMAT}")
-        card = _card(values)
-    except FileNotFoundError as error:
-        raise UsageError(f"{path} is missing") from error
+        elif version == 3:
+            values = values | {"network": BEFORE | values["network"]}
+        return _card(values | {"format": FORMAT})
     except KeyError as error:
-        raise UsageError(f"{path} is damaged: it says nothing of {error}") from error
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
-        raise UsageError(f"{path} is damaged: {error}") from error
-    if card.evaluation is not None and not card.evaluation.keys() >= {"episodes", "seed", "return_mean"}:
-        raise UsageError(f"{path} is damaged: evaluation must name episodes, seed and return_mean")
-    return card
+        raise UsageError(f"{path} is damaged (it says nothing of {error}); {remedy}") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{path} is damaged ({error}); {remedy}") from error
 
 
 def _card(values: Mapping[str, Any]) -> PolicyCard:
@@ -94,7 +99,10 @@ def _card(values: Mapping[str, Any]) -> PolicyCard:
     if not isinstance(parts, dict):
         raise TypeError(f"network must be an object, got {parts!r}")
     network = _checked(Network, {one.name: parts[one.name] for one in fields(Network)})
-    return PolicyCard(**_checked(PolicyCard, {**values, "network": Network(**network)}))
+    card = PolicyCard(**_checked(PolicyCard, {**values, "network": Network(**network)}))
+    if card.evaluation is not None:
+        check_scores(card.evaluation, "episodes", "seed", "return_mean")
+    return card
 
 
 def _checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,4 +124,4 @@ def _from_format_2(values: Mapping[str, Any]) -> dict[str, Any]:
     names = {one.name for one in fields(PolicyCard)}
     kept = {name: value for name, value in values.items() if name in names or name not in network}
     spaces = {name: {"printed": values[name]} for name in ("observation_space", "action_space")}
-    return {**kept, **spaces, "network": network, "format": FORMAT}
+    return {**kept, **spaces, "network": network}

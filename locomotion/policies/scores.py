@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from annotated_types import Interval
 
 from envs.arguments import check_fields
+from locomotion.checksums import COPY
 from locomotion.errors import UsageError
 from locomotion.files import read_json
 
@@ -42,7 +43,7 @@ def check_scores(scores: Mapping[str, Any], *needed: str) -> None:
     check_fields(dict.fromkeys(metrics, Finite), metrics)
 
 
-def read_scores(path: Path, remedy: str) -> dict[str, Any]:
+def read_scores(path: Path, remedy: str = COPY) -> dict[str, Any]:
     """Return what an evaluation.json holds.
 
     Args:

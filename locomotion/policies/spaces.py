@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,19 +23,43 @@ def space_as_data(space: spaces.Space) -> dict[str, Any]:
     raise ValueError(f"only Box and Discrete spaces can be written to a card, got {space}")
 
 
-def space_from_data(data: dict[str, Any]) -> spaces.Space:
-    """Return the space that `space_as_data` described.
+def size_of(data: dict[str, Any]) -> int:
+    """Return how many numbers a network sees, or chooses from, in the space that `space_as_data` described.
 
     Raises:
         KeyError, TypeError, ValueError: where it describes none.
     """
     if data["kind"] == "Discrete":
-        return spaces.Discrete(int(data["n"]), start=int(data["start"]))
+        return _whole("n", data["n"])
     if data["kind"] != "Box":
         raise ValueError(f"kind must be Box or Discrete, got {data['kind']!r}")
-    shape, dtype = tuple(map(int, data["shape"])), np.dtype(data["dtype"])
-    low, high = (np.broadcast_to(np.array(data[side], dtype), shape) for side in ("low", "high"))
-    return spaces.Box(low, high, shape, dtype.type)
+    if not isinstance(data["shape"], list):
+        raise TypeError(f"shape must be a list, got {data['shape']!r}")
+    return math.prod(_whole("each number of shape", one) for one in data["shape"])
+
+
+def space_from_data(data: dict[str, Any]) -> spaces.Space:
+    """Return the space that `space_as_data` described. It takes as much memory as its `size_of` asks for.
+
+    Raises:
+        KeyError, TypeError, ValueError, OverflowError: where it describes none.
+    """
+    size_of(data)
+    if data["kind"] == "Discrete":
+        return spaces.Discrete(data["n"], start=_whole("start", data["start"], -(2**31)))
+    dtype = np.dtype(str(data["dtype"]))
+    if dtype.kind not in "biuf":
+        raise ValueError(f"dtype must be of numbers, got {data['dtype']!r}")
+    low, high = (np.broadcast_to(np.array(data[side], dtype), data["shape"]) for side in ("low", "high"))
+    if not (low <= high).all():  # nor where one is NaN
+        raise ValueError("low must not lie above high")
+    return spaces.Box(low, high, tuple(data["shape"]), dtype.type)
+
+
+def _whole(name: str, value: Any, least: int = 1) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return value
 
 
 def _bounds(values: np.ndarray) -> Any:

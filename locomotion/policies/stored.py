@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from gymnasium import spaces
+
+from locomotion.checksums import COPY, write_sums
 from locomotion.environments import Purpose, make_env, stored_environment, task_numbers
 from locomotion.errors import UsageError
 from locomotion.policies.card import PolicyCard, installed_versions, read_card, save_card
 from locomotion.policies.shipped import find_shipped, nearest
-from locomotion.policies.spaces import space_as_data, space_from_data
+from locomotion.policies.spaces import size_of, space_as_data, space_from_data
 from locomotion.runs.folder import Run
 
 if TYPE_CHECKING:
-    from gymnasium import spaces
     from stable_baselines3.common.vec_env import VecEnv
 
     from agents import ActorCritic
@@ -78,44 +81,59 @@ class StoredPolicy:
         """
         from agents import ActorCritic
         from agents.symmetry import identity_mirror
-        from locomotion.policies.tensors import load_tensors
+        from locomotion.policies.tensors import fill, read_tensors
 
-        card, network = self.card, self.card.network
-        observation_space, action_space = self._spaces(env)
+        path, network = self.folder / "policy.safetensors", self.card.network
+        tensors = read_tensors(path)
+        matrices = Counter(tuple(tensor.shape) for tensor in tensors.values())
+        observation_space, action_space = self._spaces(env, matrices)
         policy = ActorCritic(
             observation_space,
             action_space,
             lambda _: 1e-3,
             network=network,
             optimizer_class=NoOptimizer,
-            mirror=identity_mirror(observation_space, action_space) if card.network.mirror else None,
+            mirror=identity_mirror(observation_space, action_space) if network.mirror else None,
         )
-        load_tensors(policy, self.folder / "policy.safetensors")
+        fill(policy, tensors, path)
         return policy
 
-    def _spaces(self, env: VecEnv | None) -> tuple[spaces.Space, spaces.Space]:
-        """Return the spaces of observations and actions; a card of format 2 leaves them to the environment."""
-        if env is not None:
-            self._compare(env)
-            return env.observation_space, env.action_space
-        if "printed" in self.card.observation_space:
-            env = self.environment()
-            env.close()
-            self._compare(env)
-            return env.observation_space, env.action_space
-        try:
-            return space_from_data(self.card.observation_space), space_from_data(self.card.action_space)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"{self.folder / 'policy.json'} is damaged: no such space: {error}") from error
+    def _spaces(self, env: VecEnv | None, there: Counter[tuple[int, ...]]) -> tuple[spaces.Space, spaces.Space]:
+        """Return the spaces of observations and actions; a card of format 2 leaves them to the environment.
 
-    def _compare(self, env: VecEnv) -> None:
-        for kind, theirs, ours in (
-            ("observation", self.card.observation_space, env.observation_space),
-            ("action", self.card.action_space, env.action_space),
+        A card that asks for more than the file of weights holds is refused before that takes memory.
+
+        Args:
+            env: given to `load`.
+            there: the shapes of the tensors in the file.
+        """
+        observation, action = self.card.observation_space, self.card.action_space
+        try:
+            if "printed" in observation:
+                if env is None:
+                    env = self.environment()
+                    env.close()
+                self._compare(env, observation["printed"], action["printed"])
+                sizes = spaces.flatdim(env.observation_space), spaces.flatdim(env.action_space)
+            else:
+                sizes = size_of(observation), size_of(action)
+            lacking = Counter[tuple[int, ...]](self.card.network.matrices(*sizes)) - there
+            if lacking:
+                shape = " x ".join(map(str, next(iter(lacking))))
+                raise ValueError(f"it asks for weights of {shape}, which policy.safetensors does not hold")
+            if env is None:
+                return space_from_data(observation), space_from_data(action)
+            if "printed" not in observation:
+                self._compare(env, space_from_data(observation), space_from_data(action))
+            return env.observation_space, env.action_space
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise UsageError(f"{self.folder / 'policy.json'} is damaged ({error}); {COPY}") from error
+
+    def _compare(self, env: VecEnv, *theirs: spaces.Space | str) -> None:
+        for kind, trained_on, ours in zip(
+            ("observation", "action"), theirs, (env.observation_space, env.action_space), strict=True
         ):
-            same = theirs["printed"] == str(ours) if "printed" in theirs else theirs == space_as_data(ours)
-            if not same:
-                trained_on = theirs.get("printed") or space_from_data(theirs)
+            if trained_on != (str(ours) if isinstance(trained_on, str) else ours):
                 raise UsageError(f"this policy was trained on {kind}s {trained_on}, {self.card.env} has {ours}")
 
 
@@ -184,10 +202,11 @@ def describe(
 
 
 def save_policy(policy: ActorCritic, card: PolicyCard, folder: Path) -> None:
-    """Write policy.safetensors and policy.json into a folder."""
+    """Write policy.safetensors and policy.json into a folder, and its SHA256SUMS."""
     from safetensors.torch import save_file
 
     from locomotion.policies.tensors import own_tensors
 
     save_file(own_tensors(policy), folder / "policy.safetensors")
     save_card(card, folder)
+    write_sums(folder)

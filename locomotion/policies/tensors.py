@@ -24,9 +24,9 @@ def fill(policy: ActorCritic, tensors: Mapping[str, torch.Tensor], path: Path) -
     for name in sorted(tensors.keys() | expected.keys()):
         there, here = tensors.get(name), expected.get(name)
         if there is None or here is None or (there.shape, there.dtype) != (here.shape, here.dtype):
-            raise UsageError(f"{path} does not hold this policy: {name} is missing, unknown or of another shape or type")
+            raise UsageError(f"{path} does not hold this policy: {name} is missing, unknown or of another kind")
         if not there.isfinite().all():
-            raise UsageError(f"{path} is damaged: {name} holds a number that is not finite; {COPY}")
+            raise UsageError(f"{path} is damaged ({name} holds a number that is not finite); {COPY}")
     policy.load_state_dict(dict(tensors), strict=False)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from PIL import Image
 
 from locomotion.errors import UsageError
 from locomotion.files import steps_in
+from locomotion.policies.scores import read_scores
 from locomotion.policies.shipped import short_name
 from locomotion.policies.stored import Numbers, StoredPolicy, as_trained
 from locomotion.recording.film import Film
@@ -135,12 +135,8 @@ def record_progress(
 
 def stage(snapshot: Path, seed: int) -> Tile:
     """Return the tile of one moment of a training, captioned with its step and mean return in evaluation."""
-    path = snapshot / "evaluation.json"
-    try:
-        score = float(json.loads(path.read_text())["return_mean"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is damaged: {error}") from error
     stored = StoredPolicy.find(snapshot)
+    score = read_scores(snapshot / "evaluation.json")["return_mean"]
     return Tile(stored, seed, f"{stored.card.steps:,} steps", f"return {score:z,.0f}")
 
 

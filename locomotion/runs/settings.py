@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import typing
 from collections.abc import Mapping
@@ -16,9 +15,11 @@ from annotated_types import Ge, Interval
 
 from agents.network import BEFORE, Network
 from envs.arguments import NotNegative, Positive, Share, check_fields
+from locomotion.checksums import COPY
 from locomotion.command_line import flag, loading, optional
 from locomotion.environments import EVALUATION_STEPS
 from locomotion.errors import UsageError
+from locomotion.files import read_json
 from locomotion.runs.rules import RULES, RuleOptions, rule_named
 
 BaselineName = Literal["value", "none", "constant", "optimal-constant", "time", "linear"]
@@ -264,14 +265,9 @@ def read_config(run: Path) -> Settings:
         UsageError: where it is no run, or its config.json is damaged.
     """
     path = run / "config.json"
+    if not path.is_file():
+        raise UsageError(f"{run} is not a run: it has no config.json")
     try:
-        values = json.loads(path.read_text())
-        if not isinstance(values, dict):
-            raise UsageError(f"{path} is damaged: it holds no settings")
-        return from_json(values)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"{run} is not a run: it has no config.json") from error
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
-        raise UsageError(f"{path} is damaged: {error}") from error
+        return from_json(read_json(path))
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        raise UsageError(f"{path} is damaged ({error}); {COPY}") from error

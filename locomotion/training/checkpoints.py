@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from safetensors.torch import save_file
 from torch import Tensor
 
 from agents.policy_gradient import PolicyGradient
+from envs.arguments import check_fields
 from locomotion.environments import batched
 from locomotion.errors import UsageError
-from locomotion.files import atomic_folder, write_json
+from locomotion.files import atomic_folder, read_json, write_json
 from locomotion.policies.card import PolicyCard, read_card
 from locomotion.policies.stored import save_policy
-from locomotion.policies.tensors import load_tensors, read_tensors
+from locomotion.policies.tensors import fill, read_tensors
 
 ENV, LEARNER = "env.", "learner."
+MT19937 = 624  # words of its state; numpy believes any position among them
+REMEDY = "restore it from a copy, or delete this checkpoint to go on from the one before"
+Whole = Annotated[int, Interval(ge=0, lt=2**63)]
+ENV_STATE: dict[str, Any] = {"physics_errors": Whole, "seeds": list[int]}  # of ours, where they are there
+
+STATE: dict[str, Any] = {  # types of what every state.json holds
+    "num_timesteps": Whole,
+    "n_updates": Whole,
+    "physics_errors": Whole,
+    "episodes": list[dict[str, Any]],
+    "successes": list[float],
+    "numpy": dict[str, Any],
+    "python": list,
+    "env": dict[str, Any],
+    "extra": dict[str, Any],
+}
 
 
 def save_checkpoint(folder: Path, model: PolicyGradient, card: PolicyCard, extra: dict[str, Any]) -> None:
@@ -48,16 +66,18 @@ def load_checkpoint(folder: Path, model: PolicyGradient) -> dict[str, Any]:
     Raises:
         UsageError: where a file is missing or damaged.
     """
-    path = folder / "state.json"
-    read_card(folder)
-    load_tensors(model.policy, folder / "policy.safetensors")
-    tensors = read_tensors(folder / "state.safetensors")
+    read_card(folder, REMEDY)
+    policy = folder / "policy.safetensors"
+    fill(model.policy, read_tensors(policy, REMEDY), policy)
+    tensors = read_tensors(folder / "state.safetensors", REMEDY)
+    values = read_json(folder / "state.json", *STATE, remedy=REMEDY)
     try:
-        values = json.loads(path.read_text())
+        check_fields(STATE, {name: values[name] for name in STATE})
         _restore(model, tensors, values)
-        return dict(values["extra"])
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UsageError(f"the checkpoint {folder} is damaged: {type(error).__name__}: {error}") from error
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError, RuntimeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f"the checkpoint {folder} is damaged ({reason}); {REMEDY}") from error
+    return values["extra"]
 
 
 def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -95,25 +115,48 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
     model.num_timesteps = int(values["num_timesteps"])
     model._n_updates = int(values["n_updates"])
     model.physics_errors = values["physics_errors"]
+    for episode in values["episodes"]:
+        check_fields(dict.fromkeys("rl", float), {name: episode[name] for name in "rl"})
     model.ep_info_buffer = deque(values["episodes"], maxlen=model._stats_window_size)
     model.ep_success_buffer = deque(values["successes"], maxlen=model._stats_window_size)
     for optimizer, statistics in model.optimizers().items():
         state = statistics.state_dict()
+        parameters = [parameter for group in statistics.param_groups for parameter in group["params"]]
         for key, value in tensors.items():
             if key.startswith(optimizer + "."):
                 i, name = key.removeprefix(optimizer + ".").split(".")
+                if value.shape not in ((), parameters[int(i)].shape):
+                    raise ValueError(f"{key} is of shape {tuple(value.shape)}")
                 state["state"].setdefault(int(i), {})[name] = value
         statistics.load_state_dict(state)
-    model.set_state({key.removeprefix(LEARNER): t.numpy() for key, t in tensors.items() if key.startswith(LEARNER)})
+    model.set_state(_alike(model.get_state(), tensors, LEARNER))
     robots = batched(model.env)
     if robots is not None and "last_obs" in tensors:
-        arrays = {key.removeprefix(ENV): value.numpy() for key, value in tensors.items() if key.startswith(ENV)}
-        robots.set_state(arrays | values["env"])
-        model._last_obs = tensors["last_obs"].numpy()
+        own = {name: value for name, value in robots.get_state().items() if isinstance(value, np.ndarray)}
+        check_fields(ENV_STATE, {name: value for name, value in values["env"].items() if name in ENV_STATE})
+        robots.set_state(_alike(own, tensors, ENV, shapes=True) | values["env"])
+        model._last_obs = _alike({"last_obs": own["observations"]}, tensors, shapes=True)["last_obs"]
         model._last_episode_starts = np.zeros(model.n_envs, bool)
     numpy_state = values["numpy"]
+    check_fields({"pos": Annotated[int, Interval(ge=0, le=MT19937)]}, {"pos": numpy_state["state"]["pos"]})
     numpy_state["state"]["key"] = tensors["rng.numpy"].numpy().astype(np.uint32)
     np.random.set_state(numpy_state)  # noqa: NPY002
     version, internal, gauss_next = values["python"]
     random.setstate((version, tuple(internal), gauss_next))
     torch.set_rng_state(tensors["rng.torch"])  # last: building the objects above may have drawn from it
+
+
+def _alike(
+    own: Mapping[str, np.ndarray], tensors: Mapping[str, Tensor], prefix: str = "", shapes: bool = False
+) -> dict[str, np.ndarray]:
+    """Return saved arrays by the names of the own ones, which tell their types, and their shapes or dimensions.
+
+    Raises:
+        KeyError, ValueError: naming the first that is missing or of another kind.
+    """
+    saved = {name: tensors[prefix + name].numpy() for name in own}
+    for name, array in saved.items():
+        same = array.shape == own[name].shape if shapes else array.ndim == own[name].ndim
+        if not same or array.dtype != own[name].dtype:
+            raise ValueError(f"{name} is of type {array.dtype} and shape {array.shape}")
+    return saved

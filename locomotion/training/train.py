@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from stable_baselines3.common.logger import Logger
 
 import envs
 from agents.policy_gradient import PolicyGradient
+from envs.arguments import check_fields
 from locomotion.command_line import invocation, loading
 from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
-from locomotion.files import atomic_folder, read_json, write_json
+from locomotion.files import atomic_folder, read_json, remove_checked, write_json
 from locomotion.interrupts import Deferral, answered, at_once, deferred, keeping
 from locomotion.policies.card import PolicyCard
 from locomotion.policies.stored import describe, save_policy
@@ -27,7 +29,7 @@ from locomotion.runs.folder import Run
 from locomotion.runs.settings import Settings
 from locomotion.streams import on_one_line
 from locomotion.threads import set_threads
-from locomotion.training.checkpoints import load_checkpoint, save_checkpoint
+from locomotion.training.checkpoints import REMEDY, load_checkpoint, save_checkpoint
 from locomotion.training.learners import build_learner
 from locomotion.training.metrics import CsvRows, TensorBoard, Terminal, read_rows
 from locomotion.training.wandb_rows import WandbRows, new_run_id
@@ -56,6 +58,19 @@ class Progress:
     evaluated_at: int | None = None  # step of the last evaluation
     best_return: float | None = None  # of the evaluations so far
     wandb_id: str | None = None  # of the W&B run
+
+
+def progress_at(checkpoint: Path, values: dict[str, Any]) -> Progress:
+    """Return the progress that a checkpoint holds as JSON values.
+
+    Raises:
+        UsageError: where they are no progress.
+    """
+    try:
+        check_fields(typing.get_type_hints(Progress), values)
+        return Progress(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"the checkpoint {checkpoint} is damaged ({error}); {REMEDY}") from error
 
 
 class RunCallback(BaseCallback):
@@ -184,7 +199,7 @@ def train(settings: Settings) -> Outcome:
     run = run or Run.create(settings)
     with keeping(lambda: kept(run, settings)), run.locked():
         if checkpoint:
-            progress = Progress(**load_checkpoint(checkpoint, learner))
+            progress = progress_at(checkpoint, load_checkpoint(checkpoint, learner))
             go_on(run, settings, learner.num_timesteps)
         else:
             progress = Progress()
@@ -252,7 +267,7 @@ def go_on(run: Run, settings: Settings, step: int) -> None:
         raise UsageError(f"{run.folder} is finished, at step {step:,}; to make it longer, name more --steps")
     write_json(run.config, settings.changed(resume=None).as_json(), alone=True)
     if step < settings.steps:
-        run.scores.unlink(missing_ok=True)  # of a policy that is no longer the final one
+        remove_checked(run.scores)  # of a policy that is no longer the final one
 
 
 def film_is_due(run: Run, settings: Settings) -> bool:

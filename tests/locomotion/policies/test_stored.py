@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from locomotion.checksums import write_sums
 from locomotion.errors import UsageError
 from locomotion.policies.card import read_card, save_card
 from locomotion.policies.shipped import FOLDER, shipped_names
@@ -107,6 +108,7 @@ def test_a_space_that_is_none_is_named(tmp_path, space, value):
     card["observation_space"][space] = value
     (tmp_path / "policy.json").write_text(json.dumps(card))
     shutil.copy(FOLDER / "CartPole" / "policy.safetensors", tmp_path)
+    write_sums(tmp_path)
     with pytest.raises(UsageError, match=r"damaged|does not hold this policy"):
         StoredPolicy.find(tmp_path).load()
 
@@ -116,6 +118,7 @@ def test_a_card_imports_no_package(tmp_path):
     card = json.loads((FOLDER / "CartPole" / "policy.json").read_text()) | {"env": "hostile:Robot-v0"}
     (tmp_path / "policy.json").write_text(json.dumps(card))
     shutil.copy(FOLDER / "CartPole" / "policy.safetensors", tmp_path)
+    write_sums(tmp_path)
     script = [sys.executable, "-m", "locomotion", "evaluate", str(tmp_path), "--episodes", "1"]
     path = f"{tmp_path}:{Path(__file__).parents[3]}"
     alone = subprocess.run(script, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": path})

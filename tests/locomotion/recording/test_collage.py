@@ -8,6 +8,7 @@ import torch
 
 import envs
 from agents import ActorCritic
+from locomotion.checksums import write_sums
 from locomotion.errors import UsageError
 from locomotion.policies.stored import describe, save_policy
 from locomotion.recording import collage
@@ -53,7 +54,8 @@ def run(tmp_path):
     folder = tmp_path / "run"
     for i in range(5):
         snapshot = untrained(folder / "snapshots" / f"{1000 * i:010d}", "CartPole", 1000 * i)
-        (snapshot / "evaluation.json").write_text(json.dumps({"return_mean": 10.0 * i}))
+        (snapshot / "evaluation.json").write_text(json.dumps({"return_mean": 10.0 * i, "metrics": {}}))
+        write_sums(snapshot)
     return folder
 
 

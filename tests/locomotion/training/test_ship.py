@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from locomotion.checksums import write_sums
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import against_card, evaluate, evaluate_folder, on_the_card
+from locomotion.files import write_json
 from locomotion.policies import shipped
 from locomotion.policies.card import installed_versions, read_card, save_card
 from locomotion.policies.shipped import FOLDER, find_shipped, shipped_names, short_name
@@ -87,16 +89,17 @@ def test_what_is_not_fit_to_be_shipped_is_refused_and_nothing_is_left(small, she
         ship(tmp_path)
     outcome = train(small(steps=128))
     settings = json.loads(outcome.run.config.read_text())
-    outcome.run.config.write_text(json.dumps(settings | {"steps": 1280}))
+    write_json(outcome.run.config, settings | {"steps": 1280}, alone=True)
     with pytest.raises(UsageError, match=r"is not finished \(128 of 1,280 steps\); finish it by: .*--resume"):
         ship(outcome.run.folder)
-    outcome.run.config.write_text(json.dumps(settings))
+    write_json(outcome.run.config, settings, alone=True)
     with monkeypatch.context() as patch:
         patch.setattr(shipping, "LARGEST", 1000)
         with pytest.raises(UsageError, match="bytes; a shipped policy may take 1,000"):
             ship(outcome.run.folder)
     final = outcome.run.latest()
     save_card(dataclasses.replace(read_card(final), versions={"torch": "1.0"}), final)
+    write_sums(final)
     with pytest.raises(UsageError, match="train it anew"):
         ship(outcome.run.folder)
     assert not shelf.exists()
@@ -126,7 +129,7 @@ def test_every_shipped_policy_is_whole_and_acts_alike_from_the_same_seeds(name):
     card = read_card(folder)
     assert folder.name == short_name(card.env) == name
     assert all(path.stat().st_size <= LARGEST for path in folder.iterdir())
-    assert sum(1 for _ in folder.iterdir()) == 2
+    assert {path.name for path in folder.iterdir()} == {"SHA256SUMS", "policy.json", "policy.safetensors"}
     assert card.versions.keys() == installed_versions().keys()
     assert {"episodes", "seed", "return_mean", "return_ci95", "metrics"} <= card.evaluation.keys()
     assert re.match(rf"python scripts/train\.py {name}.* --seed {card.seed}", card.command)
