@@ -37,7 +37,7 @@ def check_scores(scores: Mapping[str, Any], *needed: str) -> None:
     """
     for name in needed:
         if name not in scores:
-            raise KeyError(name)
+            raise KeyError(f"evaluation.{name}")
     check_fields(FIELDS, {name: scores[name] for name in FIELDS if name in scores})
     metrics = scores.get("metrics", {})
     check_fields(dict.fromkeys(metrics, Finite), metrics)

@@ -19,9 +19,10 @@ from locomotion.command_line import invocation, loading
 from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
-from locomotion.files import atomic_folder, read_json, remove_checked, write_json
+from locomotion.files import atomic_folder, remove_checked, write_json
 from locomotion.interrupts import Deferral, answered, at_once, deferred, keeping
 from locomotion.policies.card import PolicyCard
+from locomotion.policies.scores import read_scores
 from locomotion.policies.stored import describe, save_policy
 from locomotion.recording.film import Film
 from locomotion.recording.video import record
@@ -295,7 +296,7 @@ def finish(run: Run, settings: Settings, tracker: WandbRows | None) -> Outcome:
     """Score and film the final policy, where that has not been done; leave the scores in evaluation.json."""
     step = run.steps()[-1]
     if run.scores.exists():
-        scores = Evaluation.from_json(read_json(run.scores))
+        scores = Evaluation.from_json(read_scores(run.scores))
     else:
         print(f"scoring the final policy over {settings.run.final_episodes} episodes", file=sys.stderr)
         options: dict[str, Any] = {"threads": settings.run.threads, "evaluation_steps": settings.run.evaluation_steps}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from locomotion.environments import make_env
 from locomotion.checksums import write_sums
+from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.files import steps_in
 from locomotion.policies.card import read_card
