@@ -55,7 +55,7 @@ REGISTERED: dict[str, type[Task]] = {}
 RESERVED = {
     *("env_id", "num_envs", "seed", "num_threads", "render_mode", "width", "height", "stagger"),
     *("id", "task", "max_episode_steps", "disable_env_checker"),
-    *("vectorization_mode", "vector_kwargs", "wrappers"),
+    *("vectorization_mode", "vector_kwargs", "wrappers", "autoreset_mode"),
 }
 
 # What a registered Task has to define, each with the attributes of Task that do so.
