@@ -129,13 +129,13 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
                     raise ValueError(f"{key} is of shape {tuple(value.shape)}")
                 state["state"].setdefault(int(i), {})[name] = value
         statistics.load_state_dict(state)
-    model.set_state(_alike(model.get_state(), tensors, LEARNER))
+    model.set_state(_saved(tensors, LEARNER, model.get_state()))
     robots = batched(model.env)
     if robots is not None and "last_obs" in tensors:
         own = {name: value for name, value in robots.get_state().items() if isinstance(value, np.ndarray)}
         check_fields(ENV_STATE, {name: value for name, value in values["env"].items() if name in ENV_STATE})
-        robots.set_state(_alike(own, tensors, ENV, shapes=True) | values["env"])
-        model._last_obs = _alike({"last_obs": own["observations"]}, tensors, shapes=True)["last_obs"]
+        robots.set_state(_saved(tensors, ENV, own, shapes=True) | values["env"])
+        model._last_obs = _saved(tensors, "last_", {"obs": own["observations"]}, shapes=True)["obs"]
         model._last_episode_starts = np.zeros(model.n_envs, bool)
     numpy_state = values["numpy"]
     check_fields({"pos": Annotated[int, Interval(ge=0, le=MT19937)]}, {"pos": numpy_state["state"]["pos"]})
@@ -146,17 +146,24 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
     torch.set_rng_state(tensors["rng.torch"])  # last: building the objects above may have drawn from it
 
 
-def _alike(
-    own: Mapping[str, np.ndarray], tensors: Mapping[str, Tensor], prefix: str = "", shapes: bool = False
+def _saved(
+    tensors: Mapping[str, Tensor], prefix: str, own: Mapping[str, np.ndarray], shapes: bool = False
 ) -> dict[str, np.ndarray]:
-    """Return saved arrays by the names of the own ones, which tell their types, and their shapes or dimensions.
+    """Return the saved arrays of a prefix.
+
+    Args:
+        tensors: all.
+        prefix: of their names, which is taken off.
+        own: arrays that must be among them, of the same type and as many dimensions.
+        shapes: whether they must be of the same shape, too.
 
     Raises:
         KeyError, ValueError: naming the first that is missing or of another kind.
     """
-    saved = {name: tensors[prefix + name].numpy() for name in own}
-    for name, array in saved.items():
-        same = array.shape == own[name].shape if shapes else array.ndim == own[name].ndim
-        if not same or array.dtype != own[name].dtype:
-            raise ValueError(f"{name} is of type {array.dtype} and shape {array.shape}")
+    saved = {name.removeprefix(prefix): one.numpy() for name, one in tensors.items() if name.startswith(prefix)}
+    for name, array in own.items():
+        found = saved[name]
+        same = found.shape == array.shape if shapes else found.ndim == array.ndim
+        if not same or found.dtype != array.dtype:
+            raise ValueError(f"{prefix}{name} is of type {found.dtype} and shape {found.shape}")
     return saved
