@@ -18,6 +18,11 @@ from agents.rollout import Rollout
 FEW_SAMPLES = 0.1  # share of a rollout below which an iteration hardly learns
 
 
+def seconds_since(moment: float) -> float:
+    """Return the seconds since a moment of `time.perf_counter`: more than none, so that one can divide by them."""
+    return max(time.perf_counter() - moment, time.get_clock_info("perf_counter").resolution)
+
+
 class IterationLog:
     """Measures iterations and records their figures by SB3's logger."""
 
@@ -40,11 +45,11 @@ class IterationLog:
 
     def record_speed(self, logger: Logger, steps: int) -> None:
         """Record the environment steps per second of this iteration."""
-        logger.record("time/steps_per_second", steps / (time.perf_counter() - self._begun))
+        logger.record("time/steps_per_second", steps / seconds_since(self._begun))
 
     def record_physics_share(self, logger: Logger) -> None:
         """Record the environment's share of this iteration's time."""
-        logger.record("time/physics_share", self._env_seconds / (time.perf_counter() - self._begun))
+        logger.record("time/physics_share", self._env_seconds / seconds_since(self._begun))
 
     def warn_of_few_samples(self, rollout: Rollout) -> None:
         """Warn, once, where hardly any steps of a rollout count: the learner would otherwise idle without a reason."""

@@ -33,4 +33,6 @@ def refusals_told(place: Path, advice: Callable[[], str] = str) -> Iterator[None
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        raise UsageError(f"cannot write to {place}: {error.strerror}{advice()}") from error
+        named = Path(error.filename or place)
+        where = place if named.name.startswith(".") else named  # a temporary file's name says nothing
+        raise UsageError(f"cannot write to {where}: {error.strerror}{advice()}") from error

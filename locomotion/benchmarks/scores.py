@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,12 +124,9 @@ def finished(run: Run, settings: Settings) -> dict[str, Any]:
     if run.config.exists():
         for name in differences(settings, read_config(run.folder)):
             raise UsageError(f"{run.folder} was run with another {flag(name)}: move it away to run it anew")
-        if not run.latest():  # interrupted before its first checkpoint
-            with run.locked():
-                shutil.rmtree(run.folder)
     if not path.exists():
         print(f"training {settings.algo}, in {settings.env} from seed {settings.seed}: {run.folder}", file=sys.stderr)
-        train(settings.changed(resume=run.folder if run.latest() else None))
+        train(settings.changed(resume=run.folder if run.config.exists() else None))
     return read_scores(path, DELETE)
 
 

@@ -203,10 +203,8 @@ def describe(
 
 def save_policy(policy: ActorCritic, card: PolicyCard, folder: Path) -> None:
     """Write policy.safetensors and policy.json into a folder, and its SHA256SUMS."""
-    from safetensors.torch import save_file
+    from locomotion.policies.tensors import own_tensors, write_tensors
 
-    from locomotion.policies.tensors import own_tensors
-
-    save_file(own_tensors(policy), folder / "policy.safetensors")
+    write_tensors(own_tensors(policy), folder / "policy.safetensors")
     save_card(card, folder)
     write_sums(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load
+from safetensors.torch import load, save
 
 from agents import ActorCritic
 from locomotion.checksums import COPY, read_checked
@@ -36,6 +36,11 @@ def own_tensors(policy: ActorCritic) -> dict[str, torch.Tensor]:
     for name, tensor in policy.state_dict().items():
         tensors.setdefault(tensor.data_ptr(), (name, tensor))
     return dict(tensors.values())
+
+
+def write_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write a safetensors file; unlike `save_file`, what a disk refuses is an OSError."""
+    path.write_bytes(save(dict(tensors)))
 
 
 def read_tensors(path: Path, remedy: str = COPY) -> dict[str, torch.Tensor]:

@@ -14,6 +14,8 @@ from locomotion.files import RUNS, UNFINISHED, folder_name, new_folder, steps_in
 from locomotion.locks import lock
 from locomotion.runs.settings import Settings
 
+LOCK = ".lock"
+
 
 class Run:
     """The files of one training run."""
@@ -38,20 +40,25 @@ class Run:
         name = f"{datetime.now():%Y%m%d-%H%M%S}-seed{settings.seed}"
         out = settings.run.out
         folder = out or RUNS / folder_name(settings.env) / settings.algo / name
-        try:
+        with refusals_told(folder):
             if out is None:
                 folder = new_folder(folder)
-            elif folder.exists() and any(folder.iterdir()):
-                instead = (
-                    f", or go on with that run by --resume {quoted(folder)}" if cls(folder).config.exists() else ""
-                )
-                raise UsageError(f"--out {folder} is in use; name a folder that does not exist yet{instead}")
-            folder.mkdir(parents=True, exist_ok=True)
             run = cls(folder)
-            write_json(run.config, settings.as_json(), alone=True)
-        except OSError as error:
-            raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
+            run._require_unused()
+            folder.mkdir(parents=True, exist_ok=True)
+            with run.locked():
+                run._require_unused()  # another process may have been faster
+                write_json(run.config, settings.as_json(), alone=True)
         return run
+
+    def _require_unused(self) -> None:
+        """Refuse a folder that holds more than what a run leaves that was killed before it wrote its settings."""
+        if not self.folder.exists():
+            return
+        if all(path.name == LOCK or path.name.startswith(UNFINISHED) for path in self.folder.iterdir()):
+            return
+        instead = f", or go on with that run by --resume {quoted(self.folder)}" if self.config.exists() else ""
+        raise UsageError(f"--out {self.folder} is in use; name a folder that does not exist yet{instead}")
 
     def steps(self) -> list[int]:
         """Return the steps at which there are checkpoints, in order."""
@@ -91,7 +98,7 @@ class Run:
         """
         with contextlib.ExitStack() as stack:
             with refusals_told(self.folder):
-                free = lock(stack.enter_context((self.folder / ".lock").open("w")).fileno())
+                free = lock(stack.enter_context((self.folder / LOCK).open("w")).fileno())
             if not free:
                 raise UsageError(f"{self.folder} is in use: another process is training into it")
             yield

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from annotated_types import Interval
-from safetensors.torch import save_file
 from torch import Tensor
 
 from agents.policy_gradient import PolicyGradient
@@ -21,7 +20,7 @@ from locomotion.errors import UsageError
 from locomotion.files import atomic_folder, read_json, write_json
 from locomotion.policies.card import PolicyCard, read_card
 from locomotion.policies.stored import save_policy
-from locomotion.policies.tensors import fill, read_tensors
+from locomotion.policies.tensors import fill, read_tensors, write_tensors
 
 ENV, LEARNER = "env.", "learner."
 MT19937 = 624  # words of its state; numpy believes any position among them
@@ -54,7 +53,7 @@ def save_checkpoint(folder: Path, model: PolicyGradient, card: PolicyCard, extra
     tensors, values = _state(model)
     with atomic_folder(folder) as temporary:
         save_policy(model.policy, card, temporary)
-        save_file(tensors, temporary / "state.safetensors")
+        write_tensors(tensors, temporary / "state.safetensors")
         write_json(temporary / "state.json", values | {"extra": extra})
 
 

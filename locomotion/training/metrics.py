@@ -1,7 +1,8 @@
-"""Writers of a run's metrics: one row for each iteration, to the terminal, CSV and TensorBoard."""
+"""Writers of a run's metrics: one row for each iteration, to the terminal and to metrics.csv."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import time
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 from stable_baselines3.common.logger import KVWriter
-from torch.utils.tensorboard import SummaryWriter
 
+from agents.iteration_log import seconds_since
 from locomotion.files import atomic_file
 from locomotion.progress import CONSOLE, bars
 
@@ -69,22 +70,8 @@ class CsvRows(KVWriter):
         self._file = self.path.open("a", newline="")
 
     def close(self) -> None:
-        self._file.close()
-
-
-class TensorBoard(KVWriter):
-    """Event files for `tensorboard --logdir`; on resume, events after `last_step` are purged."""
-
-    def __init__(self, folder: Path, last_step: int = 0):
-        self._writer = SummaryWriter(str(folder), purge_step=last_step + 1 if last_step else None)
-
-    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
-        for key, value in numbers(key_values).items():
-            if "tensorboard" not in (key_excluded.get(key) or ()):
-                self._writer.add_scalar(key, value, step)
-
-    def close(self) -> None:
-        self._writer.close()
+        with contextlib.suppress(OSError):  # of a row that could not be written, which was raised then
+            self._file.close()
 
 
 class Terminal(KVWriter):
@@ -103,7 +90,7 @@ class Terminal(KVWriter):
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         row = numbers(key_values)
-        speed = (step - self._first_step) / (time.perf_counter() - self._started)
+        speed = (step - self._first_step) / seconds_since(self._started)
         episode_return = row.get("rollout/ep_rew_mean")
         score = "no episode yet" if episode_return is None else f"return {episode_return:8.1f}"
         text = f"{score}  {speed:7,.0f} steps/s"

@@ -17,7 +17,7 @@ from agents.policy_gradient import PolicyGradient
 from envs.arguments import check_fields
 from locomotion.command_line import invocation, loading
 from locomotion.environments import make_env, task_numbers
-from locomotion.errors import UsageError
+from locomotion.errors import UsageError, refusals_told
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
 from locomotion.files import atomic_folder, remove_checked, write_json
 from locomotion.interrupts import Deferral, answered, at_once, deferred, keeping
@@ -31,8 +31,9 @@ from locomotion.runs.settings import Settings
 from locomotion.streams import on_one_line
 from locomotion.threads import set_threads
 from locomotion.training.checkpoints import REMEDY, load_checkpoint, save_checkpoint
+from locomotion.training.event_files import TensorBoard
 from locomotion.training.learners import build_learner
-from locomotion.training.metrics import CsvRows, TensorBoard, Terminal, read_rows
+from locomotion.training.metrics import CsvRows, Terminal, read_rows
 from locomotion.training.wandb_rows import WandbRows, new_run_id
 
 
@@ -186,7 +187,9 @@ def train(settings: Settings) -> Outcome:
         KeyboardInterrupt: on Ctrl-C or SIGTERM, once a line has said what is kept and how to go on.
     """
     threads = set_threads(settings.run.threads)
-    run, checkpoint = resumed_run(settings)
+    resumed = settings.run.resume
+    if resumed is not None and not resumed.is_dir():
+        raise UsageError(f"there is no folder {resumed}: --resume takes that of a run")
     rollout = settings.rollout
     env = make_env(
         settings.env,
@@ -197,13 +200,16 @@ def train(settings: Settings) -> Outcome:
         stagger=rollout.stagger,
     )
     learner = build_learner(settings, env)
-    run = run or Run.create(settings)
-    with keeping(lambda: kept(run, settings)), run.locked():
-        if checkpoint:
-            progress = progress_at(checkpoint, load_checkpoint(checkpoint, learner))
+    run = Run.create(settings) if resumed is None else Run(resumed)
+    with (
+        keeping(lambda: kept(run, settings)),
+        run.locked(),
+        refusals_told(run.folder, lambda: f"; {kept(run, settings)}"),
+    ):
+        checkpoint = run.latest()  # None also where a run was killed before its first one: it begins anew
+        progress = progress_at(checkpoint, load_checkpoint(checkpoint, learner)) if checkpoint else Progress()
+        if resumed is not None:
             go_on(run, settings, learner.num_timesteps)
-        else:
-            progress = Progress()
         if settings.run.track != "off" and progress.wandb_id is None:
             progress.wandb_id = new_run_id()
         callback = RunCallback(run, settings, threads, progress, learner)
@@ -232,7 +238,7 @@ def kept(run: Run, settings: Settings) -> str:
     load = settings.run.load
     command = " ".join([invocation("train", "--resume", run.folder), *([loading(load)] if load else [])])
     if not run.steps():
-        return f"stopped before the first checkpoint; {run.folder} can be deleted"
+        return f"stopped before the first checkpoint; begin anew with: {command}"
     step = run.steps()[-1]
     if step < settings.steps:
         return f"stopped at step {step:,}; go on with: {command}"
@@ -241,21 +247,6 @@ def kept(run: Run, settings: Settings) -> str:
     if film_is_due(run, settings):
         return f"trained and scored, but not yet filmed; film the policy with: {command}"
     return f"trained, scored and filmed: {run.folder}"
-
-
-def resumed_run(settings: Settings) -> tuple[Run | None, Path | None]:
-    """Return the run to resume and its last checkpoint, or None twice for a new run.
-
-    Raises:
-        UsageError: where there is no checkpoint.
-    """
-    if settings.run.resume is None:
-        return None, None
-    run = Run(settings.run.resume)
-    checkpoint = run.latest()
-    if checkpoint is None:
-        raise UsageError(f"{run.folder} has no checkpoint to resume from")
-    return run, checkpoint
 
 
 def go_on(run: Run, settings: Settings, step: int) -> None:
@@ -309,7 +300,8 @@ def finish(run: Run, settings: Settings, tracker: WandbRows | None) -> Outcome:
             video = record(run.folder, Film(seconds=settings.run.video_seconds)).path
         except Exception as error:
             # Most likely there is no OpenGL, but a foreign environment may raise anything: all else is kept.
-            print(f"no video: {on_one_line(str(error) or type(error).__name__)}", file=sys.stderr)
+            reason = on_one_line(str(error) or type(error).__name__)
+            print(f"no video: {reason}; film it with: {invocation('record', run.folder)}", file=sys.stderr)
             video = None
     if tracker is not None:
         tracker.summarise(scores.as_json())

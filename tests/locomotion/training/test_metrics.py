@@ -5,7 +5,8 @@ import pytest
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from locomotion.training.metrics import CsvRows, TensorBoard, Terminal
+from locomotion.training.event_files import TensorBoard
+from locomotion.training.metrics import CsvRows, Terminal
 
 
 def read(path):
