@@ -7,7 +7,6 @@ import errno
 import itertools
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +15,12 @@ from typing import Any
 import envs
 from locomotion.checksums import COPY, digest, lines, listed_digests, read_checked, write_sums
 from locomotion.errors import UsageError
+from locomotion.unfinished import put_in_place, unfinished
 
 RUNS = Path("runs")
 LARGEST_JSON = 2**24  # bytes of a JSON file that are read
 DEEPEST = 32  # levels of lists and objects in one another
 UNFLUSHABLE = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}  # folders, on some file systems and Windows
-UNFINISHED = ".unfinished-"  # prefix of a folder that replaces another one once it is complete
 
 
 def folder_name(env: str) -> str:
@@ -115,17 +114,12 @@ def _require_shallow(values: Any) -> None:
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside `path` that replaces it when the block succeeds, and is removed otherwise."""
-    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with unfinished(path.parent, path.suffix) as temporary:
         yield temporary
         temporary.chmod(0o644)
         flush(temporary)
         temporary.replace(path)
         flush(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -170,8 +164,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     It is for files alone, and gets their SHA256SUMS.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, former = (Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=path.parent)) for _ in range(2))
-    try:
+    with unfinished(path.parent) as temporary, unfinished(path.parent) as former:
         yield temporary
         write_sums(temporary)
         for file in temporary.iterdir():
@@ -179,15 +172,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             flush(file)
         temporary.chmod(0o755)
         flush(temporary)
-        if path.exists():
-            path.replace(former)  # only an empty folder can be replaced
-        temporary.replace(path)
+        try:
+            put_in_place(temporary, path, former)
+        finally:
+            if not path.exists() and (former / path.name).exists():  # stopped between two renames
+                (former / path.name).replace(path)
         flush(path.parent)
-    finally:
-        if not path.exists() and any(former.iterdir()):  # stopped between the two
-            former.replace(path)
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
 
 
 def flush(path: Path) -> None:

@@ -7,13 +7,18 @@ import errno
 LOCKLESS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}  # file systems (and systems) without locks
 
 
-def lock(descriptor: int) -> bool:
-    """Lock an open file; return whether no other process had locked it. Where there are no locks, it never had."""
+def lock(descriptor: int, *, without_locks: bool) -> bool:
+    """Lock an open file or folder; return whether no other process had locked it.
+
+    Args:
+        descriptor: of the file.
+        without_locks: returned where the file system knows no locks.
+    """
     from filelock import lock_descriptor  # it takes 30 ms, which `--help` saves
 
     try:
         return lock_descriptor(descriptor, blocking=False)
     except OSError as error:
         if error.errno in LOCKLESS:
-            return True
+            return without_locks
         raise

@@ -18,7 +18,7 @@ def short_name(env: str) -> str:
 
 def shipped_names() -> list[str]:
     """Return the names of all policies there are."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/policy.json"))
+    return sorted(path.parent.name for path in FOLDER.glob("[!.]*/policy.json"))
 
 
 def find_shipped(name: str) -> Path | None:

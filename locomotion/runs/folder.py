@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from locomotion.command_line import quoted
 from locomotion.errors import UsageError, refusals_told
-from locomotion.files import RUNS, UNFINISHED, folder_name, new_folder, steps_in, write_json
+from locomotion.files import RUNS, folder_name, new_folder, steps_in, write_json
 from locomotion.locks import lock
 from locomotion.runs.settings import Settings
+from locomotion.unfinished import PREFIX, remove_remains, unfinished
 
 LOCK = ".lock"
 
@@ -55,7 +55,7 @@ class Run:
         """Refuse a folder that holds more than what a run leaves that was killed before it wrote its settings."""
         if not self.folder.exists():
             return
-        if all(path.name == LOCK or path.name.startswith(UNFINISHED) for path in self.folder.iterdir()):
+        if all(path.name == LOCK or path.name.startswith(PREFIX) for path in self.folder.iterdir()):
             return
         instead = f", or go on with that run by --resume {quoted(self.folder)}" if self.config.exists() else ""
         raise UsageError(f"--out {self.folder} is in use; name a folder that does not exist yet{instead}")
@@ -84,10 +84,10 @@ class Run:
     def prune(self, keep: int) -> None:
         """Delete all checkpoints but the last `keep`, and the remains of interrupted writes."""
         for step in self.steps()[:-keep]:
-            shutil.rmtree(self.checkpoint(step))
+            with unfinished(self.checkpoints) as rest:  # so that a checkpoint is there whole, or not at all
+                self.checkpoint(step).replace(rest / "checkpoint")
         for parent in (self.folder, self.checkpoints, self.snapshots):
-            for left in parent.glob(f"{UNFINISHED}*"):
-                shutil.rmtree(left)
+            remove_remains(parent)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -98,7 +98,7 @@ class Run:
         """
         with contextlib.ExitStack() as stack:
             with refusals_told(self.folder):
-                free = lock(stack.enter_context((self.folder / LOCK).open("w")).fileno())
+                free = lock(stack.enter_context((self.folder / LOCK).open("w")).fileno(), without_locks=True)
             if not free:
                 raise UsageError(f"{self.folder} is in use: another process is training into it")
             yield

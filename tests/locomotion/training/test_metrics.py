@@ -69,3 +69,22 @@ def test_the_terminal_leaves_out_what_an_update_rule_does_not_log():
     assert "KL 0.0100  explained variance  0.50" in with_both
     assert "KL" not in without
     assert "nan" not in without
+
+
+def test_tensorboard_reads_a_resumed_run_in_order_whatever_the_clock_says(tmp_path, monkeypatch):
+    for now, first, last in ((5000.0, 1, 4), (1000.0, 3, 5)):  # killed after the row of step 4, resumed at step 2
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        board = TensorBoard(tmp_path, first - 1)
+        for step in range(first, last + 1):
+            board.write({"a": now + step}, {}, step)
+        board.close()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    seen = [(event.step, event.value) for event in events.Scalars("a")]
+    assert seen == [(1, 5001.0), (2, 5002.0), (3, 1003.0), (4, 1004.0), (5, 1005.0)]
+
+
+def test_a_clock_that_stands_still_divides_nothing_by_zero(monkeypatch):
+    monkeypatch.setattr("time.perf_counter", lambda: 1.0)
+    terminal = Terminal(200, console=Console(file=io.StringIO(), force_terminal=False))
+    terminal.write({}, {}, 100)
