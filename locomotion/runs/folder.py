@@ -55,7 +55,8 @@ class Run:
         """Refuse a folder that holds more than what a run leaves that was killed before it wrote its settings."""
         if not self.folder.exists():
             return
-        if all(path.name == LOCK or path.name.startswith(PREFIX) for path in self.folder.iterdir()):
+        remains = {LOCK, f"{self.config.name}.sha256"}
+        if all(path.name in remains or path.name.startswith(PREFIX) for path in self.folder.iterdir()):
             return
         instead = f", or go on with that run by --resume {quoted(self.folder)}" if self.config.exists() else ""
         raise UsageError(f"--out {self.folder} is in use; name a folder that does not exist yet{instead}")

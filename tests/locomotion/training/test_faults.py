@@ -33,6 +33,7 @@ def test_remains_of_a_run_without_settings_are_no_run(small, tmp_path):
     folder = tmp_path / "run"
     (folder / ".unfinished-x").mkdir(parents=True)
     (folder / ".lock").touch()
+    (folder / "config.json.sha256").touch()
     Run.create(small(out=folder))
     assert sorted(path.name for path in folder.iterdir()) == [".lock", "config.json", "config.json.sha256"]
 
