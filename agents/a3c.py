@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import signal
 import warnings
 from collections.abc import Callable
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -147,6 +149,7 @@ class A3C(A2C):
         # A fork of this process would copy locks that other threads may hold.
         context: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
         context.set_forkserver_preload([work.__module__, "torch._dynamo"])  # any optimiser imports the latter
+        start_forkserver()
         reports, ours = context.Pipe(duplex=False)
         arguments = self.worker_arguments | {
             "seed": self._next_seed % 2**32,
@@ -239,6 +242,18 @@ class A3C(A2C):
         record_episodes(self.logger, self.ep_info_buffer or [])
         if self._log_interval is not None:
             self.dump_logs(self._n_updates)
+
+
+def start_forkserver() -> None:
+    """Start the process that workers are forked from, deaf to Ctrl-C: a terminal sends it to all processes at once."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has neither
+        return
+    resource_tracker.ensure_running()  # else it starts with the first process and unblocks Ctrl-C
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def share_statistics(optimizer: torch.optim.Optimizer) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -78,7 +80,10 @@ class Worker(A2C):
 
         Before that update the statistics of observations are empty.
         """
+        learner = parent_process()
         while self.number > 0 and self.shared.updates[0] == 0:
+            if learner is not None and not learner.is_alive():
+                sys.exit()
             time.sleep(0.001)
         self._seen = self.updates_of_others()
         self.policy.load_state_dict(self.shared.policy.state_dict())

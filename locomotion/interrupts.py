@@ -8,6 +8,7 @@ is ended as it stands: files are written whole or not at all, and other processe
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
@@ -60,8 +61,10 @@ class Deferral:
         """Note a request; after `GRACE` seconds it is made once more, which stops the phase at once."""
         self._signum = signum
         _print(self.notice)
-        main = threading.main_thread().ident
-        self._timer = threading.Timer(GRACE, signal.pthread_kill, (main, signum))
+        if hasattr(signal, "pthread_kill"):  # it also ends a wait of the main thread's
+            self._timer = threading.Timer(GRACE, signal.pthread_kill, (threading.main_thread().ident, signum))
+        else:
+            self._timer = threading.Timer(GRACE, _thread.interrupt_main, (signum,))
         self._timer.daemon = True
         self._timer.start()
 

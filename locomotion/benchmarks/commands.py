@@ -3,6 +3,7 @@
 `--help` imports this module, so everything heavy is imported by `run`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from locomotion.command_line import Load, Robots, optional, require_at_least_one
 from locomotion.environments import EVALUATION_STEPS, known_environment
 from locomotion.errors import UsageError
 from locomotion.runs.rules import RULES, rule_named
+from locomotion.tables import print_table
 from locomotion.task_options import task_values
 
 MAX_SEED = 2**32 - 1
@@ -41,9 +43,8 @@ class Throughput:
         from locomotion.threads import set_threads
 
         threads = set_threads(self.threads)
-        print(
-            world_speed.worlds_table(list(world_speed.measure_worlds(self.robots, self.copies, threads, self.rounds)))
-        )
+        rows = world_speed.measure_worlds(self.robots, self.copies, threads, self.rounds)
+        print_table(rows, world_speed.worlds_table, len(self.robots))
         return 0
 
 
@@ -68,7 +69,8 @@ class Training:
         from locomotion.threads import set_threads
 
         threads = set_threads(self.threads)
-        print(training_speed.training_table(list(training_speed.measure_training(self.robots, threads, self.rounds))))
+        rows = training_speed.measure_training(self.robots, threads, self.rounds)
+        print_table(rows, training_speed.training_table, len(self.robots))
         return 0
 
 
@@ -89,7 +91,8 @@ class Workers:
         """Print the table of A3C's speed."""
         from locomotion.benchmarks import training_speed
 
-        print(training_speed.workers_table(list(training_speed.measure_workers(self.robots, self.rounds))))
+        rows = training_speed.measure_workers(self.robots, self.rounds)
+        print_table(rows, training_speed.workers_table, len(self.robots))
         return 0
 
 
@@ -142,10 +145,18 @@ class Scores:
         peers = peer_scores.peers_of(self.envs, [name for name in self.peers.split(",") if name], self.algo)
         files = tuple(file.resolve() for file in self.load)
         given: dict[str, Any] = {"tasks": tasks, "load": files, "evaluation_steps": self.evaluation_steps}
-        rows = list(scores.measure_scores(self.envs, self.algo, seeds, self.steps, threads, **given))
-        print(scores.scores_table(rows), published.published_table(rows), sep="\n\n", flush=True)
+
+        def ours(finished: Sequence[scores.SeedScores]) -> str:
+            return f"{scores.scores_table(finished)}\n\n{published.published_table(finished)}"
+
+        def theirs(finished: Sequence[peer_scores.Comparison]) -> str:
+            table = scores.scores_table([comparison.theirs for comparison in finished])
+            return f"\n\n{table}\n\n{peer_scores.comparison_table(finished)}"
+
+        kept = ", and the runs are kept: the same command continues"
+        measured = scores.measure_scores(self.envs, self.algo, seeds, self.steps, threads, **given)
+        rows = print_table(measured, ours, len(self.envs), kept)
         if self.peers:
-            comparisons = list(peer_scores.compare(rows, peers, threads, self.evaluation_steps))
-            theirs = scores.scores_table([comparison.theirs for comparison in comparisons])
-            print("", theirs, peer_scores.comparison_table(comparisons), sep="\n\n")
+            compared = peer_scores.compare(rows, peers, threads, self.evaluation_steps)
+            print_table(compared, theirs, sum(map(len, peers.values())), kept)
         return 0

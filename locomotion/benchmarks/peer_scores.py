@@ -21,6 +21,7 @@ from locomotion.evaluation.statistics import by_chance, probability_of_improveme
 from locomotion.files import folder_name, read_json, write_json
 from locomotion.policies.card import installed_versions
 from locomotion.policies.scores import read_scores
+from locomotion.progress import each
 from locomotion.runs.folder import Run
 from locomotion.runs.recipes import usual_settings
 from locomotion.runs.rules import TrustRegion
@@ -93,7 +94,7 @@ def compare(
     for row in rows:
         for peer in peers[row.env]:
             evaluations = {}
-            for seed in row.evaluations:
+            for seed in each(row.evaluations, f"trainings of {peer.name} in {row.env}", len(row.evaluations)):
                 out = folder / folder_name(row.env) / f"{peer.folder_name}-{row.steps}-steps-seed{seed}"
                 evaluations[seed] = finished(out, peer, row.env, row.steps, seed, threads, evaluation_steps)
             yield Comparison(row, SeedScores(row.env, peer.name, row.steps, evaluations))

@@ -16,6 +16,7 @@ from locomotion.errors import UsageError
 from locomotion.evaluation.statistics import t_interval
 from locomotion.files import RUNS, folder_name
 from locomotion.policies.scores import read_scores
+from locomotion.progress import each
 from locomotion.runs.folder import Run
 from locomotion.runs.recipes import usual_settings
 from locomotion.runs.settings import Settings, differences, read_config
@@ -108,7 +109,7 @@ def measure_scores(
         wanted = usual_settings(env, algo, task=task, load=load, **changes, **fixed)
         numbers = "".join(f"-{number}-{value}" for number, value in task.items())
         evaluations = {}
-        for seed in seeds:
+        for seed in each(seeds, f"trainings in {name}", len(seeds)):
             out = folder / folder_name(env) / f"{algo}-{wanted.steps}-steps{numbers}-seed{seed}"
             evaluations[seed] = finished(Run(out), wanted.changed(seed=seed, out=out))
         yield SeedScores(env, algo, wanted.steps, evaluations)

@@ -15,6 +15,7 @@ from agents.policy_gradient import PolicyGradient
 from locomotion.benchmarks.peers import build, check_packages, zoo_peer
 from locomotion.benchmarks.world_speed import BarePhysics
 from locomotion.environments import batched, make_env
+from locomotion.progress import each
 from locomotion.runs.recipes import usual_settings
 from locomotion.runs.settings import Settings
 from locomotion.tables import markdown_table
@@ -62,7 +63,7 @@ def measure_training(robots: Sequence[str], threads: int = 1, rounds: int = 5) -
         batch = ours.n_steps * vec_env.num_envs
         for learner, steps in ((ours, 10 * batch), (peer, 2 * zoo.batch)):  # past the first falls
             learner.learn(steps, log_interval=SILENT)
-        for _ in range(rounds):
+        for _ in each(range(rounds), env, rounds):
             speeds["ours"].append(_learning_speed(ours, 6 * batch))
             speeds["peer"].append(_learning_speed(peer, 2 * zoo.batch))
             speeds["physics"].append(PHYSICS_STEPS * ours.n_envs / _physics_seconds(ours, vec_env, bare))
@@ -136,7 +137,8 @@ def measure_workers(robots: Sequence[str], rounds: int = 5) -> Iterator[WorkerSp
         UsageError: where there are not two cores.
     """
     for env in robots:
-        speeds = np.array([[_worker_speed(env, workers) for workers in (1, 2)] for _ in range(rounds)])  # (rounds, 2)
+        turns = each(range(rounds), env, rounds)
+        speeds = np.array([[_worker_speed(env, workers) for workers in (1, 2)] for _ in turns])  # (rounds, 2)
         one, two = np.median(speeds, axis=0)
         yield WorkerSpeed(env, one, two, float(np.median(speeds[:, 1] / speeds[:, 0])))
 

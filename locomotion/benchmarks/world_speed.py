@@ -17,6 +17,7 @@ import envs
 from envs.registry import GYMNASIUM_TASKS
 from locomotion.environments import batched
 from locomotion.errors import UsageError
+from locomotion.progress import each
 from locomotion.tables import markdown_table
 
 BARE, OURS, SYNC, DUMMY, ENVPOOL = "Batch.step", "ours", "SyncVectorEnv", "DummyVecEnv", "EnvPool"
@@ -143,7 +144,7 @@ def measure_worlds(
         lengths = {name: _steps_for(seconds, contender, draw(WARM_UP_STEPS)) for name, contender in contenders.items()}
         speeds: dict[str, list[float]] = {name: [] for name in contenders}
         lengths[BARE] = lengths[OURS]
-        for _ in range(rounds):
+        for _ in each(range(rounds), env, rounds):
             same = draw(lengths[OURS])
             for name, contender in contenders.items():
                 actions = same if name in (BARE, OURS) else draw(lengths[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from locomotion.errors import UsageError
 from locomotion.evaluation.statistics import bootstrap
 from locomotion.policies.card import PolicyCard, installed_versions
 from locomotion.policies.stored import StoredPolicy
+from locomotion.progress import phase
 from locomotion.threads import set_threads
 
 EVALUATION_SEED = 1_000_000  # far from training's seeds: no policy was trained from these start states
@@ -247,22 +249,25 @@ def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS
     observations = vec_env.reset()
     records: dict[int, dict[str, Any]] = {}
     returns = np.zeros(vec_env.num_envs)
-    for _ in range(evaluation_steps):
-        observations, rewards, dones, infos = vec_env.step(actor(observations))  # type: ignore[arg-type]
-        returns += rewards
-        for i in np.flatnonzero(dones):
-            if i in records:
-                continue
-            info = infos[i]
-            records[int(i)] = {
-                "return": info["episode"]["r"],
-                "length": info["episode"]["l"],
-                "terminated": not info["TimeLimit.truncated"],
-                "cut_off": False,
-                "terms": {**info["episode"].get("terms", {}), **info["episode"].get("tracked", {})},
-            }
-        if len(records) == vec_env.num_envs:
-            break
+    episodes = "1 episode" if vec_env.num_envs == 1 else f"{vec_env.num_envs} episodes"
+    with phase(f"scoring {episodes}", min(longest_episode(vec_env), evaluation_steps)) as shown:
+        for _ in range(evaluation_steps):
+            observations, rewards, dones, infos = vec_env.step(actor(observations))  # type: ignore[arg-type]
+            returns += rewards
+            for i in np.flatnonzero(dones):
+                if i in records:
+                    continue
+                info = infos[i]
+                records[int(i)] = {
+                    "return": info["episode"]["r"],
+                    "length": info["episode"]["l"],
+                    "terminated": not info["TimeLimit.truncated"],
+                    "cut_off": False,
+                    "terms": {**info["episode"].get("terms", {}), **info["episode"].get("tracked", {})},
+                }
+            if len(records) == vec_env.num_envs:
+                break
+            shown.advance()
     robots = batched(vec_env)
     for robot in set(range(vec_env.num_envs)) - set(records):
         so_far = {} if robots is None else robots.world.episodes.summary(robot, terminated=False, physics_error=None)
@@ -274,3 +279,12 @@ def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS
             "terms": {**so_far.get("terms", {}), **so_far.get("tracked", {})},
         }
     return [records[i] for i in range(vec_env.num_envs)]
+
+
+def longest_episode(vec_env: VecEnv) -> float:
+    """Return the steps after which an environment's episodes end at the latest, as far as it says."""
+    robots = batched(vec_env)
+    if robots is not None:
+        return robots.task.episode_steps
+    spec = vec_env.get_attr("spec")[0]
+    return getattr(spec, "max_episode_steps", None) or math.inf

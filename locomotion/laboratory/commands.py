@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 from locomotion.command_line import Robots, optional, require_at_least_one, require_robots
 from locomotion.errors import UsageError
 from locomotion.files import RUNS, make_folder
+from locomotion.interrupts import keeping
 from locomotion.laboratory.sample_sizes import check_sizes
+from locomotion.tables import print_table
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,16 @@ class Estimators:
         threads = set_threads(self.threads)
         make_folder(self.out)
         worlds: tuple[Literal["lq", "cartpole"], ...] = ("lq", "cartpole") if self.world == "both" else (self.world,)
-        for name in worlds:
-            report = measure.measure_estimators(
-                make_world(name, threads), self.trajectories, self.repetitions, self.seed
-            )
-            print(measure.remarks(report), measure.estimators_table(report), sep="\n\n", end="\n\n")
-            measure.write_csv(report, self.out / f"estimators-{name}.csv")
-            write_figure(report, self.out)
+        finished: list[str] = []
+        with keeping(lambda: f"stopped; {len(finished)} of {len(worlds)} worlds are finished: {self.out}"):
+            for name in worlds:
+                report = measure.measure_estimators(
+                    make_world(name, threads), self.trajectories, self.repetitions, self.seed
+                )
+                print(measure.remarks(report), measure.estimators_table(report), sep="\n\n", end="\n\n", flush=True)
+                measure.write_csv(report, self.out / f"estimators-{name}.csv")
+                write_figure(report, self.out)
+                finished.append(name)
         return 0
 
 
@@ -81,5 +86,5 @@ class Derivatives:
 
         set_threads(1)
         checks = derivatives.measure_derivatives(self.robots, self.steps, self.copies, self.seed)
-        print(derivatives.derivatives_table(list(checks)))
+        print_table(checks, derivatives.derivatives_table, len(self.robots))
         return 0

@@ -13,6 +13,7 @@ from locomotion.environments import known_environment
 from locomotion.errors import UsageError
 from locomotion.laboratory.finite_differences import central_differences
 from locomotion.laboratory.physics_derivatives import StatePaths, record_paths, return_gradients
+from locomotion.progress import each
 from locomotion.tables import markdown_table
 
 DIFFERENCE = 1e-5  # h of the central differences, in the parameters' units
@@ -112,7 +113,8 @@ def check_derivatives(env: str, robot: VelocityFeedback) -> DerivativeCheck:
     middle = time.perf_counter()
 
     def simulated(thetas: np.ndarray) -> np.ndarray:
-        return np.array([robot.reward(robot.paths(robot.world(), theta))[0].sum(axis=0) for theta in thetas])
+        varied = each(thetas, f"differences of {env}", len(thetas))
+        return np.array([robot.reward(robot.paths(robot.world(), theta))[0].sum(axis=0) for theta in varied])
 
     _, differences = central_differences(simulated, robot.theta, DIFFERENCE)
     end = time.perf_counter()

@@ -20,6 +20,7 @@ from locomotion.files import atomic_file
 from locomotion.laboratory.estimators import Estimator, laboratory
 from locomotion.laboratory.sample_sizes import check_sizes
 from locomotion.laboratory.worlds import LaboratoryWorld, QuadraticWorld
+from locomotion.progress import phase
 from locomotion.tables import markdown_table
 
 CONFIDENCE = 0.99
@@ -140,15 +141,19 @@ def sampled_estimates(
     estimates: dict[str, list[np.ndarray]] = {rule.name: [] for rule in rules}
     seconds = dict.fromkeys(estimates, 0.0)
     sampling = 0.0
-    for part in np.array_split(np.arange(total), -(-total // CHUNK)):
-        start = time.perf_counter()
-        paths = world.sample(len(part), rng)
-        sampling += time.perf_counter() - start
-        for rule in rules:
+    parts = np.array_split(np.arange(total), -(-total // CHUNK))
+    with phase(f"measuring {len(rules)} estimators, {world.name}", len(parts) * (1 + len(rules))) as shown:
+        for part in parts:
             start = time.perf_counter()
-            estimates[rule.name].append(rule.estimate(paths))
-            seconds[rule.name] += time.perf_counter() - start
-    return {name: np.concatenate(parts) for name, parts in estimates.items()}, seconds, sampling
+            paths = world.sample(len(part), rng)
+            sampling += time.perf_counter() - start
+            shown.advance()
+            for rule in rules:
+                start = time.perf_counter()
+                estimates[rule.name].append(rule.estimate(paths))
+                seconds[rule.name] += time.perf_counter() - start
+                shown.advance()
+    return {name: np.concatenate(found) for name, found in estimates.items()}, seconds, sampling
 
 
 def standard_error(estimates: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from locomotion.errors import UsageError
 from locomotion.files import folder_name
 from locomotion.policies.shipped import FOLDER
 from locomotion.policies.stored import Numbers, StoredPolicy, as_trained
+from locomotion.progress import each
 from locomotion.recording.encoding import write
 from locomotion.recording.film import SMOOTH, Film
 from locomotion.recording.overlay import Overlay
@@ -105,7 +106,7 @@ def shoot(film: Film, players: Sequence[Player], picture: Callable[[], Image.Ima
     check_memory(film, count)
 
     def draw() -> Iterator[np.ndarray]:
-        for i in range(count):
+        for i in each(range(count), "filming", count):
             for player in players:
                 player.play_until(i / rate)
             yield np.asarray(picture())
@@ -118,7 +119,7 @@ def shoot(film: Film, players: Sequence[Player], picture: Callable[[], Image.Ima
 
 def first_return(player: Player) -> tuple[float, bool]:
     """Finish the first episode off camera; return its return, and whether it ended within `EVALUATION_STEPS` more."""
-    for _ in range(EVALUATION_STEPS):
+    for _ in each(range(EVALUATION_STEPS), "finishing the first episode", EVALUATION_STEPS):
         if player.finished:
             return player.finished[0], True
         player.act()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from locomotion.progress import CONSOLE
 from locomotion.sweeps.plan import Cell
 
 Place = tuple[float, str, float]  # gamma, baseline, lambda
@@ -33,7 +33,7 @@ class Display:
     """
 
     def __init__(self, done: Sequence[Cell], todo: Sequence[Cell], console: Console | None = None):
-        self.console = console or Console(file=sys.stderr)
+        self.console = console or CONSOLE
         self.total = Counter(map(place, [*done, *todo]))
         self.done = Counter(map(place, done))
         self.failed: Counter[Place] = Counter()

@@ -12,6 +12,7 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster, as_completed
+from distributed.utils import LoopRunner
 
 from envs.world import available_cores
 from locomotion.errors import UsageError
@@ -50,22 +51,25 @@ def cluster_client(workers: int | None = None, cluster: str | None = None) -> It
         raise UsageError(f"--workers must lie in [1, {available_cores()}], a core for each, got {workers}")
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(SCHEDULER | {"distributed.nanny.pre-spawn-environ": ENVIRONMENT}))
+        runner = LoopRunner()
         with interrupts_held_back():
-            local = LocalCluster(
-                host="127.0.0.1",
-                n_workers=workers or available_cores(),
-                threads_per_worker=1,
-                memory_limit="auto",
-                dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,
-            )
-            client = stack.enter_context(Client(stack.enter_context(local)))
-        yield client
+            runner.start()  # its thread starts all others and the workers; this one goes on answering
+        stack.callback(runner.stop)
+        local = LocalCluster(
+            host="127.0.0.1",
+            n_workers=workers or available_cores(),
+            threads_per_worker=1,
+            memory_limit="auto",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+            loop=runner.loop,
+        )
+        yield stack.enter_context(Client(stack.enter_context(local)))
 
 
 @contextlib.contextmanager
 def interrupts_held_back() -> Iterator[None]:
-    """Block Ctrl-C until the end; threads that begin here, and the processes they start, never receive it.
+    """Block Ctrl-C until the end; a thread that begins here, and what it starts, never receives it.
 
     A terminal sends it to all processes at once, and each of Dask's would print a traceback.
     """

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from locomotion.evaluation.statistics import Interval
 from locomotion.files import atomic_file
+from locomotion.progress import each
 from locomotion.sweeps.figures import figures, marked, number, title
 from locomotion.sweeps.plan import DIALS
 from locomotion.sweeps.results import FEW, Results, results
@@ -43,7 +44,8 @@ STYLE = (
 def write_report(rows: pa.Table, folder: Path) -> list[Path]:
     """Write curves, map and scores as .png and .svg, and the self-contained report.html; return the paths."""
     found = results(rows)
-    drawn = {name: pictures(figure) for name, figure in figures(found).items()}
+    figs = figures(found)
+    drawn = {name: pictures(figs[name]) for name in each(figs, "drawing figures", len(figs))}
     files = {f"{name}.{kind}": data for name, kinds in drawn.items() for kind, data in kinds.items()}
     files["report.html"] = page(found, {name: inline(kinds["svg"]) for name, kinds in drawn.items()}).encode()
     for name, data in files.items():

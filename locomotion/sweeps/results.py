@@ -20,6 +20,7 @@ from locomotion.evaluation.statistics import (
     interquartile_mean,
     probability_of_improvement,
 )
+from locomotion.progress import each
 
 FEW = 5  # with fewer seeds a bootstrap's intervals are much too narrow
 NO_VALUE_FUNCTION = "no value function"
@@ -206,7 +207,7 @@ def scored(curves: Sequence[Curve], iteration: int) -> list[Score]:
     # Interquartile means can be equal: for example of seeds that reach the maximal return.
     best = max(scores, key=lambda score: (float(interquartile_mean(score)), float(np.mean(score))))
     found = []
-    for curve, score in zip(curves, scores, strict=True):
+    for curve, score in each(list(zip(curves, scores, strict=True)), "comparing points", len(curves)):
         gap = bootstrap(difference, best, score)
         found.append(
             Score(

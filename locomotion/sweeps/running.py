@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from distributed import Client
 
 from locomotion.errors import UsageError
 from locomotion.files import RUNS, folder_name, make_folder
+from locomotion.interrupts import keeping
 from locomotion.runs.folder import Run
 from locomotion.sweeps.cell import train_cell, untrained
 from locomotion.sweeps.display import Display
@@ -55,6 +56,7 @@ def run_sweep(
     done, todo = ([cell for cell in cells if files.has(cell.name) is there] for there in (True, False))
     failed = 0
     with contextlib.ExitStack() as stack:
+        stack.enter_context(keeping(lambda: kept(cells, files)))
         client = None
         if todo:
             untrained(todo[0])  # a mistake common to all cells is the user's, and is reported at once
@@ -63,10 +65,16 @@ def run_sweep(
         stack.enter_context(Run(folder).locked())
         if client is not None:
             failed = compute_cells(client, done, todo, files, tracker)
-    if failed < len(cells):
-        report(folder)
-        tracker.figures()
+        if failed < len(cells):
+            report(folder)
+            tracker.figures()
     return failed
+
+
+def kept(cells: Sequence[Cell], files: RowFiles) -> str:
+    """Return in one line what a sweep that is stopped now keeps."""
+    finished = sum(files.has(cell.name) for cell in cells)
+    return f"stopped; {finished} of {len(cells)} cells are kept, the same command continues"
 
 
 def compute_cells(client: Client, done: Sequence[Cell], todo: Sequence[Cell], files: RowFiles, tracker: Tracker) -> int:
@@ -75,7 +83,7 @@ def compute_cells(client: Client, done: Sequence[Cell], todo: Sequence[Cell], fi
     if not client.ncores():
         print("no worker is connected yet; the sweep begins with the first one", file=sys.stderr)
     failures: dict[str, BaseException] = {}
-    with Display(done, todo) as display, report_on_stop(display):
+    with Display(done, todo) as display:
         for cell, result in compute(client, train_cell, todo):
             if isinstance(result, BaseException):
                 failures[cell.name] = result
@@ -87,17 +95,6 @@ def compute_cells(client: Client, done: Sequence[Cell], todo: Sequence[Cell], fi
     for name, error in failures.items():
         print(f"failed twice: {name}: {type(error).__name__}: {error}", file=sys.stderr)
     return len(failures)
-
-
-@contextlib.contextmanager
-def report_on_stop(display: Display) -> Iterator[None]:
-    """Print the number of finished cells where the sweep is interrupted."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        total = display.total.total()
-        print(f"stopped; {display.done.total()} of {total} cells are kept, the same command continues", file=sys.stderr)
-        raise
 
 
 def report(folder: Path) -> None:

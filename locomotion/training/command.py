@@ -12,6 +12,7 @@ from typing import Annotated
 import tyro
 
 from locomotion.command_line import Load, optional
+from locomotion.interrupts import keeping
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Ship:
         """Print the scores and the folder."""
         from locomotion.training.ship import ship
 
-        shipped = ship(self.folder, self.episodes, self.threads, self.evaluation_steps)
+        with keeping(lambda: "stopped; nothing was shipped"):
+            shipped = ship(self.folder, self.episodes, self.threads, self.evaluation_steps)
         print(shipped.scores.table())
         print(f"shipped: {shipped.folder}")
         return 0

@@ -3,13 +3,13 @@
 `--help` imports this module, so everything heavy is imported by `run`.
 """
 
-import contextlib
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
 from locomotion.command_line import Load, optional
+from locomotion.interrupts import keeping
 from locomotion.policies.stored import Numbers, as_trained
 
 
@@ -38,7 +38,10 @@ class Watch:
         from locomotion.files import folder_name
         from locomotion.viewer.session import watched
 
-        with watched(self.policy, self.seed, self.threads, numbers) as session, contextlib.suppress(KeyboardInterrupt):
+        with (
+            keeping(lambda: f"stopped watching {self.policy}"),
+            watched(self.policy, self.seed, self.threads, numbers) as session,
+        ):
             title = folder_name(session.player.name)
             if self.web:
                 from locomotion.viewer import web

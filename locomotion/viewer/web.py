@@ -7,19 +7,17 @@ machine needs no OpenGL. It has no option to listen on one interface only: `keep
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import re
-import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import mujoco
 
 from locomotion.errors import UsageError
+from locomotion.interrupts import deferred
 from locomotion.viewer.session import Session
 
 try:
@@ -76,34 +74,19 @@ def show(session: Session, title: str, port: int, announce: Callable[[str], None
     data = mujoco.MjData(session.renderer.model)
     with (
         launch_thread.launch_thread(view, sim_plugins=[MousePull(session)]) as handle,
-        interrupts_noted() as interrupted,
+        deferred() as request,  # an exception raised inside MuJoCo's viewer may be lost there
     ):
         handle.model, handle.data = session.renderer.model, data  # the viewer has the model already
         announce(f"http://{HOST}:{listening.getsockname()[1]}")
         before = time.perf_counter()
         while handle.is_running():
-            if interrupted.is_set():
-                raise KeyboardInterrupt
+            request.check()
             now = time.perf_counter()
             session.advance(now - before)
             session.pose(data)
             handle.sync()
             before = now
             time.sleep(max(0.0, now + FRAME - time.perf_counter()))
-
-
-@contextlib.contextmanager
-def interrupts_noted() -> Iterator[threading.Event]:
-    """Record Ctrl-C in an event for the loop to check: an exception raised inside MuJoCo's viewer may be lost there."""
-    noted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
-        yield noted
-        return
-    previous = signal.signal(signal.SIGINT, lambda number, frame: noted.set())
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def listen(port: int) -> socket.socket:
