@@ -9,6 +9,7 @@ is ended as it stands: files are written whole or not at all, and other processe
 from __future__ import annotations
 
 import _thread
+import atexit
 import contextlib
 import os
 import signal
@@ -82,12 +83,12 @@ class Answers:
         self.command = False  # whether the process is a command, which LIMIT ends
         self.deferrals: list[Deferral | None] = []  # of the phases, the innermost last; None: at once
         self.kept: list[Callable[[], str]] = []  # of the phases, the innermost last
-        self.stopping = False  # whether `Stopped` has been raised
+        self.stopped: Stopped | None = None  # once it has been raised
         self.told = False
 
     def on_signal(self, signum: int, frame: object) -> None:
         """Answer a signal."""
-        if self.stopping:
+        if self.stopped is not None:
             return  # everything is being cleaned up
         deferral = self.deferrals[-1] if self.deferrals else None
         first = not any(each is not None and each.requested for each in self.deferrals)
@@ -102,14 +103,22 @@ class Answers:
 
     def stop(self, signum: int) -> NoReturn:
         """Begin to unwind."""
-        self.stopping = True
-        raise Stopped(signum)
+        self.stopped = Stopped(signum)
+        raise self.stopped
 
     def tell(self) -> None:
         """Say what is kept, once, in the words of the outermost phase: it knows the command that goes on."""
         if not self.told:
             self.told = True
             _print(self.kept[0]() if self.kept else NOTHING_KEPT)
+
+    def leave(self) -> None:
+        """End a process that was stopped, once all else is done: taking torch apart would take seconds."""
+        if self.stopped is not None:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(self.stopped.exit_code)
 
     def end_now(self, signum: int) -> None:
         """End the process, and those it has started."""
@@ -142,7 +151,9 @@ def answered(command: bool = False) -> Iterator[None]:
     if _answers.active or threading.current_thread() is not threading.main_thread():
         yield
         return
-    _answers.active, _answers.command, _answers.stopping, _answers.told = True, command, False, False
+    _answers.active, _answers.command, _answers.stopped, _answers.told = True, command, None, False
+    if command:
+        atexit.register(_answers.leave)  # the first to be registered is the last to be called
     previous = {number: signal.signal(number, _answers.on_signal) for number in SIGNALS}
     try:
         yield

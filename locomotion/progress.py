@@ -44,6 +44,7 @@ class Phase:
         if self._bar is not None:
             self._task = self._bar.add_task(self.what, total=self.total)
             self._bar.start()
+            self._bar.refresh()  # one that is drawn with others waits for them otherwise
         return self
 
     def __exit__(self, *exception: object) -> None:
