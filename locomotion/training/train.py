@@ -246,7 +246,7 @@ def kept(run: Run, settings: Settings) -> str:
         return f"trained for {step:,} steps, but not yet scored; score the policy with: {command}"
     if film_is_due(run, settings):
         return f"trained and scored, but not yet filmed; film the policy with: {command}"
-    return f"trained, scored and filmed: {run.folder}"
+    return f"finished, but for closing its log: {run.folder}"
 
 
 def go_on(run: Run, settings: Settings, step: int) -> None:
