@@ -7,19 +7,22 @@ import errno
 import itertools
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import envs
-from locomotion.checksums import COPY, digest, lines, listed_digests, read_checked, write_sums
+from locomotion.checksums import COPY, digest, lines, listed_digests, read_checked, require_inside, write_sums
 from locomotion.errors import UsageError
 from locomotion.unfinished import put_in_place, unfinished
 
 RUNS = Path("runs")
 LARGEST_JSON = 2**24  # bytes of a JSON file that are read
 DEEPEST = 32  # levels of lists and objects in one another
+STEP = re.compile(r"[0-9]{10}|[1-9][0-9]{10,18}")  # the name of a step's folder
 UNFLUSHABLE = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}  # folders, on some file systems and Windows
 
 
@@ -52,8 +55,16 @@ def make_folder(folder: Path) -> None:
 
 
 def steps_in(folder: Path) -> list[int]:
-    """Return the numbers that a folder's sub-folders are named after, in order."""
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit()) if folder.is_dir() else []
+    """Return the numbers that a folder's sub-folders are named after, in order.
+
+    Raises:
+        UsageError: where the folder is a link that leads out of its own.
+    """
+    if not folder.is_dir():
+        return []
+    require_inside(folder, folder.parent)
+    folders = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    return sorted(int(path.name) for path in folders if STEP.fullmatch(path.name))
 
 
 def write_json(path: Path, value: object, *, alone: bool = False) -> None:
@@ -76,15 +87,31 @@ def read_json(path: Path, *names: str, remedy: str = COPY, tell: bool = True) ->
     """
     content = read_checked(path, LARGEST_JSON, remedy, tell)
     try:
-        values = json.loads(content.decode(), object_pairs_hook=_each_once)
-        _require_shallow(values)
-    except RecursionError as error:
-        raise UsageError(f"{path} is damaged (it is nested more than {DEEPEST} deep); {remedy}") from error
+        values = parse_json(content.decode())
     except ValueError as error:
         raise UsageError(f"{path} is damaged ({error}); {remedy}") from error
     if not isinstance(values, dict) or not set(names) <= set(values):
         lacking = f"it lacks {' or '.join(names)}" if names else "it is no JSON object"
         raise UsageError(f"{path} is damaged ({lacking}); {remedy}")
+    return values
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text from a file that anybody may have written.
+
+    Raises:
+        ValueError: where it is none, an object names something twice, or it is nested deeply.
+    """
+    try:
+        values = json.loads(text, object_pairs_hook=_each_once)
+    except RecursionError:
+        values = None
+    level, depth = [values], 0
+    while level and depth <= DEEPEST:
+        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level, depth = list(chain.from_iterable(inner)), depth + 1
+    if level or values is None:
+        raise ValueError(f"it is no JSON value of at most {DEEPEST} levels")
     return values
 
 
@@ -95,20 +122,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"it names {max(names, key=names.count)} twice")
     return values
-
-
-def _require_shallow(values: Any) -> None:
-    """Refuse what later functions, which call themselves for each level, could not go through."""
-    level = [values]
-    for _ in range(DEEPEST):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    if level:
-        raise RecursionError
 
 
 @contextlib.contextmanager

@@ -6,10 +6,15 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_type_hints
 
+from envs.arguments import check_fields
 from locomotion.benchmarks.scores import SeedScores
+from locomotion.checksums import read_regular
+from locomotion.errors import UsageError
 from locomotion.tables import markdown_table
 
+LARGEST = 2**20  # bytes
 DATA = Path(__file__).with_name("published_scores.toml")
 VERSION = 5  # of Gymnasium's robots, as we train them
 SAME_TASK = "same task"
@@ -30,7 +35,7 @@ class Study:
 
     name: str
     source: str
-    metric: str  # a key of METRICS
+    metric: Literal["final", "best", "training", "unstated"]
     protocol: str
     seeds: int | None = None  # None: not stated
     spread: str | None = None  # meaning of the spread of its figures; None: there is none
@@ -81,13 +86,25 @@ class Choice:
 
 
 def read_figures() -> tuple[list[Figure], dict[str, str]]:
-    """Return all figures, and for each robot the changes of its task up to version 5."""
-    data = tomllib.loads(DATA.read_text())
-    figures = []
-    for entry in data["study"]:
-        study = Study(**{name: value for name, value in entry.items() if name != "scores"})
-        figures += [_figure(study, *row) for row in entry["scores"]]
-    return figures, data["changes"]
+    """Return all figures, and for each robot the changes of its task up to version 5.
+
+    Raises:
+        UsageError: where the file is damaged.
+    """
+    try:
+        data = tomllib.loads(read_regular(DATA, LARGEST).decode())
+        figures = []
+        for entry in data["study"]:
+            study = Study(**{name: value for name, value in entry.items() if name != "scores"})
+            check_fields(get_type_hints(Study), vars(study))
+            figures += [_figure(study, *row) for row in entry["scores"]]
+        for figure in figures:
+            check_fields(get_type_hints(Figure), vars(figure))
+        changes = data["changes"]
+        check_fields(dict.fromkeys(changes, str), changes)
+        return figures, changes
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise UsageError(f"{DATA} is damaged ({error}); install the package again") from error
 
 
 def _figure(study: Study, env: str, learner: str, steps: int, score: float, *spread: float) -> Figure:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from locomotion.checksums import require_inside
 from locomotion.command_line import quoted
 from locomotion.errors import UsageError, refusals_told
 from locomotion.files import RUNS, folder_name, new_folder, steps_in, write_json
@@ -61,6 +62,14 @@ class Run:
         instead = f", or go on with that run by --resume {quoted(self.folder)}" if self.config.exists() else ""
         raise UsageError(f"--out {self.folder} is in use; name a folder that does not exist yet{instead}")
 
+    def _require_own(self) -> None:
+        """Refuse a folder of which some part would be written elsewhere, or waits for another process."""
+        with refusals_told(self.folder):
+            for path in self.folder.iterdir():
+                require_inside(path, self.folder)
+                if path.name == LOCK and not path.is_file():
+                    raise UsageError(f"{path} is not a file")
+
     def steps(self) -> list[int]:
         """Return the steps at which there are checkpoints, in order."""
         return steps_in(self.checkpoints)
@@ -95,8 +104,9 @@ class Run:
         """Lock the run for this process; the lock ends with the process, however it ends.
 
         Raises:
-            UsageError: where another process is training into it.
+            UsageError: where another process is training into it, or something in it stands for another place.
         """
+        self._require_own()
         with contextlib.ExitStack() as stack:
             with refusals_told(self.folder):
                 free = lock(stack.enter_context((self.folder / LOCK).open("w")).fileno(), without_locks=True)

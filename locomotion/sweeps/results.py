@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +20,7 @@ from locomotion.evaluation.statistics import (
     probability_of_improvement,
 )
 from locomotion.progress import each
+from locomotion.sweeps.rows import decided_by
 
 FEW = 5  # with fewer seeds a bootstrap's intervals are much too narrow
 NO_VALUE_FUNCTION = "no value function"
@@ -171,7 +171,7 @@ def results(rows: pa.Table) -> Results:
         length = max(map(len, seeds.values()))
         curves.append(Curve(*point, np.array([filled(run) for run in seeds.values() if len(run) == length])))
     names = [curve.baseline for curve in curves]
-    decided = json.loads(rows["settings"][0].as_py())
+    decided = decided_by(rows["settings"][0].as_py())
     return Results(
         tuple(sorted(curves, key=lambda curve: (-names.count(curve.baseline), curve.gamma, curve.gae_lambda))),
         decided["settings"],

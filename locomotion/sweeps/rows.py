@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from annotated_types import Interval
 
+from envs.arguments import Share, check_fields
+from locomotion.checksums import COPY, read_checked, require_inside
 from locomotion.errors import UsageError
-from locomotion.files import checked_file
+from locomotion.files import checked_file, parse_json
+from locomotion.sweeps.plan import BaselineName
 
 SCHEMA = pa.schema(
     {
@@ -32,7 +37,19 @@ SCHEMA = pa.schema(
     }
 )
 NEEDED = ("env", "gamma", "lambda", "baseline", "seed", "iteration", "preset", "scale", "settings", "versions")
-ONE_CELL = "; delete it, and the sweep trains that cell again"
+# Of what is read again.
+Count = Annotated[int, Interval(ge=1, lt=2**63)]
+RANGES: dict[str, Any] = {
+    "gamma": Share,
+    "lambda": Share,
+    "baseline": BaselineName,
+    "seed": Annotated[int, Interval(ge=0)],
+    "scale": Share,
+    "return_mean": float,
+}
+SETTINGS: dict[str, Any] = {"env": str, "algo": str, "steps": Count, "num_envs": Count, "n_steps": Count}
+LARGEST, MOST_ROWS = 2**30, 10_000_000  # bytes and rows of a file
+ONE_CELL = "delete it, and the sweep trains that cell again"
 ORDER = [(name, "ascending") for name in ("gamma", "lambda", "baseline", "seed", "settings", "iteration")]
 
 
@@ -54,6 +71,7 @@ class RowFiles:
 
     def done(self) -> list[Path]:
         """Return the files of the finished cells, in order; hidden ones are still being written."""
+        require_inside(self.cells, self.cells.parent)
         return sorted(path for path in self.cells.glob("*.parquet") if not path.name.startswith("."))
 
     def any_settings(self) -> str | None:
@@ -76,7 +94,7 @@ class RowFiles:
         return read([self.all])
 
 
-def read(paths: Sequence[Path], remedy: str = "") -> pa.Table:
+def read(paths: Sequence[Path], remedy: str = COPY) -> pa.Table:
     """Read rows.
 
     Args:
@@ -88,14 +106,44 @@ def read(paths: Sequence[Path], remedy: str = "") -> pa.Table:
     """
     tables = []
     for path in paths:
+        content = read_checked(path, LARGEST, remedy)
         try:
-            table = pq.read_table(path, schema=SCHEMA)
-        except (pa.ArrowException, OSError) as error:
-            raise UsageError(f"{path} holds no rows of a sweep: {str(error).splitlines()[0]}{remedy}") from error
-        if not table.num_rows or any(table[name].null_count for name in NEEDED):
-            raise UsageError(f"{path} holds no rows of a sweep: they, or some of their columns, are missing{remedy}")
+            if pq.read_metadata(pa.BufferReader(content)).num_rows > MOST_ROWS:
+                raise ValueError(f"they are more than {MOST_ROWS:,}")
+            table = pq.read_table(pa.BufferReader(content), schema=SCHEMA)
+            check(table)
+        except (pa.ArrowException, OSError, LookupError, TypeError, ValueError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise UsageError(f"{path} holds no rows of a sweep: {reason}; {remedy}") from error
         tables.append(table)
     return pa.concat_tables(tables)
+
+
+def check(rows: pa.Table) -> None:
+    """Check what a report relies on.
+
+    Raises:
+        KeyError, TypeError, ValueError: naming what is missing, of another type, or out of its range.
+    """
+    if not rows.num_rows or any(rows[name].null_count for name in NEEDED):
+        raise ValueError("they, or some of their columns, are missing")
+    for name, hint in RANGES.items():
+        for value in rows[name].drop_null().unique().to_pylist():
+            check_fields({name: hint}, {name: value})
+    for text in rows["settings"].unique().to_pylist():
+        decided_by(text)
+
+
+def decided_by(text: str) -> dict[str, dict[str, Any]]:
+    """Return what decides a cell's outcome, its "settings" and its "task", from a row's `settings`.
+
+    Raises:
+        KeyError, TypeError, ValueError: where it names neither, or not what a report relies on.
+    """
+    decided = parse_json(text)
+    check_fields({"": dict[str, dict[str, Any]]}, {"": decided})
+    check_fields(SETTINGS, {name: decided["settings"][name] for name in SETTINGS})
+    return {"settings": decided["settings"], "task": decided["task"]}
 
 
 def write(rows: pa.Table, path: Path) -> None:

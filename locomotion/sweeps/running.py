@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from locomotion.sweeps.engine import cluster_client, compute
 from locomotion.sweeps.plan import DIALS, Cell
 from locomotion.sweeps.report import markdown, write_report
 from locomotion.sweeps.results import results
-from locomotion.sweeps.rows import RowFiles
+from locomotion.sweeps.rows import RowFiles, decided_by
 from locomotion.sweeps.wandb_rows import Tracker
 
 FOLDER = RUNS / "gamma-lambda"
@@ -120,7 +119,7 @@ def check_same_sweep(files: RowFiles, cell: Cell) -> None:
         if files.all.exists():  # it would be replaced by the new cells alone
             raise UsageError(f"{files.all} has no cells/ beside it to continue; name another folder by --out")
         return
-    there, here = (flat(json.loads(text)) for text in (found, cell.as_json()))
+    there, here = (flat(decided_by(text)) for text in (found, cell.as_json()))
     may_differ = DIALS + (("iterations",) if cell.preset else ())  # in a preset, the map may have fewer than the curves
     odd = [name for name in here | there if name not in may_differ and there.get(name) != here.get(name)]
     if odd:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,13 @@ from rich.progress import Progress
 from stable_baselines3.common.logger import KVWriter
 
 from agents.iteration_log import seconds_since
+from locomotion.checksums import read_regular
+from locomotion.errors import UsageError
 from locomotion.files import atomic_file
 from locomotion.progress import CONSOLE, bars
 
 STEP = "global_step"
+STEPS = re.compile("[0-9]{1,18}")
 
 
 def numbers(key_values: dict[str, Any]) -> dict[str, float]:
@@ -25,9 +30,35 @@ def numbers(key_values: dict[str, Any]) -> dict[str, float]:
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
-    """Return the rows of a metrics.csv."""
-    with path.open(newline="") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    """Return the rows of a metrics.csv.
+
+    Raises:
+        UsageError: where it is damaged.
+    """
+    columns, rows = read_table(path)
+    return [{name: float(value) for name, value in zip(columns, row, strict=True) if value} for row in rows]
+
+
+def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and the rows of a metrics.csv, but for a last row that a kill has cut short.
+
+    Raises:
+        UsageError: where it is damaged.
+    """
+    try:
+        columns, *rows = csv.reader(io.StringIO(read_regular(path).decode(), newline=""), strict=True)
+        if STEP not in columns or len(set(columns)) < len(columns):
+            raise ValueError(f"its first line does not name columns, of which one is {STEP}")
+        if rows and len(rows[-1]) < len(columns):
+            rows.pop()
+        for number, row in enumerate(rows, start=2):
+            if len(row) != len(columns) or not STEPS.fullmatch(row[columns.index(STEP)]):
+                raise ValueError(f"row {number} has not a number for each column")
+            _ = [float(value) for value in row if value]
+    except (ValueError, csv.Error) as error:
+        remedy = "move it away, and training goes on with a new one"
+        raise UsageError(f"{path} is damaged ({error}); {remedy}") from error
+    return columns, rows
 
 
 class CsvRows(KVWriter):
@@ -43,12 +74,9 @@ class CsvRows(KVWriter):
         self.columns = [STEP]
         rows: list[dict[str, str]] = []
         if path.exists():
-            with path.open(newline="") as file:
-                reader = csv.DictReader(file)
-                # A kill may have cut the last row short, even in the middle of its step.
-                rows = [row for row in reader if None not in row.values() and int(row[STEP]) <= last_step]
-                self.columns = list(reader.fieldnames or self.columns)
-        self._rewrite(rows)
+            self.columns, table = read_table(path)
+            rows = [dict(zip(self.columns, row, strict=True)) for row in table]
+        self._rewrite([row for row in rows if int(row[STEP]) <= last_step])
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         row = {STEP: str(step)} | {key: repr(value) for key, value in numbers(key_values).items()}

@@ -156,6 +156,9 @@ def test_rows_in_one_file_tell_what_those_of_the_cells_do(made_up, tmp_path):
     assert files.all.read_bytes() == before
     damaged.unlink()
     files.all.write_bytes(b"nothing")
+    with pytest.raises(UsageError, match=r"rows.parquet is damaged \(its content does not match its checksum\)"):
+        files.gather()
+    (tmp_path / "rows.parquet.sha256").unlink()  # as a sweep of an earlier version
     with pytest.raises(UsageError, match=r"rows.parquet holds no rows of a sweep"):
         files.gather()
 
