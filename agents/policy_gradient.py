@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -110,7 +111,7 @@ class PolicyGradient(OnPolicyAlgorithm):
             tensorboard_log=tensorboard_log,
             policy_kwargs=policy_kwargs,
             verbose=verbose,
-            seed=seed,
+            seed=None if seed is None else operator.index(seed),  # SB3 refuses numpy's integers
             device=device,
             _init_setup_model=False,
         )

@@ -1,12 +1,16 @@
 """Types and ranges of a dataclass's fields, read from its annotations."""
 
 import functools
+import itertools
 import math
 import operator
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
+import numpy as np
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
 from typeguard import TypeCheckError, check_type
 
@@ -36,6 +40,72 @@ def check_fields(hints: Mapping[str, Any], values: Mapping[str, Any], name: Call
     require_types(values, hints, name)
     for field, value in values.items():
         _check_range(hints[field], value, name(field), value)
+
+
+def as_python(value: Any, hint: Any) -> Any:
+    """Return a value as Python writes it, where a field's type leaves no doubt.
+
+    Numpy's numbers become Python's, arrays and lists tuples, and files what the field wants, a str or a Path.
+    """
+    kinds = _kinds(hint)
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        return value.item()
+    if isinstance(value, np.ndarray) and np.ndarray not in kinds:
+        value = tuple(value.tolist())
+    if isinstance(value, Mapping):
+        return {name: as_python(one, Any) for name, one in value.items()}
+    if isinstance(value, tuple | list):
+        items = list(_items(kinds.get(tuple), len(value)))
+        whole = tuple(as_python(one, item) for one, item in zip(value, items, strict=True))
+        return list(whole) if isinstance(value, list) and list in kinds else whole
+    if isinstance(value, os.PathLike) and str in kinds and Path not in kinds:
+        return os.fspath(value)
+    if isinstance(value, str) and Path in kinds and str not in kinds:
+        return Path(value)
+    return value
+
+
+def whole_number(value: Any, name: str) -> int:
+    """Return an integer of any library as Python's.
+
+    Raises:
+        TypeError: for anything else, naming it.
+    """
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"{name} must be a whole number, got {value!r}") from error
+
+
+def at_least_one(value: Any, name: str) -> int:
+    """Return a count as Python's integer.
+
+    Raises:
+        TypeError: for anything but an integer, naming it.
+        ValueError: for one below 1, naming it.
+    """
+    count = whole_number(value, name)
+    if count < 1:
+        raise ValueError(f"{name} must be at least 1, got {count}")
+    return count
+
+
+def _kinds(hint: Any) -> dict[Any, Any]:
+    """Return the types that a hint allows, each with the hint for it."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _kinds(arguments[0])
+    if origin in (Union, UnionType):
+        return {kind: one for member in arguments for kind, one in _kinds(member).items()}
+    return {origin or hint: hint} if isinstance(origin or hint, Hashable) else {}
+
+
+def _items(hint: Any, count: int) -> Iterator[Any]:
+    """Return the hints for the items of a tuple of this length."""
+    arguments = get_args(hint)
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        return itertools.repeat(arguments[0], count)
+    return iter(arguments if len(arguments) == count else (Any,) * count)
 
 
 def require_types(values: Mapping[str, Any], hints: Mapping[str, Any], name: Callable[[str], str] = str) -> None:

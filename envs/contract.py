@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from envs.task import Task
 
 REAL, LOGICAL = "fiu", "b"  # kinds of numpy's types
-STATE = ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat", "userdata", "time")
+# All of a state but the task's own memory, in which infinity may be a moment that never comes.
+STATE = ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat", "time")
 
 
 class InvalidTask(TypeError, ValueError):  # noqa: N818 - as its message reads

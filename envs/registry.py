@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import gymnasium
 
-from envs.arguments import check_fields
+from envs.arguments import as_python, check_fields
 
 if TYPE_CHECKING:  # the tasks, and MuJoCo with them, are imported when the first is asked for
     from envs.task import Task
@@ -157,8 +157,9 @@ def make_task(env_id: str, **task_kwargs: Any) -> Task | None:
     for name in task_kwargs:
         if name not in fields:
             raise TypeError(f"{env_id} has no argument {name!r}; it takes {', '.join(sorted(fields))}")
-    task_kwargs = {name: tuple(value) if isinstance(value, list) else value for name, value in task_kwargs.items()}
-    check_fields(get_type_hints(cls, include_extras=True), task_kwargs)
+    hints = get_type_hints(cls, include_extras=True)
+    task_kwargs = {name: as_python(value, hints[name]) for name, value in task_kwargs.items()}
+    check_fields(hints, task_kwargs)
     return cls(**task_kwargs)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import mujoco
 import numpy as np
 
+from envs.arguments import whole_number
 from envs.graphics import ASKED, INSTALL, OFF, backends, context_class, glfw_quiet, tell_if_another
 from envs.world import World
 
@@ -60,6 +61,7 @@ class Renderer:
     """
 
     def __init__(self, world: World, width: int = 480, height: int = 480, *, shadow_size: int = 1024, samples: int = 4):
+        width, height = whole_number(width, "the width"), whole_number(height, "the height")
         if width < 1 or height < 1:
             raise ValueError(f"a picture must be at least 1 pixel wide and high, got {width} x {height}")
         self.world = world

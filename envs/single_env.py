@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from envs.arguments import whole_number
 from envs.episodes import outcome
 from envs.registry import require_task
 from envs.rendering import Pictures, renderer_for
@@ -46,7 +47,7 @@ class SingleEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else whole_number(seed, "the seed"))
         self.world.rngs[0], self.world.seeds[0] = self.np_random, self.np_random_seed
         if seed is not None:
             self.world.forget(ONLY)

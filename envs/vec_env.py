@@ -11,6 +11,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from envs.arguments import at_least_one, whole_number
 from envs.episodes import outcome
 from envs.registry import canonical_id, make_task
 from envs.rendering import Pictures, Renderer, renderer_for
@@ -54,8 +55,8 @@ def make_vec(
             `stagger` for an environment that is not stepped in a batch.
     """
     env_id = canonical_id(env_id)
-    if num_envs < 1:
-        raise ValueError(f"the number of robots must be at least 1, got {num_envs}")
+    num_envs = at_least_one(num_envs, "the number of robots")
+    seed = None if seed is None else whole_number(seed, "the seed")
     if seed is not None and seed < 0:
         raise ValueError(f"the seed must not be negative, got {seed}")
     task = make_task(env_id, **task_kwargs)
@@ -97,6 +98,7 @@ class BatchedVecEnv(VecEnv):
         stagger: bool = False,
     ):
         self.world = World(task, num_envs, num_threads)
+        num_envs = self.world.num_robots
         self.task = task
         self._stagger = stagger
         self._renderer = renderer_for(pictures, self.world)

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector import VectorEnv as GymnasiumVectorEnv
 from gymnasium.vector.utils import batch_space
 
+from envs.arguments import whole_number
 from envs.episodes import outcome
 from envs.registry import require_task
 from envs.rendering import Pictures, renderer_for
@@ -55,8 +56,8 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.autoreset_mode = _mode(autoreset_mode)
         self.task = require_task(task, **task_kwargs)
         self.world = World(self.task, num_envs, num_threads, auto_reset=self.autoreset_mode is AutoresetMode.SAME_STEP)
-        self._ended = np.zeros(num_envs, bool)  # the robots whose next episode has not begun
-        self.num_envs = num_envs
+        self._ended = np.zeros(self.world.num_robots, bool)  # the robots whose next episode has not begun
+        self.num_envs = num_envs = self.world.num_robots
         self.single_observation_space = self.world.observation_space
         self.single_action_space = self.world.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -78,10 +79,13 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             seed: robot i gets `seed + i`, or the i-th of a sequence.
             options: `reset_mask` (N,), bool, selects the robots to reset; the others go on.
         """
-        if seed is None or isinstance(seed, (int, np.integer)):
-            seeds = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
+        given: Any = seed
+        if given is None:
+            seeds: list[int | None] = [None] * self.num_envs
+        elif np.ndim(given) == 0:
+            seeds = [whole_number(given, "the seed") + i for i in range(self.num_envs)]
         else:
-            seeds = list(seed)
+            seeds = list(given)
             if len(seeds) != self.num_envs:
                 raise ValueError(f"{self.num_envs} robots need as many seeds, got {len(seeds)}")
         mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs, bool)))

@@ -11,6 +11,7 @@ from gymnasium.utils.seeding import np_random
 from mujoco.batch import Batch
 
 from envs import contract
+from envs.arguments import at_least_one, whole_number
 from envs.blow_up import BlowUp, Witness, not_finite
 from envs.episodes import Episodes
 from envs.mirror import Mirror
@@ -58,10 +59,8 @@ class World:
     """
 
     def __init__(self, task: Task, num_robots: int, num_threads: int | None = None, *, auto_reset: bool = True):
-        if num_robots < 1:
-            raise ValueError(f"the number of robots must be at least 1, got {num_robots}")
-        if num_threads is not None and num_threads < 1:
-            raise ValueError(f"the number of threads must be at least 1, got {num_threads}")
+        num_robots = at_least_one(num_robots, "the number of robots")
+        num_threads = None if num_threads is None else at_least_one(num_threads, "the number of threads")
         self.task = task
         self.num_robots = num_robots
         self.auto_reset = auto_reset
@@ -146,7 +145,7 @@ class World:
         """
         for i, seed in zip(ids, seeds or [None] * len(ids), strict=True):
             if seed is not None:
-                self.rngs[i], self.seeds[i] = np_random(seed)
+                self.rngs[i], self.seeds[i] = np_random(whole_number(seed, "the seed"))
                 self.forget(i)
         self._begin(ids)
         return self._observations[ids]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
-from locomotion.command_line import optional
+from envs.arguments import as_python, require_types
+from locomotion.command_line import flag, optional
 from locomotion.errors import UsageError
 
 ENDINGS = (".mp4", ".gif", ".webp")
@@ -33,6 +34,13 @@ class Film:
     """Frames per second: from this to twice as many, or one for each action where there are fewer."""
 
     def __post_init__(self) -> None:
+        hints = get_type_hints(Film, include_extras=True)
+        for name, hint in hints.items():
+            object.__setattr__(self, name, as_python(getattr(self, name), hint))
+        try:
+            require_types(vars(self), hints, flag)
+        except TypeError as error:
+            raise UsageError(str(error)) from error
         if self.out is not None and self.ending not in ENDINGS:
             raise UsageError(f"--out {self.out} must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
         if self.out is not None and self.out.is_dir():

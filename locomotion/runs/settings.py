@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Ge, Interval
 
 from agents.network import BEFORE, Network
-from envs.arguments import NotNegative, Positive, Share, check_fields
+from envs.arguments import NotNegative, Positive, Share, as_python, check_fields
 from locomotion.checksums import COPY
 from locomotion.command_line import flag, loading, optional
 from locomotion.environments import EVALUATION_STEPS
@@ -156,6 +156,8 @@ class Settings:
         for name in values:
             if name not in places:
                 raise TypeError(f"{self.algo} has no setting {name!r}; it has {', '.join(places)}")
+        hints = {name: hint for part in groups_of(self.algo).values() for name, hint in field_types(part).items()}
+        values = {name: as_python(value, hints[name]) for name, value in values.items()}
         parts: dict[str, Any] = {name: value for name, value in values.items() if places[name] == ""}
         for group in (*GROUPS, "rule"):
             own = {name: value for name, value in values.items() if places[name] == group}

@@ -1,11 +1,14 @@
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
 
+import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
 
-from envs.arguments import check_fields, without_ranges
+from envs.arguments import as_python, at_least_one, check_fields, without_ranges
 
 
 @dataclass
@@ -115,3 +118,53 @@ def test_hints_without_ranges():
     assert without_ranges(HINTS["friction"]) == tuple[float, float] | None
     assert without_ranges(HINTS["chosen"]) == int | Literal["auto"]
     assert without_ranges(float) is float
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "expected"),
+    [
+        (np.int64(5), Annotated[int, Ge(1)], 5),
+        (np.uint8(5), int | None, 5),
+        (np.array(5), int, 5),
+        (np.float32(0.5), float, 0.5),
+        (np.array(0.5), Annotated[float, Gt(0)] | None, 0.5),
+        (np.bool_(True), bool, True),
+        (np.array(False), bool, False),
+        (np.str_("tanh"), Literal["tanh", "relu"], "tanh"),
+        (np.array([1, 2]), tuple[int, ...], (1, 2)),
+        (np.array([[0.0, 1.0]]), tuple[tuple[float, float], ...], ((0.0, 1.0),)),
+        ([0.3, 1], tuple[float, float], (0.3, 1)),
+        ((np.float32(0.5), np.int64(1)), tuple[float, float], (0.5, 1)),
+        ({"distance": np.float32(2.5), "lookat": np.zeros(2)}, Mapping[str, Any], {"distance": 2.5, "lookat": (0, 0)}),
+        (Path("a/b.xml"), str, "a/b.xml"),
+        (Path("a/b.xml"), str | None, "a/b.xml"),
+        ("a/b.xml", Path | None, Path("a/b.xml")),
+        (["a", Path("b")], tuple[Path, ...], (Path("a"), Path("b"))),
+        ([1, 2], list[int], [1, 2]),
+        (None, int | None, None),
+    ],
+)
+def test_numpys_numbers_and_paths_are_taken_as_pythons(value, hint, expected):
+    taken = as_python(value, hint)
+    assert taken == expected
+    assert type(taken) is type(expected)
+    if isinstance(taken, tuple):
+        assert list(map(type, taken)) == list(map(type, expected))
+    check_fields({"field": hint}, {"field": taken})
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [(np.float64(5.0), int), (np.int64(1), bool), (np.array([5]), int), (np.array([1.0, 2.0]), tuple[int, ...])],
+)
+def test_a_number_of_another_kind_is_still_refused(value, hint):
+    with pytest.raises(TypeError, match="field must be of type"):
+        check_fields({"field": hint}, {"field": as_python(value, hint)})
+
+
+def test_a_count_is_any_librarys_integer():
+    assert [at_least_one(count, "the width") for count in (3, np.int64(3), np.array(3))] == [3, 3, 3]
+    with pytest.raises(TypeError, match=r"the width must be a whole number, got 2.5"):
+        at_least_one(2.5, "the width")
+    with pytest.raises(ValueError, match="the width must be at least 1, got 0"):
+        at_least_one(np.int64(0), "the width")

@@ -1,7 +1,5 @@
 """A mistake in a stranger's task is one sentence that names the method and what it must return."""
 
-from typing import ClassVar
-
 import numpy as np
 import pytest
 from gymnasium import spaces
@@ -115,16 +113,18 @@ def test_returned_controls_would_have_no_effect():
         envs.World(Odd(), N).step(np.zeros((N, 1), np.float32))
 
 
-@pytest.mark.parametrize("field", ["ctrl", "userdata"])
+@pytest.mark.parametrize("field", ["ctrl", "qfrc_applied"])
 def test_other_fields_of_the_first_state_must_be_finite_too(field):
     class Odd(CartPole):
-        memory: ClassVar = {"level": 1}
-
         def place(self, sim, rngs, seeds):
             getattr(sim, field)[-1, 0] = np.nan
 
     with pytest.raises(envs.InvalidTask, match=rf"the first {field} must be finite, got {field}\[0\] = nan"):
         envs.World(Odd(), N)
+
+
+def test_a_tasks_memory_may_be_infinite():
+    envs.World(envs.make_task("Locomotion/Go1-v0", push_interval=np.inf), N)  # no push ever
 
 
 def test_a_first_observation_must_be_finite():

@@ -1,6 +1,7 @@
 """The three doors to one task: SB3's VecEnv, `gymnasium.make` and `gymnasium.make_vec`."""
 
 import warnings
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -162,3 +163,30 @@ def test_other_vectorisations_build_on_the_single_environment():
     np.testing.assert_array_equal(sync.reset(seed=3)[0], first.astype(sync.single_observation_space.dtype))
     dummy = make_vec_env(CARTPOLE, 2, seed=3)
     np.testing.assert_array_equal(dummy.reset(), first)
+
+
+def test_numpys_numbers_are_as_good_as_pythons_at_every_door():
+    two, five = np.int64(2), np.array(5)
+    fields = {"episode_steps": np.int64(30), "max_angle": np.float32(0.25), "alive_weight": np.array(1.0)}
+    batch = envs.make_vec("CartPole", two, seed=five, num_threads=np.int8(1), **fields)
+    vector = gymnasium.make_vec(CARTPOLE, two, num_threads=np.int64(1), **fields)
+    single = gymnasium.make(CARTPOLE, **fields)
+    first = batch.reset()
+    np.testing.assert_array_equal(vector.reset(seed=five)[0], first)
+    np.testing.assert_array_equal(vector.reset(seed=np.array([5, 6]))[0], first)
+    np.testing.assert_array_equal(single.reset(seed=np.int64(5))[0], first[0])
+    assert batch.task == single.unwrapped.task == envs.make_task("Locomotion/CartPole-v0", **fields)
+    assert type(batch.task.max_angle) is float
+    batch.seed(np.int64(5))
+    np.testing.assert_array_equal(batch.reset(), first)
+    foreign = envs.make_vec("Pendulum-v1", two, seed=five)
+    np.testing.assert_array_equal(foreign.reset(), envs.make_vec("Pendulum-v1", 2, seed=5).reset())
+    assert envs.make_vec("Ant-v5", 1, xml_file=Path("ant.xml")).task.xml_file == "ant.xml"
+
+
+@pytest.mark.parametrize("env", ["CartPole", "Pendulum-v1"])
+def test_a_count_that_is_no_whole_number_is_named(env):
+    with pytest.raises(TypeError, match=r"the number of robots must be a whole number, got 2.5"):
+        envs.make_vec(env, 2.5)
+    with pytest.raises(TypeError, match="the seed must be a whole number, got 'x'"):
+        envs.make_vec(env, 2, seed="x")

@@ -1,6 +1,8 @@
 import json
 import typing
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from locomotion.errors import UsageError
@@ -162,3 +164,11 @@ def test_a_file_is_no_run(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"file is not a run: it has no config\.json"):
         read_config(tmp_path / "file")
+
+
+def test_numpys_numbers_and_file_names_are_taken_as_pythons():
+    given = {"steps": np.int64(640), "gamma": np.float32(0.5), "out": "a/b", "load": ["c.py"]}
+    expected = {"steps": 640, "gamma": 0.5, "out": Path("a/b"), "load": (Path("c.py"),)}
+    settings = Settings.of("CartPole", **given, task={"max_angle": np.float32(0.25)})
+    assert settings == Settings.of("CartPole", **expected, task={"max_angle": 0.25})
+    assert json.loads(json.dumps(settings.as_json()))["task"] == {"max_angle": 0.25}
