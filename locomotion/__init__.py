@@ -3,7 +3,7 @@
 Each room imports from the floors below its own, and from `envs` and `agents`; the top floor first:
 
 - commands, __main__
-- benchmarks, sweeps
+- benchmarks, sweeps, replay
 - training, viewer
 - recording
 - evaluation

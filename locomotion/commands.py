@@ -58,6 +58,13 @@ def watch(arguments: list[str]) -> int:
     return wanted.run(numbers)
 
 
+def replay(arguments: list[str]) -> int:
+    """Take the step of a blow-up again."""
+    from locomotion.replay.command import Replay
+
+    return parse(Replay, arguments).run()
+
+
 def robots(arguments: list[str]) -> int:
     """List the robots, or show one robot's task."""
     from locomotion.evaluation.command import Robots
@@ -88,7 +95,7 @@ def benchmark(arguments: list[str]) -> int:
     return wanted.run()
 
 
-VERBS = {verb.__name__: verb for verb in (train, evaluate, record, watch, robots, benchmark, ship)}
+VERBS = {verb.__name__: verb for verb in (train, evaluate, record, watch, replay, robots, benchmark, ship)}
 
 
 def of_policy(arguments_class: type[T], arguments: Sequence[str], purpose: Purpose) -> tuple[T, Numbers]:

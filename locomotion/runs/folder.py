@@ -1,4 +1,4 @@
-"""The folder of a run: runs/ENV/ALGO/NAME/{config.json, metrics.csv, checkpoints/, snapshots/, best/, videos/}."""
+"""The folder of a run: runs/ENV/ALGO/NAME/{config.json, metrics.csv, checkpoints/, snapshots/, best/, ...}."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Run:
         self.snapshots = folder / "snapshots"
         self.best = folder / "best"
         self.videos = folder / "videos"
+        self.blow_ups = folder / "blow-ups"
 
     @classmethod
     def create(cls, settings: Settings) -> Run:

@@ -32,6 +32,7 @@ from locomotion.streams import on_one_line
 from locomotion.threads import set_threads
 from locomotion.training.checkpoints import REMEDY, load_checkpoint, save_checkpoint
 from locomotion.training.event_files import TensorBoard
+from locomotion.training.keeping_blow_ups import KeepBlowUps, blow_ups_told
 from locomotion.training.learners import build_learner
 from locomotion.training.metrics import CsvRows, Terminal, read_rows
 from locomotion.training.wandb_rows import WandbRows, new_run_id
@@ -45,10 +46,12 @@ class Outcome:
     steps: int  # of the run so far
     scores: Evaluation  # of the final policy
     video: Path | None = None  # of the final policy, where there is OpenGL to draw it
+    blow_ups: str | None = None  # a sentence on the simulations that blew up, where any did
 
     def summary(self) -> str:
         """Return the outcome as lines for the terminal: the scores and files."""
         lines = [f"trained for {self.steps:,} steps: {self.run.folder}", self.scores.table()]
+        lines += [self.blow_ups] if self.blow_ups is not None else []
         lines += [f"video: {self.video}"] if self.video is not None else []
         return "\n".join(lines)
 
@@ -224,10 +227,12 @@ def train(settings: Settings) -> Outcome:
         try:
             with deferred("stopping after this iteration; once more to stop at once") as callback.request:
                 if first_step < settings.steps:
-                    learner.learn(settings.steps - first_step, callback, reset_num_timesteps=checkpoint is None)
+                    callbacks = [callback, KeepBlowUps(run.blow_ups, settings.env, settings.run.load)]
+                    learner.learn(settings.steps - first_step, callbacks, reset_num_timesteps=checkpoint is None)
                 callback.complete()
             terminal.close()
-            return finish(run, settings, tracker)
+            blow_ups = blow_ups_told(run.blow_ups, learner.physics_errors, settings.run.load)
+            return finish(run, settings, tracker, blow_ups)
         finally:
             learner.logger.close()
             env.close()
@@ -283,7 +288,7 @@ def cut_off(scores: Evaluation, where: str) -> str:
     return f"{where}: {numbers} and were cut off there (--evaluation-steps)"
 
 
-def finish(run: Run, settings: Settings, tracker: WandbRows | None) -> Outcome:
+def finish(run: Run, settings: Settings, tracker: WandbRows | None, blow_ups: str | None) -> Outcome:
     """Score and film the final policy, where that has not been done; leave the scores in evaluation.json."""
     step = run.steps()[-1]
     if run.scores.exists():
@@ -307,4 +312,4 @@ def finish(run: Run, settings: Settings, tracker: WandbRows | None) -> Outcome:
         tracker.summarise(scores.as_json())
         if video is not None:
             tracker.log_video(video, step)
-    return Outcome(run, step, scores, video)
+    return Outcome(run, step, scores, video, blow_ups)

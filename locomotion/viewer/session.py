@@ -1,13 +1,11 @@
-"""A live session with a policy: pause, new episode, push, pace and steering, for a window and a browser alike."""
+"""A live session with a policy: pause, new episode, push, pace and steering."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 
 import mujoco
 import numpy as np
@@ -19,6 +17,7 @@ from locomotion.errors import UsageError
 from locomotion.policies.stored import Numbers, StoredPolicy, as_trained
 from locomotion.recording.player import Player
 from locomotion.threads import set_threads
+from locomotion.viewer.scene import Control, Scene
 
 PACES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)  # simulated seconds per second
 MAX_LAG = 0.1  # s; a slow machine catches up at most this
@@ -34,20 +33,8 @@ STEERING_KEYS = {
 }
 
 
-@dataclass(frozen=True)
-class Control:
-    """An action of the user's, with a button and a key."""
-
-    label: str
-    key: str
-    act: Callable[[], None]
-
-
-class Session:
+class Session(Scene):
     """A player whose user can interfere with it.
-
-    A viewer calls `advance` and `pose` from one thread. From any other thread it may read `figures` and the public
-    attributes, and put bound methods into `requests`, which the next `advance` calls.
 
     Args:
         player: in one of our batched environments.
@@ -57,16 +44,10 @@ class Session:
     def __init__(self, player: Player, seed: int = 0):
         robots = batched(player.vec_env)
         assert robots is not None
+        super().__init__(robots.world)
         self.player = player
-        self.world = robots.world
         self.task = robots.task
-        self.renderer = envs.Renderer(self.world)  # gives the camera and the model of films; it draws nothing here
-        self.requests: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.paused = False
         self.pace = 1.0
-        self.commands: np.ndarray | None = None  # the user's; None: the task's own
-        self.pull = np.zeros((self.world.model.nbody, 6))  # N and N m on each body, by the mouse
-        self.figures: dict[str, str] = {}
         self._due = 0.0  # s still to be simulated
         self._push = np.zeros(3)  # N
         self._push_steps = 0  # control steps left of the push
@@ -81,10 +62,13 @@ class Session:
         moving = model.jnt_bodyid[free] if len(free) else np.flatnonzero(model.body_dofnum > 0)
         return int(moving[0])
 
+    @property
+    def steerable(self) -> Mapping[str, tuple[float, float]]:
+        return self.task.commands
+
     def controls(self) -> list[Control]:
-        """Return all controls but steering."""
         return [
-            Control("pause", "space", self.toggle_pause),
+            *super().controls(),
             Control("new episode", "backspace", self.restart),
             Control("push", "enter", self.push),
             Control("slower", "-", partial(self.change_pace, -1)),
@@ -92,21 +76,16 @@ class Session:
         ]
 
     def steering_keys(self) -> tuple[tuple[str, str], ...]:
-        """Return the keys that lower and raise each command; none for more commands than there are keys."""
+        # None for more commands than there are keys.
         return STEERING_KEYS.get(len(self.task.commands), ())
 
     def steering(self) -> list[Control]:
-        """Return the controls of a task's commands: two keys for each, and one to stand still."""
         controls = [
             Control(f"{name} {sign}", key, partial(self.nudge, i, step))
             for i, (name, keys) in enumerate(zip(self.task.commands, self.steering_keys(), strict=False))
             for key, sign, step in zip(keys, "-+", (-1, 1), strict=True)
         ]
         return [*controls, Control("stand still", "home", self.stand_still)] if controls else []
-
-    def toggle_pause(self) -> None:
-        """Pause or resume."""
-        self.paused = not self.paused
 
     def restart(self) -> None:
         """Begin a new episode."""
@@ -128,7 +107,6 @@ class Session:
         self.pace = PACES[min(len(PACES) - 1, max(0, PACES.index(self.pace) + by))]
 
     def steer(self, index: int, value: float) -> None:
-        """Set a command, by its index in the task's `commands`, in its unit; it is clipped to its range."""
         low, high = list(self.task.commands.values())[index]
         if self.commands is None:
             self.stand_still()
@@ -144,13 +122,10 @@ class Session:
         self.steer(index, now + by * (high - low) / (2 * NUDGES))
 
     def stand_still(self) -> None:
-        """Set all commands to zero, or to the nearest value in range."""
         self.commands = np.array([min(high, max(low, 0.0)) for low, high in self.task.commands.values()])
 
     def advance(self, elapsed: float) -> None:
-        """Carry out the requests, then simulate the time due after `elapsed` more seconds of real time."""
-        while not self.requests.empty():
-            self.requests.get()()
+        super().advance(elapsed)
         if not self.paused:
             self._due = min(self._due + elapsed * self.pace, MAX_LAG)
             while self._due >= self.world.dt:
@@ -174,17 +149,7 @@ class Session:
         pace = "paused" if self.paused else f"{self.pace:g} x real time"
         self.figures = {"episode": f"{self.player.episode}"} | self.player.figures() | {"time runs": pace}
 
-    def aim(self, camera: mujoco.MjvCamera) -> None:
-        """Set a viewer's camera as in films, following the robot."""
-        films = self.renderer.camera
-        camera.distance, camera.azimuth, camera.elevation = films.distance, films.azimuth, films.elevation
-        camera.lookat[:] = films.lookat
-        if self.renderer.followed is not None:
-            camera.type = mujoco.mjtCamera.mjCAMERA_TRACKING
-            camera.trackbodyid = self.renderer.followed
-
     def pose(self, data: mujoco.MjData) -> None:
-        """Copy the robot's present state into `data`, which belongs to `renderer.model`."""
         self.world.batch.get_data(0, data)
 
 

@@ -1,4 +1,4 @@
-"""A session in a browser: MuJoCo's own web viewer, `mujoco.studio`, restricted to this machine.
+"""A scene in a browser: MuJoCo's own web viewer, `mujoco.studio`, restricted to this machine.
 
 Chosen over viser for three reasons. It shows MuJoCo's materials, lights, reflections and sky, where viser shows plain
 meshes on a grid. It comes with MuJoCo, so that nothing has to be installed. The browser draws, so that the robot's
@@ -18,7 +18,7 @@ import mujoco
 
 from locomotion.errors import UsageError
 from locomotion.interrupts import deferred
-from locomotion.viewer.session import Session
+from locomotion.viewer.scene import Scene
 
 try:
     from mujoco.studio import launch_thread, messages, plugin, ux, viewer_protocol, viewer_utils, web_viewer
@@ -50,11 +50,11 @@ KEYS = {
 serve = web_server.serve
 
 
-def show(session: Session, title: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve a session to browsers on this machine until Ctrl-C; it runs whether or not a browser is connected.
+def show(scene: Scene, title: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve a scene to browsers on this machine until Ctrl-C; it runs whether or not a browser is connected.
 
     Args:
-        session: the session.
+        scene: the scene.
         title: of its panel.
         port: 0 for any free one.
         announce: called with the page's address once it can be opened.
@@ -65,25 +65,25 @@ def show(session: Session, title: str, port: int, announce: Callable[[str], None
     listening = listen(port)
     keep_to_this_machine(listening)
     config = viewer_protocol.ViewerConfig(title=title, gfx="web")
-    panel = Panel(session, title)
+    panel = Panel(scene, title)
 
     def view(endpoint) -> None:
-        viewer = web_viewer.WebViewer(config, endpoint, model=session.renderer.model, plugins=[panel])
+        viewer = web_viewer.WebViewer(config, endpoint, model=scene.renderer.model, plugins=[panel])
         viewer_protocol.run_viewer_loop(viewer)
 
-    data = mujoco.MjData(session.renderer.model)
+    data = mujoco.MjData(scene.renderer.model)
     with (
-        launch_thread.launch_thread(view, sim_plugins=[MousePull(session)]) as handle,
+        launch_thread.launch_thread(view, sim_plugins=[MousePull(scene)]) as handle,
         deferred() as request,  # an exception raised inside MuJoCo's viewer may be lost there
     ):
-        handle.model, handle.data = session.renderer.model, data  # the viewer has the model already
+        handle.model, handle.data = scene.renderer.model, data  # the viewer has the model already
         announce(f"http://{HOST}:{listening.getsockname()[1]}")
         before = time.perf_counter()
         while handle.is_running():
             request.check()
             now = time.perf_counter()
-            session.advance(now - before)
-            session.pose(data)
+            scene.advance(now - before)
+            scene.pose(data)
             handle.sync()
             before = now
             time.sleep(max(0.0, now + FRAME - time.perf_counter()))
@@ -117,37 +117,37 @@ def keep_to_this_machine(listening: socket.socket) -> None:
 class MousePull(plugin.SimPlugin):
     """Pulls by the mouse: dragging with Ctrl held pulls a body that was double-clicked."""
 
-    def __init__(self, session: Session):
-        self.session = session
+    def __init__(self, scene: Scene):
+        self.scene = scene
 
     @messages.handler
     def on_pull(self, pull: messages.PerturbSnapshot) -> bool:
         """Apply the forces that the viewer computed."""
-        self.session.pull[:] = pull.state.reshape(-1, 6)
+        self.scene.pull[:] = pull.state.reshape(-1, 6)
         return True
 
 
 class Panel(plugin.ViewerPlugin):
     """Figures, buttons and sliders over the picture, and the keys."""
 
-    def __init__(self, session: Session, title: str):
-        self.session = session
+    def __init__(self, scene: Scene, title: str):
+        self.scene = scene
         self.title = title
         self._mouse = ux.UxState()
 
     @messages.handler
     def on_start(self, event: plugin.ViewerInitEvent) -> None:
         """Set the camera as in films, following the robot."""
-        self.session.aim(self.viewer.camera)
+        self.scene.aim(self.viewer.camera)
 
     @messages.handler
     def on_frame(self, event: messages.UpdateEvent) -> None:
         """Handle the keys and the mouse."""
-        session = self.session
-        once, repeated = session.controls(), session.steering()  # while a key is held down
+        scene = self.scene
+        once, repeated = scene.controls(), scene.steering()  # while a key is held down
         for control in once + repeated:
             if imgui.IsKeyPressed(KEYS[control.key], control in repeated):
-                session.requests.put(control.act)
+                scene.requests.put(control.act)
         viewer = self.viewer
         inputs.handle_mouse_events(
             viewer.model, viewer.data, viewer.camera, viewer.vis_options, viewer.perturb, self._mouse, move_camera=False
@@ -157,14 +157,14 @@ class Panel(plugin.ViewerPlugin):
     @messages.handler
     def on_gui(self, event: messages.BuildGuiEvent) -> None:
         """Draw the panel."""
-        session = self.session
+        scene = self.scene
         imgui.SetNextWindowPos(imgui.Vec2(16, 16), imgui.Cond.FirstUseEver)
         # Without navigation by keys: the space bar would press the last button again.
         flags = (imgui.WindowFlags.NoTitleBar, imgui.WindowFlags.AlwaysAutoResize, imgui.WindowFlags.NoNav)
         imgui.Begin(self.title, None, sum(map(int, flags)))
         imgui.SeparatorText(self.title)
         imgui.BeginTable("figures", 2)
-        for label, figure in session.figures.items():
+        for label, figure in scene.figures.items():
             imgui.TableNextRow()
             imgui.TableNextColumn()
             imgui.Text(label)
@@ -172,25 +172,25 @@ class Panel(plugin.ViewerPlugin):
             imgui.Text(figure)
         imgui.EndTable()
         imgui.Separator()
-        for control in session.controls():
+        for control in scene.controls():
             if imgui.Button(f"{control.label} ({control.key})", imgui.Vec2(WIDTH, 0)):
-                session.requests.put(control.act)
-        if session.task.commands:
+                scene.requests.put(control.act)
+        if scene.steerable:
             self._steering()
         imgui.End()
 
     def _steering(self) -> None:
         """Draw a slider for each command, with its keys."""
-        session = self.session
+        scene = self.scene
         imgui.SeparatorText("steer")
-        keys = [f"({lower} {upper})" for lower, upper in session.steering_keys()] or [""] * len(session.task.commands)
+        keys = [f"({lower} {upper})" for lower, upper in scene.steering_keys()] or [""] * len(scene.steerable)
         imgui.PushItemWidth(WIDTH)
-        for i, (name, (low, high)) in enumerate(session.task.commands.items()):
+        for i, (name, (low, high)) in enumerate(scene.steerable.items()):
             imgui.Text(f"{name} {keys[i]}")
-            value = 0.0 if session.commands is None else float(session.commands[i])
+            value = 0.0 if scene.commands is None else float(scene.commands[i])
             changed, value = imgui.SliderFloat(f"##{name}", value, low, high, "%.2f")
             if changed:
-                session.requests.put(functools.partial(session.steer, i, value))
+                scene.requests.put(functools.partial(scene.steer, i, value))
         imgui.PopItemWidth()
         if imgui.Button("stand still (home)", imgui.Vec2(WIDTH, 0)):
-            session.requests.put(session.stand_still)
+            scene.requests.put(scene.stand_still)

@@ -1,4 +1,4 @@
-"""A session in a window on the screen: MuJoCo's passive viewer."""
+"""A scene in a window on the screen: MuJoCo's passive viewer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import mujoco
 import mujoco.viewer
 
 from locomotion.errors import UsageError
-from locomotion.viewer.session import Session
+from locomotion.viewer.scene import Scene
 
 FRAME = 1 / 60  # s
 KEYS = {
@@ -31,38 +31,38 @@ KEYS = {
 }
 
 
-def show(session: Session) -> None:
-    """Show a session until its window is closed.
+def show(scene: Scene) -> None:
+    """Show a scene until its window is closed.
 
     Raises:
         UsageError: where there is no screen.
     """
     if not has_screen():
         raise UsageError("there is no screen here to open a window on; --web shows the robot in a browser")
-    acts = {KEYS[control.key]: control.act for control in session.controls() + session.steering()}
-    model = session.renderer.model
+    acts = {KEYS[control.key]: control.act for control in scene.controls() + scene.steering()}
+    model = scene.renderer.model
     data = mujoco.MjData(model)
-    session.pose(data)
+    scene.pose(data)
 
     def on_key(key: int) -> None:
         if key in acts:
-            session.requests.put(acts[key])
+            scene.requests.put(acts[key])
 
     with mujoco.viewer.launch_passive(
         model, data, key_callback=on_key, show_left_ui=False, show_right_ui=False
     ) as viewer:
         with viewer.lock():
-            session.aim(viewer.cam)
+            scene.aim(viewer.cam)
         before = time.perf_counter()
         while viewer.is_running():
             now = time.perf_counter()
-            session.advance(now - before)
+            scene.advance(now - before)
             with viewer.lock():
-                session.pose(data)
+                scene.pose(data)
                 data.xfrc_applied[:] = 0.0
-            viewer.set_texts(texts(session))
+            viewer.set_texts(texts(scene))
             viewer.sync()
-            session.pull[:] = data.xfrc_applied  # forces by the mouse
+            scene.pull[:] = data.xfrc_applied  # forces by the mouse
             before = now
             time.sleep(max(0.0, now + FRAME - time.perf_counter()))
 
@@ -79,12 +79,12 @@ def has_screen() -> bool:
     return opened
 
 
-def texts(session: Session) -> list[tuple[int, int, str, str]]:
+def texts(scene: Scene) -> list[tuple[int, int, str, str]]:
     """Return figures and keys in the form of MuJoCo's viewer, for the corners of its window."""
     font = mujoco.mjtFontScale.mjFONTSCALE_150.value
-    orders = {} if session.commands is None else dict(zip(session.task.commands, session.commands, strict=True))
-    figures = session.figures | {name: f"{value:.2f}" for name, value in orders.items()}
-    keys = {control.key: control.label for control in session.controls() + session.steering()}
+    orders = {} if scene.commands is None else dict(zip(scene.steerable, scene.commands, strict=True))
+    figures = scene.figures | {name: f"{value:.2f}" for name, value in orders.items()}
+    keys = {control.key: control.label for control in scene.controls() + scene.steering()}
     return [
         (font, corner.value, "\n".join(rows), "\n".join(rows.values()))
         for corner, rows in (

@@ -21,7 +21,18 @@ BENCHMARKS = ("throughput", "training", "workers", "scores", "estimators", "deri
 @pytest.mark.parametrize(
     "command",
     [
-        *("train", "train Go1", "evaluate", "evaluate Go1", "record", "record Go1", "watch", "robots", "ship"),
+        *(
+            "train",
+            "train Go1",
+            "evaluate",
+            "evaluate Go1",
+            "record",
+            "record Go1",
+            "watch",
+            "replay",
+            "robots",
+            "ship",
+        ),
         *("benchmark", *(f"benchmark {name}" for name in BENCHMARKS)),
     ],
     ids=str,
