@@ -22,10 +22,11 @@ from torch.multiprocessing import get_all_start_methods, get_context
 from agents.a2c import A2C
 from agents.a3c_worker import Report, Shared, work
 from agents.baselines import ValueNetwork
-from agents.cannot_learn import CannotLearn
+from agents.cannot_learn import CannotLearn, Diverged
 from agents.critics import AdamFit
 from agents.iteration_log import record_episodes
 from agents.policies import ActorCritic
+from agents.policy_gradient import numbers_of
 from agents.ranges import Checked, at_least_one
 from agents.rollout import Rollout
 
@@ -117,6 +118,7 @@ class A3C(A2C):
         The workers import the main module: a call there must be under `if __name__ == "__main__":`.
 
         Raises:
+            Diverged: where a worker's numbers are no longer finite; the policy is that of the last row.
             RuntimeError: for an exception in a worker, with its traceback, or a worker that dies again and again.
         """
         try:
@@ -204,6 +206,8 @@ class A3C(A2C):
             if process.exitcode != 0:
                 self._replace(number, process)
             return None
+        if isinstance(report, Diverged | CannotLearn):
+            raise report
         if isinstance(report, str):
             raise RuntimeError(f"worker {number} failed:\n{report}")
         self.reported[number] += 1
@@ -231,6 +235,7 @@ class A3C(A2C):
 
     def train(self) -> None:
         """Copy the shared policy and optimisers; write a row: means of the workers' figures, and the learner's own."""
+        self.require_finite("the shared policy's parameters", numbers_of(list(self.shared.policy.parameters())))
         self.policy.load_state_dict(self.shared.policy.state_dict())
         self.policy.optimizer.load_state_dict(copy.deepcopy(self.shared.policy.optimizer.state_dict()))
         self.actor_optimizer.load_state_dict(copy.deepcopy(self.shared.actor_optimizer.state_dict()))

@@ -18,9 +18,11 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from agents.a2c import A2C
+from agents.cannot_learn import CannotLearn, Diverged
 from agents.policies import ActorCritic
 from agents.samples import Samples
 from agents.threads import use_one_thread
+from agents.trust_region import flat
 
 
 class Shared(NamedTuple):
@@ -63,7 +65,10 @@ class Worker(A2C):
         self.set_logger(Logger(None, []))
         self.num_timesteps = self.steps_of_all()
 
-    def _hand_over_gradients(self, *_: Any) -> None:
+    def _hand_over_gradients(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if optimizer is self.policy.optimizer:  # the actor's gradient has been looked at
+            slopes = [parameter.grad for parameter in self.policy.critic_parameters() if parameter.grad is not None]
+            self.require_finite("the gradient of the critic's error", flat(slopes).numpy())
         for mine, ours in zip(self.policy.parameters(), self.shared.policy.parameters(), strict=True):
             ours.grad = mine.grad
 
@@ -125,12 +130,15 @@ def work(
     total_timesteps: int,
     reports: Connection,
 ) -> None:
-    """Run a worker until all have taken `total_timesteps` steps; an exception's traceback is its last report."""
+    """Run a worker until all have taken `total_timesteps` steps.
+
+    Its last report is what ended learning, `Diverged` or `CannotLearn`, or any other exception's traceback.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the learner handles it
     use_one_thread()
     try:
         worker = Worker(shared, number, reports, env=make_env(), **arguments)
         worker.learn(total_timesteps - worker.num_timesteps, log_interval=None, reset_num_timesteps=False)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(BrokenPipeError):  # the learner was killed
-            reports.send(traceback.format_exc())
+            reports.send(error if isinstance(error, Diverged | CannotLearn) else traceback.format_exc())

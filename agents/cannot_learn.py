@@ -1,5 +1,9 @@
-"""The refusal of what a learner cannot learn from, apart from mistakes in its arguments and bugs in its code."""
+"""What ends learning and is no bug: what a learner cannot learn from, and numbers that have stopped being finite."""
 
 
 class CannotLearn(ValueError):  # noqa: N818 - as its message reads
-    """A learner does not take these spaces, this baseline or this device."""
+    """A learner does not take these spaces, this baseline, this device, or what the environment gives."""
+
+
+class Diverged(RuntimeError):  # noqa: N818 - as its message reads
+    """A learner's numbers are no longer finite; its policy is that of the iteration before."""

@@ -66,5 +66,6 @@ class GradientAscent(PolicyGradient):
             parameter.grad = gradient
         update_learning_rate(self.actor_optimizer, self.scheduled(self.actor_learning_rate))
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_gradient_norm)
+        self.require_finite("the policy gradient's length", norm.cpu().numpy())
         self.actor_optimizer.step()
         return float(norm)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import explained_variance, safe_mean
 
@@ -16,6 +17,7 @@ from agents.policies import ActorCritic
 from agents.rollout import Rollout
 
 FEW_SAMPLES = 0.1  # share of a rollout below which an iteration hardly learns
+MOST_CLIPPED = 0.9  # share of the actions
 
 
 def seconds_since(moment: float) -> float:
@@ -30,6 +32,7 @@ class IterationLog:
         self._begun = 0.0
         self._env_seconds = 0.0
         self._warned_of_few_samples = False
+        self._warned_of_clipping = False
 
     def begin(self) -> None:
         """Start the clock of an iteration."""
@@ -64,17 +67,34 @@ class IterationLog:
             stacklevel=5,  # where `learn` was called
         )
 
+    def warn_of_clipping(self, share: float) -> None:
+        """Warn where nearly all actions of a rollout are clipped; once, until most are not."""
+        if share >= MOST_CLIPPED and not self._warned_of_clipping:
+            warnings.warn(
+                f"{share:.0%} of the actions lie beyond their bounds and are clipped, so that exploration tells little:"
+                " less noise (log_std_init) or bounded means (mean_bound) may help",
+                stacklevel=5,
+            )
+        self._warned_of_clipping = share >= (0.5 if self._warned_of_clipping else MOST_CLIPPED)
+
 
 def record_rollout(logger: Logger, rollout: Rollout, policy: ActorCritic) -> None:
     """Record the critic's fit to a rollout, the samples it gave, and the noise of its actions."""
     counts = rollout.counts
     if counts.any():
-        logger.record("train/explained_variance", explained_variance(rollout.values[counts], rollout.returns[counts]))
+        explained = explained_variance(rollout.values[counts], rollout.returns[counts])
+        if np.isfinite(explained):  # equal returns have no variance to explain
+            logger.record("train/explained_variance", explained)
     logger.record("train/samples", int(counts.sum()))
     if policy.continuous:
-        low, high = policy.action_space.low, policy.action_space.high  # type: ignore[attr-defined]
         logger.record("train/std", float(policy.floored_log_std.detach().exp().mean()))
-        logger.record("train/clipped_actions", float(((rollout.actions < low) | (rollout.actions > high)).mean()))
+        logger.record("train/clipped_actions", clipped_share(rollout, policy))
+
+
+def clipped_share(rollout: Rollout, policy: ActorCritic) -> float:
+    """Return the share of a rollout's numbers of continuous actions that lie beyond their bounds."""
+    low, high = policy.action_space.low, policy.action_space.high  # type: ignore[attr-defined]
+    return float(((rollout.actions < low) | (rollout.actions > high)).mean())
 
 
 def record_episodes(logger: Logger, episodes: Iterable[dict[str, Any]]) -> None:

@@ -80,6 +80,7 @@ class NPG(PolicyGradient):
         log_prob = self.policy.log_prob(samples.features, samples.actions)
         objective = surrogate(log_prob, log_prob.detach(), samples.advantages)
         gradient = flat(torch.autograd.grad(objective, self.policy.actor_parameters()))
+        self.require_finite("the policy gradient", gradient.cpu().numpy())
         fisher = self.fisher(samples.features[:: self.fisher_stride])
         direction, residual = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = natural_step(fisher, direction, bound)

@@ -18,14 +18,16 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.advantages import GAE, AdvantageEstimator, PathReturn, RewardToGo
 from agents.baselines import Baseline, Constant, ValueNetwork
-from agents.cannot_learn import CannotLearn
+from agents.cannot_learn import CannotLearn, Diverged
 from agents.critics import TrustRegionFit
-from agents.iteration_log import IterationLog, record_episodes, record_rollout
+from agents.guarded_env import guarded
+from agents.iteration_log import IterationLog, clipped_share, record_episodes, record_rollout
 from agents.numpy_networks import actor_in_numpy
 from agents.policies import ActorCritic
 from agents.ranges import Checked, at_least_one, in_unit_interval
 from agents.rollout import Rollout
 from agents.samples import Samples
+from agents.trust_region import flat
 
 
 class PolicyGradient(OnPolicyAlgorithm):
@@ -156,12 +158,26 @@ class PolicyGradient(OnPolicyAlgorithm):
             self.baseline.restore(learned)
         self.elapsed = np.zeros(self.n_envs, np.int64)
 
+    @staticmethod
+    def _wrap_env(env: GymEnv, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
+        return guarded(OnPolicyAlgorithm._wrap_env(env, verbose, monitor_wrapper))
+
     def improve(self, samples: Samples) -> None:
         """Update the actor, `self.policy.actor_parameters()`, and record figures by `self.logger.record`.
 
         `self.policy.log_prob(samples.features, samples.actions)` (B,) has a graph that leads to those parameters.
         """
         raise NotImplementedError
+
+    def require_finite(self, quantity: str, values: np.ndarray) -> None:
+        """Make sure that numbers that are learned from, or have been learned, are finite.
+
+        Raises:
+            Diverged: naming the quantity and the iteration.
+        """
+        if not np.isfinite(values).all():
+            odd = values[~np.isfinite(values)].flat[0]
+            raise Diverged(f"{quantity} became {odd} in iteration {self._n_updates + 1}")
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return the optimisers by name: their statistics belong to a checkpoint."""
@@ -263,15 +279,41 @@ class PolicyGradient(OnPolicyAlgorithm):
         self._update_learning_rate(self.policy.optimizer)  # the critic's; an actor's has a schedule of its own
         if not self.episodic:
             self.iteration_log.warn_of_few_samples(rollout)
-        if rollout.counts.sum() > 1:  # a single one has no spread
-            samples = self.samples(rollout)
-            self.improve(samples)
-            self.baseline.fit(samples)
+        if self.policy.continuous:
+            self.iteration_log.warn_of_clipping(clipped_share(rollout, self.policy))
+        learned = [*self.policy.parameters(), *self.policy.value_net.buffers()]
+        sound = [tensor.detach().clone() for tensor in learned]
+        try:
+            self._learn_from(rollout)
+        except Diverged:
+            with torch.no_grad():
+                for tensor, before in zip(learned, sound, strict=True):
+                    tensor.copy_(before)
+            raise
         self.policy.update_normalizer(rollout.observations.reshape(-1, *rollout.obs_shape))  # type: ignore[misc]
         self._n_updates += 1
         self._record(rollout)
         if self._log_interval is not None and self._n_updates % self._log_interval == 0:
             self.dump_logs(self._n_updates)
+
+    def _learn_from(self, rollout: Rollout) -> None:
+        """Update actor and baseline.
+
+        Raises:
+            Diverged: where what they learn from or have learned is not finite.
+        """
+        for name in ("observations", "rewards", "values", "advantages", "returns"):
+            self.require_finite(f"the rollout's {name}", getattr(rollout, name))
+        if rollout.counts.sum() < 2:  # a single one has no spread
+            return
+        samples = self.samples(rollout)
+        self.improve(samples)
+        for figure, value in self.logger.name_to_value.items():
+            if figure.startswith("train/"):
+                self.require_finite(figure, np.asarray(value))
+        self.require_finite("the actor's parameters", numbers_of(self.policy.actor_parameters()))
+        self.baseline.fit(samples)
+        self.require_finite("the critic's parameters", numbers_of(self.policy.critic_parameters()))
 
     def samples(self, rollout: Rollout) -> Samples:
         """Return the steps of the rollout that count, in one row, with the policy's features of them.
@@ -301,3 +343,8 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.iteration_log.record_physics_share(self.logger)
         self.logger.record("rollout/physics_errors", self.physics_errors)
         record_episodes(self.logger, self.ep_info_buffer or [])
+
+
+def numbers_of(parameters: list[torch.nn.Parameter]) -> np.ndarray:
+    """Return all numbers of some parameters (P,)."""
+    return flat(parameters).detach().cpu().numpy()

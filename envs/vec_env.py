@@ -87,6 +87,8 @@ class BatchedVecEnv(VecEnv):
     - Options of `set_options` have no effect: no task has any.
     """
 
+    always_finite = True  # what a learner asks of a VecEnv that needs no guard
+
     def __init__(
         self,
         task: Task,

@@ -74,6 +74,7 @@ def make_env(
     """Return `envs.make_vec(env, num_envs)`.
 
     A bug in a batched task keeps its traceback; a foreign environment may raise anything, which becomes one sentence.
+    It is guarded: its numbers that are not finite end an episode (see `agents.guarded_env`).
 
     Args:
         env: as for `known_environment`.
@@ -100,7 +101,9 @@ def make_env(
         except (OSError, envs.InvalidTask) as error:  # OSError: a model file that is not there
             raise UsageError(f"cannot make {env}: {error}") from error
     try:
-        return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments)
+        from agents.guarded_env import guarded  # here, because SB3 takes a second that `--help` saves
+
+        return guarded(envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments))
     except Exception as error:
         raise UsageError(f"cannot make {env}: {error}") from error
 

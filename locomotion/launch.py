@@ -4,9 +4,11 @@ Scripts import this module first, so it imports nothing that takes long.
 """
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
+from agents.cannot_learn import CannotLearn
 from locomotion.errors import REFUSALS, UsageError
 from locomotion.interrupts import answered, ending
 from locomotion.streams import on_one_line, outlive_readers
@@ -15,10 +17,11 @@ from locomotion.streams import on_one_line, outlive_readers
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """Call `main` with the command line's arguments and exit with the code it returns (None: 0).
 
-    A UsageError, what a disk refuses, or a mistake of a Task that shows late is printed as one sentence, with exit code
-    2. Ctrl-C exits with 130, SIGTERM with 143, after a line that says what is kept. Output that nobody reads ends
-    nothing.
+    A UsageError, what a learner cannot learn from, what a disk refuses, or a mistake of a Task that shows late is
+    printed as one sentence, with exit code 2; a warning of Python's is one sentence, too. Ctrl-C exits with 130,
+    SIGTERM with 143, after a line that says what is kept. Output that nobody reads ends nothing.
     """
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {on_one_line(str(message))}\n"
     outlive_readers()
     try:
         with answered(command=True):
@@ -27,7 +30,7 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
             sys.exit(code)
     except KeyboardInterrupt as stopped:
         sys.exit(ending(stopped))
-    except UsageError as error:
+    except (UsageError, CannotLearn) as error:
         refuse(str(error))
     except OSError as error:
         if error.errno not in REFUSALS:

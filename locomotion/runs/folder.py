@@ -29,6 +29,7 @@ class Run:
         self.checkpoints = folder / "checkpoints"
         self.snapshots = folder / "snapshots"
         self.best = folder / "best"
+        self.last_sound = folder / "last-sound"  # policy of a learner that has diverged
         self.videos = folder / "videos"
         self.blow_ups = folder / "blow-ups"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
 import envs
+from agents.cannot_learn import Diverged
 from agents.policy_gradient import PolicyGradient
 from envs.arguments import check_fields
-from locomotion.command_line import invocation, loading
+from locomotion.command_line import invocation, loading, quoted
 from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError, refusals_told
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate, evaluate_folder
@@ -176,8 +179,13 @@ class RunCallback(BaseCallback):
             progress.best_return = scores.return_mean
             kept.append(self.run.best)
         for folder in kept:
-            with atomic_folder(folder) as temporary:
-                save_policy(self.learner.policy, self.card(), temporary)
+            self.save_policy(folder, scores)
+
+    def save_policy(self, folder: Path, scores: Evaluation | None = None) -> None:
+        """Write the policy of this moment into a folder, with its scores if there are any."""
+        with atomic_folder(folder) as temporary:
+            save_policy(self.learner.policy, self.card(), temporary)
+            if scores is not None:
                 write_json(temporary / "evaluation.json", scores.as_json())
 
 
@@ -228,7 +236,8 @@ def train(settings: Settings) -> Outcome:
             with deferred("stopping after this iteration; once more to stop at once") as callback.request:
                 if first_step < settings.steps:
                     callbacks = [callback, KeepBlowUps(run.blow_ups, settings.env, settings.run.load)]
-                    learner.learn(settings.steps - first_step, callbacks, reset_num_timesteps=checkpoint is None)
+                    with last_sound_policy_kept(callback):
+                        learner.learn(settings.steps - first_step, callbacks, reset_num_timesteps=checkpoint is None)
                 callback.complete()
             terminal.close()
             blow_ups = blow_ups_told(run.blow_ups, learner.physics_errors, settings.run.load)
@@ -313,3 +322,18 @@ def finish(run: Run, settings: Settings, tracker: WandbRows | None, blow_ups: st
         if video is not None:
             tracker.log_video(video, step)
     return Outcome(run, step, scores, video, blow_ups)
+
+
+@contextlib.contextmanager
+def last_sound_policy_kept(callback: RunCallback) -> Iterator[None]:
+    """Keep the policy of a learner that diverges, as it was before.
+
+    Raises:
+        UsageError: naming what was not finite, the iteration, and the policy's folder.
+    """
+    try:
+        yield
+    except Diverged as error:
+        folder = callback.run.last_sound
+        callback.save_policy(folder)
+        raise UsageError(f"learning has stopped: {error}; the policy before it is kept in {quoted(folder)}") from error

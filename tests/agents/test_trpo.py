@@ -8,6 +8,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 import agents.trpo
 from agents import TRPO
+from agents.cannot_learn import Diverged
 from agents.trust_region import flat
 
 
@@ -79,10 +80,19 @@ def test_parameters_are_restored_when_the_line_search_fails(trpo, monkeypatch):
     assert rows[0]["train/step_fraction"] == 0.0
 
 
-def test_no_update_where_the_curvature_is_not_finite(trpo):
-    model, rows = trpo()
+def test_a_curvature_that_is_not_finite_ends_learning_with_the_policy_before(trpo):
+    model, _ = trpo()
     before = flat(model.policy.actor_parameters()).clone()
     model.fisher = lambda features: lambda v: v * float("nan")
+    with pytest.raises(Diverged, match="train/cg_residual became nan in iteration 1"):
+        model.learn(4 * 64)
+    assert torch.equal(before, flat(model.policy.actor_parameters()))
+
+
+def test_no_update_where_the_curvature_is_negative(trpo):
+    model, rows = trpo()
+    before = flat(model.policy.actor_parameters()).clone()
+    model.fisher = lambda features: lambda v: -v
     model.learn(4 * 64)
     assert torch.equal(before, flat(model.policy.actor_parameters()))
     assert rows[0]["train/curvature_ok"] == 0.0

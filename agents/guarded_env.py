@@ -1,0 +1,129 @@
+"""A guard around the VecEnvs of others: what reaches a learner, its normaliser or a score is finite and complete."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+
+from agents.cannot_learn import CannotLearn
+
+RESETS = 10  # tries to begin an episode with a finite observation
+
+
+def guarded(env: VecEnv) -> VecEnv:
+    """Return a VecEnv whose innermost one is guarded, so that the statistics of wrappers around it stay finite, too.
+
+    A VecEnv whose attribute `always_finite` is true guards itself and is returned as it is.
+    """
+    if isinstance(env, GuardedVecEnv) or getattr(env, "always_finite", False):
+        return env
+    if isinstance(env, VecEnvWrapper):
+        env.venv = guarded(env.venv)
+        return env
+    return GuardedVecEnv(env)
+
+
+class GuardedVecEnv(VecEnvWrapper):
+    """A VecEnv that keeps SB3's contract, whatever the environments in it do.
+
+    - A number that is not finite in a robot's observation or reward ends its episode, as a blow-up of the physics does:
+      with reward 0, the last finite observation as `terminal_observation`, and what was wrong in one sentence as
+      `infos[i]["physics_error"]`. The robot begins a new episode. The first such end is told by a warning.
+    - An episode that is cut off without a `terminal_observation` counts as terminated, as SB3's own learners have it.
+    - At an episode's end `infos[i]["episode"]` holds its return `r` and length `l`, if nothing else has put it there.
+
+    Raises:
+        CannotLearn: where a robot cannot begin an episode with a finite observation.
+    """
+
+    def __init__(self, venv: VecEnv):
+        super().__init__(venv)
+        self._returns = np.zeros(self.num_envs)
+        self._lengths = np.zeros(self.num_envs, np.int64)
+        self._told: set[str] = set()
+
+    def reset(self) -> np.ndarray:
+        observations = np.array(self.venv.reset())
+        self._returns[:] = 0.0
+        self._lengths[:] = 0
+        for i in np.flatnonzero(~finite_rows(observations)):
+            observations[i] = self._begin_alone(int(i))
+        self._last = observations
+        return observations.copy()
+
+    def step_wait(self) -> VecEnvStepReturn:
+        observations, rewards, dones, infos = self.venv.step_wait()
+        observations = np.array(observations)
+        rewards, dones, infos = np.array(rewards, np.float32), np.array(dones, bool), list(infos)
+        self._lengths += 1
+        seen, paid = finite_rows(observations), np.isfinite(rewards)
+        for i in map(int, np.flatnonzero(dones)):
+            infos[i] = self._complete(infos[i])
+            paid[i] &= np.isfinite(infos[i].get("terminal_observation", 0.0)).all()
+        for i in map(int, np.flatnonzero(~(seen & paid))):
+            what = f"a reward of {rewards[i]}" if not np.isfinite(rewards[i]) else "an observation that is not finite"
+            told = self._tell_broken(i, what)
+            if not dones[i] or not paid[i]:  # else it is the first observation of the next episode that is not finite
+                infos[i] = {name: value for name, value in infos[i].items() if name != "episode"}
+                infos[i] |= {"terminal_observation": self._last[i], "TimeLimit.truncated": False}
+                rewards[i] = 0.0
+            infos[i]["physics_error"] = told
+            if not dones[i] or not seen[i]:
+                observations[i] = self._begin_alone(i)
+            dones[i] = True
+        self._returns += rewards
+        for i in map(int, np.flatnonzero(dones)):
+            infos[i].setdefault("episode", {"r": float(self._returns[i]), "l": int(self._lengths[i])})
+            self._returns[i], self._lengths[i] = 0.0, 0
+        self._last = observations
+        return observations.copy(), rewards, dones, infos
+
+    def _complete(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Return a copy of the info of an episode's last step; without its last observation it is not truncated."""
+        truncated = info.get("TimeLimit.truncated", False)
+        if info.get("terminal_observation") is not None:
+            return dict(info)
+        if truncated:
+            self._warn(
+                "incomplete",
+                "an episode was cut off without its last observation (terminal_observation): it counts as terminated",
+            )
+        return {name: value for name, value in info.items() if name != "terminal_observation"} | {
+            "TimeLimit.truncated": False
+        }
+
+    def _tell_broken(self, i: int, what: str) -> str:
+        """Return in one sentence what robot i was given; warn of the first."""
+        sentence = f"robot {i} was given {what} in step {self._lengths[i]} of its episode"
+        self._warn("not finite", f"{sentence}; such an episode ends there and counts among the physics errors")
+        return sentence
+
+    def _begin_alone(self, i: int) -> np.ndarray:
+        """Return a finite first observation of robot i, whose episode begins anew."""
+        for _ in range(RESETS):
+            try:
+                [outcome] = self.venv.env_method("reset", indices=[i])
+            except Exception as error:  # a foreign environment may raise anything
+                raise CannotLearn(
+                    f"robot {i} was given a number that is not finite, and its episode cannot begin anew: {error!r}"
+                ) from error
+            observation = np.asarray(outcome[0] if isinstance(outcome, tuple) else outcome)
+            if np.isfinite(observation).all():
+                return observation
+        raise CannotLearn(f"robot {i} begins with an observation that is not finite, {RESETS} times in a row")
+
+    def _warn(self, kind: str, sentence: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+
+
+def finite_rows(observations: np.ndarray) -> np.ndarray:
+    """Return which observations (N, ...) are finite (N,); whole numbers always are."""
+    if observations.dtype.kind != "f":
+        return np.ones(len(observations), bool)
+    return np.isfinite(observations).reshape(len(observations), -1).all(axis=1)
