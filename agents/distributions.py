@@ -45,8 +45,8 @@ class ClippedNormal(Normal):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return log-probabilities (B, actions): masses at and beyond the bounds, densities between them."""
-        below = torch.special.log_ndtr((self.low - self.mean) / self.stddev)
-        above = torch.special.log_ndtr((self.mean - self.high) / self.stddev)
+        below = log_tail((self.low - self.mean) / self.stddev)
+        above = log_tail((self.mean - self.high) / self.stddev)
         between = super().log_prob(value)
         return torch.where(value <= self.low, below, torch.where(value >= self.high, above, between))
 
@@ -192,6 +192,14 @@ class BoundedMean(nn.Module):
         """Return `forward` for numpy."""
         middle, reach = self.middle.numpy(), self.reach.numpy()
         return lambda x: middle + reach * np.tanh((x - middle) / reach)
+
+
+def log_tail(z: Tensor) -> Tensor:
+    """Return log P(X < z) of a standard normal X; beyond 100 standard deviations it stays as it is there.
+
+    From about 1000 on torch's gradient is wrong, and at some points infinite, which would spoil that of all samples.
+    """
+    return torch.special.log_ndtr(z.clamp(min=-100.0))
 
 
 def expected_excess(z: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 
+LEAST_LOG_STD = -10.0  # as for `Network.log_std_init`
+
 
 class ActorCritic(ActorCriticPolicy):
     """SB3's actor-critic policy with separate networks for actor and critic.
@@ -210,9 +212,12 @@ class ActorCritic(ActorCriticPolicy):
 
     @torch.no_grad()
     def limit_std(self, bound: float) -> None:
-        """Lower the standard deviations of the actions in the actor's unit, `min_std` not counted, to `bound`."""
+        """Lower the standard deviations of the actions in the actor's unit, `min_std` not counted, to `bound`.
+
+        They keep a least value, below which the numbers of a policy that needs no noise would not stay finite.
+        """
         if self.continuous:
-            self.log_std.clamp_(max=math.log(bound))
+            self.log_std.clamp_(min=LEAST_LOG_STD, max=math.log(bound))
 
     @property
     def floored_log_std(self) -> Tensor:

@@ -48,6 +48,15 @@ def test_gradients_stay_finite_far_beyond_the_bounds():
     assert torch.isfinite(mean.grad).all()
 
 
+@pytest.mark.parametrize("std", [1e-3, 1e-4, 9e-5, 8.8e-5, 1e-6])
+def test_gradients_stay_finite_and_right_for_hardly_any_noise(std):
+    mean = torch.tensor([[0.2]], requires_grad=True)
+    ClippedNormal(mean, torch.tensor([[std]]), LOW.float(), HIGH.float()).log_prob(
+        torch.tensor([[0.2 + std]])
+    ).backward()
+    assert float(mean.grad) == pytest.approx(1 / std, rel=0.1)
+
+
 def test_divergence_and_entropy_are_the_gaussians():
     one, other = make(0.0, 1.0), make(0.5, 1.0)
     torch.testing.assert_close(kl_divergence(one, other), torch.tensor([[0.125]]).double())
