@@ -23,6 +23,7 @@ from agents.cannot_learn import CannotLearn
 from agents.distributions import ActionRange, BoundedMean, ClippedGaussian, Softmax
 from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
+from agents.spaces import require_actions
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 
 LEAST_LOG_STD = -10.0  # as for `Network.log_std_init`
@@ -108,11 +109,8 @@ class ActorCritic(ActorCriticPolicy):
     def _build(self, lr_schedule: Schedule) -> None:
         if self.use_sde:
             raise ValueError("use_sde is not supported: the noise of the actions does not depend on the state")
+        require_actions(self.action_space)
         if isinstance(self.action_space, spaces.Box):
-            if len(self.action_space.shape) != 1:
-                raise CannotLearn(f"actions must be vectors, got {self.action_space}")
-            if self.action_space.dtype.kind != "f":  # type: ignore[union-attr]
-                raise CannotLearn(f"actions must be real numbers or one Discrete choice, got {self.action_space}")
             self.action_dist = ClippedGaussian(self.action_space)
         elif isinstance(self.action_space, spaces.Discrete):
             self.action_dist = Softmax(self.action_space)

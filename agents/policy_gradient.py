@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from gymnasium import spaces
+from stable_baselines3.common.base_class import maybe_make_env
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.advantages import GAE, AdvantageEstimator, PathReturn, RewardToGo
 from agents.baselines import Baseline, Constant, ValueNetwork
-from agents.cannot_learn import CannotLearn, Diverged
+from agents.cannot_learn import Diverged
 from agents.critics import TrustRegionFit
 from agents.guarded_env import guarded
 from agents.iteration_log import IterationLog, clipped_share, record_episodes, record_rollout
@@ -27,6 +27,7 @@ from agents.policies import ActorCritic
 from agents.ranges import Checked, at_least_one, in_unit_interval
 from agents.rollout import Rollout
 from agents.samples import Samples
+from agents.spaces import require_actions, require_observations
 from agents.trust_region import flat
 
 
@@ -54,7 +55,7 @@ class PolicyGradient(OnPolicyAlgorithm):
 
     Raises:
         TypeError: for an estimator or a baseline that is not callable, such as its name.
-        ValueError: for a number out of bounds, or observations that are not a Box.
+        ValueError: for a number out of bounds, or a space that is not accepted.
     """
 
     policy: ActorCritic
@@ -96,6 +97,10 @@ class PolicyGradient(OnPolicyAlgorithm):
                 "baseline must be a function that makes one of agents.baselines from the policy, such as"
                 f" lambda policy: TimeDependent(), got {baseline!r}"
             )
+        env = maybe_make_env(env, verbose)  # type: ignore[arg-type]
+        if env is not None:
+            require_observations(env.observation_space)
+            require_actions(env.action_space)
         super().__init__(
             policy,
             env,  # type: ignore[arg-type]
@@ -147,10 +152,8 @@ class PolicyGradient(OnPolicyAlgorithm):
         return float(value(self._current_progress_remaining) if callable(value) else value)
 
     def _setup_model(self) -> None:
-        if not isinstance(self.observation_space, spaces.Box):
-            raise CannotLearn(f"observations must be vectors (a Box), got {self.observation_space}")
-        if not isinstance(self.action_space, spaces.Box | spaces.Discrete):
-            raise CannotLearn(f"actions must be a Box or Discrete, got {self.action_space}")
+        require_observations(self.observation_space)  # of a saved learner
+        require_actions(self.action_space)
         super()._setup_model()
         learned = self.baseline.state() if hasattr(self, "baseline") else None  # where SB3 loads a learner
         self.baseline = self.make_baseline(self.policy)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
@@ -64,7 +65,7 @@ def make_vec(
         if stagger:
             raise ValueError(f"stagger: only the episodes of our own tasks can be staggered, not those of {env_id}")
         env_kwargs = task_kwargs if render_mode is None else task_kwargs | {"render_mode": render_mode}
-        return make_vec_env(env_id, num_envs, seed=seed, env_kwargs=env_kwargs)
+        return make_vec_env(env_id, num_envs, seed=seed, env_kwargs=env_kwargs, wrapper_class=_with_arrays)
     return BatchedVecEnv(
         task,
         num_envs,
@@ -73,6 +74,15 @@ def make_vec(
         pictures=Pictures(render_mode, width, height),
         stagger=stagger,
     )
+
+
+def _with_arrays(env: gymnasium.Env) -> gymnasium.Env:
+    """Return an environment whose observations SB3's VecEnvs can hold: arrays, or a Dict or Tuple of arrays."""
+    space = env.observation_space
+    parts = space.spaces if isinstance(space, gymnasium.spaces.Dict | gymnasium.spaces.Tuple) else [space]
+    if any(part.shape is None for part in (parts.values() if isinstance(parts, Mapping) else parts)):
+        raise ValueError(f"observations must be arrays, or a Dict or Tuple of arrays, got {space}")
+    return env
 
 
 class BatchedVecEnv(VecEnv):
@@ -164,7 +174,8 @@ class BatchedVecEnv(VecEnv):
         return [getattr(self.robots[i], method_name)(*method_args, **method_kwargs) for i in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
-        return [False for _ in self._get_indices(indices)]
+        """Return whether robots report what a wrapper reports: nothing wraps them, but `infos` are as of a Monitor."""
+        return [issubclass(wrapper_class, Monitor) for _ in self._get_indices(indices)]
 
     def get_state(self) -> dict[str, Any]:
         """Return everything that the robots' future depends on (see `World.get_state`)."""

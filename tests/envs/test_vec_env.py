@@ -1,6 +1,10 @@
+import types
+import warnings
+
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
@@ -150,8 +154,8 @@ def test_attributes_and_methods_of_the_robots():
     with pytest.raises(AttributeError, match="forward_reward_weight is fixed"):
         env.set_attr("forward_reward_weight", 1.0)
     assert env.env_method("render") == [None] * 3
-    assert env.env_is_wrapped(Monitor) == [False] * 3
-    assert env.env_is_wrapped(Monitor, indices=[1]) == [False]
+    assert env.env_is_wrapped(gymnasium.Wrapper) == [False] * 3
+    assert env.env_is_wrapped(Monitor, indices=[1]) == [True]  # `infos` are as of one
     assert [robot is robot.unwrapped for robot in env.robots] == [True] * 3
     assert env.metadata["render_fps"] == 125
 
@@ -245,3 +249,25 @@ def test_episodes_cut_short_by_staggering_are_no_failures():
 def test_only_our_own_episodes_can_be_staggered():
     with pytest.raises(ValueError, match="only the episodes of our own tasks"):
         envs.make_vec("Pendulum-v1", 2, stagger=True)
+
+
+def test_sb3_evaluates_by_the_episodes_that_our_infos_tell():
+    env = envs.make_vec("CartPole", 2, seed=0, episode_steps=9)
+    still = types.SimpleNamespace(predict=lambda observations, **_: (idle(env), None))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # SB3 warns where there is no Monitor
+        returns, lengths = evaluate_policy(still, env, n_eval_episodes=4, return_episode_rewards=True)
+    assert returns == [9.0] * 4
+    assert lengths == [9] * 4
+
+
+@pytest.mark.parametrize("space", [spaces.Text(3), spaces.Dict({"a": spaces.Dict({"b": spaces.Discrete(2)})})])
+def test_observations_that_no_array_holds_are_refused_in_one_sentence(space, monkeypatch):
+    class Odd(gymnasium.Env):
+        observation_space, action_space = space, spaces.Discrete(2)
+
+    monkeypatch.setattr(gymnasium.envs.registration, "registry", dict(gymnasium.registry))
+    monkeypatch.setattr(gymnasium, "registry", gymnasium.envs.registration.registry)
+    gymnasium.register("Odd-v0", Odd)
+    with pytest.raises(ValueError, match="observations must be arrays, or a Dict or Tuple of arrays, got"):
+        envs.make_vec("Odd-v0", 2)
