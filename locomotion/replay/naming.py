@@ -16,6 +16,9 @@ def place_in(model: mujoco.MjModel, field: str, i: int) -> str:
         return _joint(model, model.jnt_dofadr, i)
     if field == "xfrc_applied":
         return f"body {_name(model.body(i // 6))}"
+    if field in ("mocap_pos", "mocap_quat"):
+        mocap = i // (3 if field == "mocap_pos" else 4)
+        return f"body {_name(model.body(int(np.flatnonzero(model.body_mocapid == mocap)[0])))}"
     return f"number {i}"
 
 
@@ -32,7 +35,9 @@ def _joint(model: mujoco.MjModel, starts: np.ndarray, i: int) -> str:
     """Return the joint to which number `i` of a row belongs, in which the joints' own numbers start at `starts`."""
     j = int((starts <= i).sum()) - 1
     alone = model.jnt_type[j] in (mujoco.mjtJoint.mjJNT_HINGE.value, mujoco.mjtJoint.mjJNT_SLIDE.value)
-    return f"joint {_name(model.joint(j))}" + ("" if alone else f"[{i - starts[j]}]")
+    part = "" if alone else f"[{i - starts[j]}]"
+    name, body = model.joint(j).name, model.body(int(model.jnt_bodyid[j]))
+    return f"joint {name}{part}" if name else f"joint{part} of body {_name(body)}"
 
 
 def _name(element: Any) -> str:

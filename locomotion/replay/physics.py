@@ -82,13 +82,13 @@ def trace(model: mujoco.MjModel, state: np.ndarray, substeps: int) -> Trace:
     data, probe = mujoco.MjData(model), mujoco.MjData(model)
     mujoco.mj_setState(model, data, state, STATE)
     moments: list[Moment] = []
-    found = _bad(model, data, GIVEN, "as the step begins")
+    found = _bad(model, data, MOVING + GIVEN, "as the step begins")  # what a task writes follows from the state
     try:
         for k in range(substeps):
             moments.append(_moment(model, data))
-            moved = _bad(model, data, MOVING, f"after substep {k} of {substeps}" if k else "as the step begins")
+            moved = _bad(model, data, MOVING, f"after substep {k} of {substeps}")
             if moved:
-                return Trace(moments, found + moved, whole=False)
+                return Trace(moments, found if k == 0 else found + moved, whole=False)
             mujoco.mj_copyData(probe, model, data)
             mujoco.mj_forward(model, probe)  # all that mj_step computes before it moves anything
             moments[-1] = replace(moments[-1], acceleration=Extreme.of(model, probe, "qacc"))

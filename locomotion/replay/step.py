@@ -78,7 +78,8 @@ def replayed(file: Path) -> ReplayedStep:
     doubts = _doubts(evidence, world)
     sim, state, given = world.sim, evidence.arrays["state"], evidence.arrays["action"]
     world.batch.state[0] = state
-    sim.individualise(np.array([0]), world.task.physics(sim))
+    with np.errstate(all="ignore"):
+        sim.individualise(np.array([0]), world.task.physics(sim))
     controls = sim.ctrl[0].copy()
     physics = trace(world.batch.get_model(0), state, world.substeps)
     bad = _of_action(world, given) + physics.bad

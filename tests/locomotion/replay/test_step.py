@@ -109,6 +109,26 @@ def test_an_acceleration_is_named_with_its_joint_and_the_force_behind_it(blown_u
     assert bad.endswith("; the largest force is of an applied force, 2e+09 on joint leg_joint")
 
 
+@pytest.mark.parametrize(
+    ("robot", "field", "i", "first"),
+    [
+        ("Hopper-v5", "qpos", 2, "qpos of joint rooty is nan as the step begins"),
+        ("Ant-v5", "qpos", 8, "qpos of joint ankle_1 is nan as the step begins"),  # 7 numbers are the torso's
+        ("Ant-v5", "qvel", 4, "qvel of joint root[4] is nan as the step begins"),
+        ("Go1", "qvel", 1, "qvel of joint[1] of body trunk is nan as the step begins"),  # its joint has no name
+        ("Grasp", "mocap_pos", 2, "mocap_pos of body goal is nan as the step begins"),
+    ],
+)
+def test_a_state_that_is_bad_already_comes_before_all_that_follows_from_it(tmp_path, robot, field, i, first):
+    env = envs.canonical_id(robot)
+    world = envs.World(envs.make_task(env), 2, 1)
+    world.batch.bind(field).reshape(2, -1)[1, i] = np.nan
+    (episode,) = world.step(np.zeros((2, *world.action_space.shape))).episodes
+    step = replayed(keep_blow_ups(tmp_path, [Evidence.of(episode["physics_error"], 0, env)])[-1])
+    assert step.bad[0] == first
+    assert step.shown == [] or field == "qvel"
+
+
 def test_an_action_that_is_not_finite_is_named_with_its_actuator(blown_up):
     step = replayed(blown_up(nan_action=2))
     assert step.bad == ["action 2 (foot_joint) is nan"]
