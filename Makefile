@@ -1,6 +1,7 @@
 # make walk    sets up, trains a robot from nothing, scores it and leaves a video of it walking
 # make test    sets up, then lint, types and tests
 # make wheel   dist/locomotion-*.whl, which brings the command `locomotion`
+# make faults  kills and full disks at many moments of every phase; half an hour
 # make setup   .venv with everything in it, pinned by constraints.txt
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Root may use apt as it is, others where sudo asks no password.
 APT := $(shell command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] && echo apt-get || { sudo -n true 2>/dev/null && echo sudo apt-get; }; })
 
-.PHONY: setup walk test lint types wheel installed clean
+.PHONY: setup walk test lint types faults wheel installed clean
 
 walk: setup
 	$(PY) scripts/train.py Go1
@@ -19,6 +20,9 @@ walk: setup
 test: setup lint types
 	$(PY) -m pytest -n 2
 	$(MAKE) installed
+
+faults: setup
+	$(PY) -m tests.locomotion.faults
 
 lint: setup
 	.venv/bin/ruff check

@@ -175,7 +175,10 @@ class A3C(A2C):
         """Receive the workers' reports for a row of the log; for the last row, all remaining ones."""
         callback.on_rollout_start()
         if not self.processes:
-            self._start_workers()
+            try:
+                self._start_workers()
+            except (OSError, RuntimeError) as error:  # RuntimeError: torch's, for what the system refuses
+                raise CannotLearn(f"its workers cannot be started, or share no memory: {error}") from error
         self.iteration_log.begin()
         self._first_step = self.num_timesteps
         left = self._log_interval or ROW

@@ -3,6 +3,7 @@
 Scripts import this module first, so it imports nothing that takes long.
 """
 
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -23,6 +24,10 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """
     warnings.formatwarning = lambda message, *_, **__: f"warning: {on_one_line(str(message))}\n"
     outlive_readers()
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # of which libraries make crashes
+        refuse("the working folder has been deleted; change to one that exists")
     try:
         with answered(command=True):
             code = main(sys.argv[1:]) or 0

@@ -43,7 +43,7 @@ class Run:
         name = f"{datetime.now():%Y%m%d-%H%M%S}-seed{settings.seed}"
         out = settings.run.out
         folder = out or RUNS / folder_name(settings.env) / settings.algo / name
-        with refusals_told(folder):
+        with refusals_told(folder, lambda: "" if out else "; name another folder by --out"):
             if out is None:
                 folder = new_folder(folder)
             run = cls(folder)

@@ -55,16 +55,34 @@ def cluster_client(workers: int | None = None, cluster: str | None = None) -> It
         with interrupts_held_back():
             runner.start()  # its thread starts all others and the workers; this one goes on answering
         stack.callback(runner.stop)
-        local = LocalCluster(
-            host="127.0.0.1",
-            n_workers=workers or available_cores(),
-            threads_per_worker=1,
-            memory_limit="auto",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-            loop=runner.loop,
-        )
-        yield stack.enter_context(Client(stack.enter_context(local)))
+        with failures_told():
+            local = LocalCluster(
+                host="127.0.0.1",
+                n_workers=workers or available_cores(),
+                threads_per_worker=1,
+                memory_limit="auto",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+                loop=runner.loop,
+            )
+            client = stack.enter_context(Client(stack.enter_context(local)))
+        yield client
+
+
+@contextlib.contextmanager
+def failures_told() -> Iterator[None]:
+    """Say in one sentence why processes cannot be started: a full /dev/shm, no memory, no more processes.
+
+    Raises:
+        UsageError: where they cannot.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        first: BaseException = error
+        while (cause := first.__cause__ or first.__context__) is not None:
+            first = cause
+        raise UsageError(f"cannot start the worker processes: {first or type(first).__name__}") from error
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 from distributed import Client
 
-from locomotion.errors import UsageError
+from locomotion.errors import UsageError, refusals_told
 from locomotion.files import RUNS, folder_name, make_folder
 from locomotion.interrupts import keeping
 from locomotion.runs.folder import Run
@@ -62,6 +62,7 @@ def run_sweep(
             client = stack.enter_context(cluster_client(workers, cluster))
         make_folder(folder)
         stack.enter_context(Run(folder).locked())
+        stack.enter_context(refusals_told(folder, lambda: f"; {kept(cells, files)}"))
         if client is not None:
             failed = compute_cells(client, done, todo, files, tracker)
         if failed < len(cells):

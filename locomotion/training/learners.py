@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from stable_baselines3.common.vec_env import VecEnv
@@ -47,7 +48,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
     own = settings.rule.arguments(settings)
     mirror = mirror_of(env, settings.env) if settings.network.mirror else None
     fit = critic_fit(critic, one_step=rule.one_critic_step)
-    try:
+    with unable_told(learner, settings.env):
         return learner(
             "MlpPolicy",
             env,
@@ -62,8 +63,19 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             policy_kwargs={"network": settings.network, "mirror": mirror},
             **own,
         )
+
+
+@contextlib.contextmanager
+def unable_told(learner: type[PolicyGradient], env: str) -> Iterator[None]:
+    """Say in one sentence why a learner cannot learn in an environment, or on this machine.
+
+    Raises:
+        UsageError: where it cannot.
+    """
+    try:
+        yield
     except CannotLearn as error:
-        raise UsageError(f"{learner.__name__} cannot learn in {settings.env}: {error}") from error
+        raise UsageError(f"{learner.__name__} cannot learn in {env}: {error}") from error
 
 
 def advantage_estimator(advantage: Advantage) -> AdvantageEstimator:

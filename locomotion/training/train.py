@@ -36,7 +36,7 @@ from locomotion.threads import set_threads
 from locomotion.training.checkpoints import REMEDY, load_checkpoint, save_checkpoint
 from locomotion.training.event_files import TensorBoard
 from locomotion.training.keeping_blow_ups import KeepBlowUps, blow_ups_told
-from locomotion.training.learners import build_learner
+from locomotion.training.learners import build_learner, unable_told
 from locomotion.training.metrics import CsvRows, Terminal, read_rows
 from locomotion.training.wandb_rows import WandbRows, new_run_id
 
@@ -236,7 +236,7 @@ def train(settings: Settings) -> Outcome:
             with deferred("stopping after this iteration; once more to stop at once") as callback.request:
                 if first_step < settings.steps:
                     callbacks = [callback, KeepBlowUps(run.blow_ups, settings.env, settings.run.load)]
-                    with last_sound_policy_kept(callback):
+                    with last_sound_policy_kept(callback), unable_told(type(learner), settings.env):
                         learner.learn(settings.steps - first_step, callbacks, reset_num_timesteps=checkpoint is None)
                 callback.complete()
             terminal.close()
