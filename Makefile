@@ -2,6 +2,7 @@
 # make test    sets up, then lint, types and tests
 # make wheel   dist/locomotion-*.whl, which brings the command `locomotion`
 # make faults  kills and full disks at many moments of every phase; half an hour
+# make fuzz    damages and forges every kind of file that is read again, a thousand times each
 # make setup   .venv with everything in it, pinned by constraints.txt
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Root may use apt as it is, others where sudo asks no password.
 APT := $(shell command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] && echo apt-get || { sudo -n true 2>/dev/null && echo sudo apt-get; }; })
 
-.PHONY: setup walk test lint types faults wheel installed clean
+.PHONY: setup walk test lint types faults fuzz wheel installed clean
 
 walk: setup
 	$(PY) scripts/train.py Go1
@@ -23,6 +24,9 @@ test: setup lint types
 
 faults: setup
 	$(PY) -m tests.locomotion.faults
+
+fuzz: setup
+	$(PY) -m tests.locomotion.fuzzing 1000
 
 lint: setup
 	.venv/bin/ruff check

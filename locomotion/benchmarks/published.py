@@ -6,12 +6,13 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_type_hints
+from typing import Literal
 
 from envs.arguments import check_fields
 from locomotion.benchmarks.scores import SeedScores
 from locomotion.checksums import read_regular
 from locomotion.errors import UsageError
+from locomotion.runs.settings import field_types
 from locomotion.tables import markdown_table
 
 LARGEST = 2**20  # bytes
@@ -96,10 +97,10 @@ def read_figures() -> tuple[list[Figure], dict[str, str]]:
         figures = []
         for entry in data["study"]:
             study = Study(**{name: value for name, value in entry.items() if name != "scores"})
-            check_fields(get_type_hints(Study), vars(study))
+            check_fields(field_types(Study), vars(study))
             figures += [_figure(study, *row) for row in entry["scores"]]
         for figure in figures:
-            check_fields(get_type_hints(Figure), vars(figure))
+            check_fields(field_types(Figure), vars(figure))
         changes = data["changes"]
         check_fields(dict.fromkeys(changes, str), changes)
         return figures, changes

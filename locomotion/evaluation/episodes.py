@@ -15,12 +15,16 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import envs
 from agents import ActorCritic
+from envs.arguments import check_fields
+from locomotion.checksums import COPY
 from locomotion.environments import EVALUATION_STEPS, batched, make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.statistics import bootstrap
 from locomotion.policies.card import PolicyCard, installed_versions
+from locomotion.policies.scores import read_scores
 from locomotion.policies.stored import StoredPolicy
 from locomotion.progress import phase
+from locomotion.runs.settings import field_types
 from locomotion.threads import set_threads
 
 EVALUATION_SEED = 1_000_000  # far from training's seeds: no policy was trained from these start states
@@ -57,9 +61,19 @@ class Evaluation:
         return values
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Return the scores that `as_json` wrote, without the single returns."""
-        return cls(**{**values, "return_ci95": tuple(values["return_ci95"])})
+    def from_file(cls, path: Path) -> Self:
+        """Return the scores of an evaluation.json, without the single returns.
+
+        Raises:
+            UsageError: where it is missing or damaged.
+        """
+        values = read_scores(path)
+        try:
+            values = {**values, "return_ci95": tuple(values["return_ci95"])}
+            check_fields(field_types(Evaluation), values)
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"{path} is damaged ({error}); {COPY}") from error
 
     def table(self) -> str:
         """Return the scores as lines for a reader."""

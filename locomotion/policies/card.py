@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
@@ -18,7 +17,7 @@ from locomotion.checksums import COPY, SUMS, sums_of, tell_unchecked
 from locomotion.errors import UsageError
 from locomotion.files import read_json, write_json
 from locomotion.policies.scores import check_scores
-from locomotion.runs.settings import plain, restored
+from locomotion.runs.settings import field_types, plain, restored
 
 FORMAT = 4
 READABLE = (2, 3, FORMAT)
@@ -106,7 +105,7 @@ def _card(values: Mapping[str, Any]) -> PolicyCard:
 
 
 def _checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    hints = typing.get_type_hints(cls, include_extras=True)
+    hints = field_types(cls)
     for name in values:
         if name not in hints:
             raise TypeError(f"{name} is unknown")

@@ -20,6 +20,10 @@ FIELDS: dict[str, Any] = {
     "episodes": Annotated[int, Interval(ge=1, le=MOST_EPISODES)],
     "seed": Annotated[int, Interval(ge=0, lt=2**32)],
     "return_mean": Finite,
+    "return_std_error": Finite,
+    "return_ci95": tuple[Finite, Finite],
+    "length_mean": Finite,
+    "seconds_mean": Finite | None,
     "metrics": dict[str, Any],
 }
 
@@ -38,7 +42,8 @@ def check_scores(scores: Mapping[str, Any], *needed: str) -> None:
     for name in needed:
         if name not in scores:
             raise KeyError(f"evaluation.{name}")
-    check_fields(FIELDS, {name: scores[name] for name in FIELDS if name in scores})
+    told = {name: tuple(one) if isinstance(one, list) else one for name, one in scores.items() if name in FIELDS}
+    check_fields(FIELDS, told)
     metrics = scores.get("metrics", {})
     check_fields(dict.fromkeys(metrics, Finite), metrics)
 

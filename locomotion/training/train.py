@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +24,11 @@ from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate
 from locomotion.files import atomic_folder, remove_checked, write_json
 from locomotion.interrupts import Deferral, answered, at_once, deferred, keeping
 from locomotion.policies.card import PolicyCard
-from locomotion.policies.scores import read_scores
 from locomotion.policies.stored import describe, save_policy
 from locomotion.recording.film import Film
 from locomotion.recording.video import record
 from locomotion.runs.folder import Run
-from locomotion.runs.settings import Settings
+from locomotion.runs.settings import Settings, field_types
 from locomotion.streams import on_one_line
 from locomotion.threads import set_threads
 from locomotion.training.checkpoints import REMEDY, load_checkpoint, save_checkpoint
@@ -75,7 +73,7 @@ def progress_at(checkpoint: Path, values: dict[str, Any]) -> Progress:
         UsageError: where they are no progress.
     """
     try:
-        check_fields(typing.get_type_hints(Progress), values)
+        check_fields(field_types(Progress), values)
         return Progress(**values)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"the checkpoint {checkpoint} is damaged ({error}); {REMEDY}") from error
@@ -301,7 +299,7 @@ def finish(run: Run, settings: Settings, tracker: WandbRows | None, blow_ups: st
     """Score and film the final policy, where that has not been done; leave the scores in evaluation.json."""
     step = run.steps()[-1]
     if run.scores.exists():
-        scores = Evaluation.from_json(read_scores(run.scores))
+        scores = Evaluation.from_file(run.scores)
     else:
         print(f"scoring the final policy over {settings.run.final_episodes} episodes", file=sys.stderr)
         options: dict[str, Any] = {"threads": settings.run.threads, "evaluation_steps": settings.run.evaluation_steps}
