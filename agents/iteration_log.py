@@ -72,7 +72,7 @@ class IterationLog:
         if share >= MOST_CLIPPED and not self._warned_of_clipping:
             warnings.warn(
                 f"{share:.0%} of the actions lie beyond their bounds and are clipped, so that exploration tells little:"
-                " less noise (log_std_init) or bounded means (mean_bound) may help",
+                " less noise at first, or means that are bounded, may help",
                 stacklevel=5,
             )
         self._warned_of_clipping = share >= (0.5 if self._warned_of_clipping else MOST_CLIPPED)
