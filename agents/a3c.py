@@ -9,7 +9,7 @@ from collections.abc import Callable
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -31,6 +31,11 @@ from agents.ranges import Checked, at_least_one
 from agents.rollout import Rollout
 
 ROW = 64  # updates in a row of the log
+# Arguments of the workers that may have been changed since they were given.
+CHANGEABLE = (
+    *("gamma", "gae_lambda", "n_steps", "target", "entropy_weight"),
+    *("learning_rate", "actor_learning_rate", "max_gradient_norm"),
+)
 MAX_DEATHS = 3  # of one worker, without an update between them
 
 
@@ -63,6 +68,8 @@ class A3C(A2C):
         ValueError: for fewer than 1 worker, no `make_env`, a baseline that cannot be shared or that takes more than one
             step at a time, episodic rollouts, or a GPU.
     """
+
+    NEEDED_AT_ONCE: ClassVar[set[str]] = {*A2C.NEEDED_AT_ONCE, "make_env", "workers"}
 
     shared: Shared
     workers = Checked(at_least_one)
@@ -153,12 +160,15 @@ class A3C(A2C):
         context.set_forkserver_preload([work.__module__, "torch._dynamo"])  # any optimiser imports the latter
         start_forkserver()
         reports, ours = context.Pipe(duplex=False)
-        arguments = self.worker_arguments | {
-            "seed": self._next_seed % 2**32,
-            "gamma": self.gamma,  # these three may have been changed since they were given
-            "gae_lambda": self.gae_lambda,
-            "advantage": self._advantage,
-        }
+        now = {name: getattr(self, name) for name in CHANGEABLE if hasattr(self, name)}
+        arguments = (
+            self.worker_arguments
+            | now
+            | {
+                "seed": self._next_seed % 2**32,
+                "advantage": self._advantage,
+            }
+        )
         self._next_seed += self.n_envs
         process = context.Process(
             target=work,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -24,7 +27,7 @@ from agents.guarded_env import guarded
 from agents.iteration_log import IterationLog, clipped_share, record_episodes, record_rollout
 from agents.numpy_networks import actor_in_numpy
 from agents.policies import ActorCritic
-from agents.ranges import Checked, at_least_one, in_unit_interval
+from agents.ranges import Checked, at_least_one, in_unit_interval, positive
 from agents.rollout import Rollout
 from agents.samples import Samples
 from agents.spaces import require_actions, require_observations
@@ -51,17 +54,26 @@ class PolicyGradient(OnPolicyAlgorithm):
         learning_rate: of the critic's Adam, where its fit uses it.
         device: "cpu" by default: networks of this size are slower on a GPU.
 
-    gamma, gae_lambda and advantage may be changed at any time; the next rollout uses them.
+    Each of them but policy, env, policy_kwargs and device may be changed at any time, by its attribute or when `load`
+    is called; the next rollout uses it. (`baseline` is then a baseline itself, not what makes one.)
 
     Raises:
         TypeError: for an estimator or a baseline that is not callable, such as its name.
         ValueError: for a number out of bounds, or a space that is not accepted.
     """
 
+    FIXED: ClassVar[set[str]] = {
+        "policy",
+        "actor_optimizer",
+        "_init_setup_model",
+    }  # arguments that `load` does not take
+    NEEDED_AT_ONCE: ClassVar[set[str]] = {"policy_kwargs", "seed"}  # those that SB3 uses while it loads
+
     policy: ActorCritic
     baseline: Baseline
     rollout_buffer: Rollout
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": ActorCritic}
+    learning_rate = Checked(positive, schedule=True)  # type: ignore[assignment]
     n_steps = Checked(at_least_one)  # type: ignore[assignment]
     gamma = Checked(in_unit_interval)  # type: ignore[assignment]
     gae_lambda = Checked(in_unit_interval)  # type: ignore[assignment]
@@ -135,6 +147,35 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.iteration_log = IterationLog()
         if _init_setup_model:
             self._setup_model()
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path | BufferedIOBase,
+        env: GymEnv | None = None,
+        device: torch.device | str = "auto",
+        custom_objects: dict[str, Any] | None = None,
+        print_system_info: bool = False,
+        force_reset: bool = True,
+        **kwargs: Any,
+    ) -> Self:
+        """Load a learner as SB3 does, with some of its arguments given anew.
+
+        Raises:
+            TypeError: for an argument that the learner does not have, or that is fixed once it has been made.
+        """
+        for name in kwargs:
+            if name not in arguments_of(cls) - cls.FIXED:
+                known = ", ".join(sorted(arguments_of(cls) - cls.FIXED))
+                raise TypeError(f"{name!r} cannot be given to {cls.__name__}.load; it takes {known}")
+        at_once = {name: value for name, value in kwargs.items() if name in cls.NEEDED_AT_ONCE}
+        model = super().load(path, env, device, custom_objects, print_system_info, force_reset, **at_once)
+        for name, value in kwargs.items():
+            if name == "baseline":
+                model.make_baseline = value
+            if name not in at_once:
+                setattr(model, name, value(model.policy) if name == "baseline" else value)
+        return model
 
     @property
     def advantage(self) -> AdvantageEstimator:
@@ -231,6 +272,7 @@ class PolicyGradient(OnPolicyAlgorithm):
             self._last_obs = env.reset()  # type: ignore[assignment]
             self._last_episode_starts = np.ones(env.num_envs, bool)
         assert self._last_obs is not None
+        rollout_buffer.buffer_size = n_rollout_steps
         rollout_buffer.begin(np.where(self._last_episode_starts, 0, self.elapsed))  # type: ignore[arg-type]
         noise = self.policy.sample_noise(n_rollout_steps, env.num_envs)
         act = actor_in_numpy(self.policy) or self.policy.act
@@ -279,6 +321,7 @@ class PolicyGradient(OnPolicyAlgorithm):
         """Update policy, baseline and normaliser, in this order, with the rollout just collected; write a row."""
         rollout = self.rollout_buffer
         self.policy.set_training_mode(True)
+        self._setup_lr_schedule()  # of the learning rate as it is now
         self._update_learning_rate(self.policy.optimizer)  # the critic's; an actor's has a schedule of its own
         if not self.episodic:
             self.iteration_log.warn_of_few_samples(rollout)
@@ -351,3 +394,11 @@ class PolicyGradient(OnPolicyAlgorithm):
 def numbers_of(parameters: list[torch.nn.Parameter]) -> np.ndarray:
     """Return all numbers of some parameters (P,)."""
     return flat(parameters).detach().cpu().numpy()
+
+
+def arguments_of(learner: type[PolicyGradient]) -> set[str]:
+    """Return the names of the arguments that a learner's constructor and those it extends take, but for `env`."""
+    makers = [vars(cls)["__init__"] for cls in learner.__mro__ if "__init__" in vars(cls)]
+    ours = makers[: len(makers) - len([cls for cls in OnPolicyAlgorithm.__mro__ if "__init__" in vars(cls)])]
+    names = {name for maker in ours for name in inspect.signature(maker).parameters}
+    return names - {"self", "env", "device", "kwargs"}

@@ -25,9 +25,19 @@ class VPG(GradientAscent):
     """
 
     def __init__(self, policy: str | type[ActorCritic], env: GymEnv | str | None, reuse: int = 0, **kwargs: Any):
-        not_negative("reuse", reuse)
-        self.memory: deque[Remembered] = deque(maxlen=reuse)
+        self.memory: deque[Remembered] = deque()
+        self.reuse = reuse
         super().__init__(policy, env, **kwargs)
+
+    @property
+    def reuse(self) -> int:
+        """Number of earlier iterations whose samples are used again."""
+        return self.memory.maxlen or 0
+
+    @reuse.setter
+    def reuse(self, reuse: int) -> None:
+        not_negative("reuse", reuse)
+        self.memory = deque(self.memory, maxlen=reuse)
 
     def get_state(self) -> dict[str, np.ndarray]:
         remembered = {

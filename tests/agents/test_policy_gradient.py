@@ -7,7 +7,7 @@ from gymnasium import spaces
 from stable_baselines3.common.callbacks import BaseCallback
 
 import envs
-from agents import NPG, PPO, TRPO, VPG, ActorCritic
+from agents import A2C, NPG, PPO, TRPO, VPG, ActorCritic
 from agents.advantages import GAE, KStep, PathReturn, RewardToGo, gae, rewards_to_go
 from agents.baselines import Constant, NoBaseline, OptimalConstant, TimeDependent, ValueNetwork
 from agents.critics import AdamFit
@@ -194,3 +194,64 @@ def test_the_last_blow_ups_are_kept_with_their_steps():
     assert model.physics_errors == 7
     assert [step for step, _ in model.blow_ups] == [4 * (8 * iteration + 4) for iteration in range(2, 7)]
     assert all(isinstance(told, envs.BlowUp) and told.robot == 2 for _, told in model.blow_ups)
+
+
+CHANGES = {
+    "gae_lambda": (TRPO, 0.0),
+    "gamma": (TRPO, 0.5),
+    "n_steps": (TRPO, 40),
+    "target_kl": (TRPO, 1e-4),
+    "max_std": (TRPO, 0.1),
+    "advantage": (TRPO, KStep(1)),
+    "target": (TRPO, KStep(1)),
+    "episodic": (TRPO, True),
+    "learning_rate": (PPO, 0.3),
+    "clip": (PPO, 1e-3),
+    "actor_learning_rate": (PPO, 3e-3),
+    "max_gradient_norm": (VPG, 1e-9),
+    "reuse": (VPG, 3),
+    "entropy_weight": (A2C, 100.0),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_argument_counts_when_it_is_changed_as_when_it_is_given(name, tmp_path):
+    learner, value = CHANGES[name]
+    adam = {"baseline": lambda policy: ValueNetwork(policy, AdamFit())} if learner is PPO else {}
+
+    def outcome(model):
+        model.set_random_seed(0)
+        model.learn(8 * 100 * 2)
+        return torch.cat([parameter.detach().flatten() for parameter in model.policy.parameters()])
+
+    given, as_it_was, changed = (
+        balance(learner, **{name: value}, **adam),
+        balance(learner, **adam),
+        balance(learner, **adam),
+    )
+    changed.save(tmp_path / "model")
+    loaded = learner.load(tmp_path / "model", env=envs.make_vec("CartPole", 8, num_threads=1), **{name: value})
+    setattr(changed, name, value)
+    expected = outcome(given)
+    assert torch.equal(outcome(changed), expected)
+    assert torch.equal(outcome(loaded), expected)
+    assert not torch.equal(outcome(as_it_was), expected)
+
+
+def test_a_baseline_may_be_given_to_a_loaded_learner(tmp_path):
+    balance(TRPO).save(tmp_path / "model")
+    loaded = TRPO.load(tmp_path / "model", baseline=lambda _: TimeDependent())
+    assert isinstance(loaded.baseline, TimeDependent)
+
+
+@pytest.mark.parametrize(("name", "value"), [("gae_lamda", 0.0), ("actor_optimizer", torch.optim.SGD), ("clip", 0.1)])
+def test_an_argument_at_load_that_would_not_count_is_refused(name, value, tmp_path):
+    balance(VPG).save(tmp_path / "model")
+    with pytest.raises(TypeError, match=rf"'{name}' cannot be given to VPG.load; it takes actor_learning_rate, advant"):
+        VPG.load(tmp_path / "model", **{name: value})
+
+
+def test_an_argument_at_load_keeps_its_range(tmp_path):
+    balance(VPG).save(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"gae_lambda must lie in \[0, 1\], got 3"):
+        VPG.load(tmp_path / "model", gae_lambda=3.0)
