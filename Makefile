@@ -13,12 +13,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Root may use apt as it is, others where sudo asks no password.
 APT := $(shell command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] && echo apt-get || { sudo -n true 2>/dev/null && echo sudo apt-get; }; })
 
-.PHONY: setup walk test lint types faults fuzz wheel installed clean
+.PHONY: setup walk test browser lint types faults fuzz wheel installed clean
 
 walk: setup
 	$(PY) scripts/train.py Go1
 
-test: setup lint types
+test: setup lint types browser
 	$(PY) -m pytest -n 2
 	$(MAKE) installed
 
@@ -27,6 +27,12 @@ faults: setup
 
 fuzz: setup
 	$(PY) -m tests.locomotion.fuzzing 1000
+
+# The viewer's test draws a robot in a browser; it is skipped where there is none.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
+	{ [ -n "$(APT)" ] && timeout 120 $(APT) update -qq && timeout 120 $(APT) install -y -qq --no-install-recommends chromium; } || \
+	  echo "The viewer is not tested in a browser; install one by: sudo apt-get install chromium"
 
 lint: setup
 	.venv/bin/ruff check

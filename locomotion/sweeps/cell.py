@@ -14,6 +14,7 @@ from stable_baselines3.common.logger import Logger
 
 from agents.policy_gradient import PolicyGradient
 from locomotion.environments import make_env
+from locomotion.errors import UsageError
 from locomotion.policies.card import installed_versions
 from locomotion.sweeps.plan import Cell
 from locomotion.sweeps.rows import SCHEMA
@@ -39,6 +40,8 @@ class RowRecorder(BaseCallback):
         self.gamma = gamma
         self.episodic = episodic
         self.rows: list[dict[str, Any]] = []
+        self.sound = 0  # episodes that have ended otherwise than by numbers that are not finite
+        self.broken: Any = None  # what the environment said of the last that has not
         self._began = time.perf_counter()
 
     def _on_training_start(self) -> None:
@@ -55,6 +58,9 @@ class RowRecorder(BaseCallback):
         dones, infos = self.locals["dones"], self.locals["infos"]
         self._discounted += self._discount * self.locals["rewards"]
         self._discount *= self.gamma
+        for i in np.flatnonzero(dones):
+            self.broken = infos[i].get("physics_error", self.broken)
+            self.sound += "physics_error" not in infos[i]
         for i in np.flatnonzero(dones & self._awaited):
             if "episode" in infos[i]:  # absent for an episode that `stagger` cut short
                 self._ended.append((infos[i]["episode"]["r"], self._discounted[i]))
@@ -100,12 +106,19 @@ def untrained(cell: Cell) -> PolicyGradient:
 
 
 def train_cell(cell: Cell) -> pa.Table:
-    """Train a cell and return its rows; all but the seconds depend on the cell and the versions alone."""
+    """Train a cell and return its rows; all but the seconds depend on the cell and the versions alone.
+
+    Raises:
+        UsageError: where all episodes have ended by numbers that are not finite: nothing can be learned from them.
+    """
     with ONE_AT_A_TIME:
         set_threads(1)
         settings = cell.settings
         recorder = RowRecorder(cell.iterations, settings.advantage.gamma, settings.rollout.episodic)
         untrained(cell).learn(settings.steps, recorder)
+    if recorder.broken is not None and not recorder.sound:
+        reason = recorder.broken if isinstance(recorder.broken, str) else "the physics blew up"
+        raise UsageError(f"all episodes of {settings.env} ended by numbers that are not finite: {reason}")
     same = {
         "env": settings.env,
         "algo": settings.algo,

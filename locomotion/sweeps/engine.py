@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import signal
@@ -66,7 +67,11 @@ def cluster_client(workers: int | None = None, cluster: str | None = None) -> It
                 loop=runner.loop,
             )
             client = stack.enter_context(Client(stack.enter_context(local)))
-        yield client
+        try:
+            yield client
+        except KeyboardInterrupt:
+            local.sync(kill_workers, local)  # in the middle of a cell: they would go on to its end
+            raise
 
 
 @contextlib.contextmanager
@@ -83,6 +88,12 @@ def failures_told() -> Iterator[None]:
         while (cause := first.__cause__ or first.__context__) is not None:
             first = cause
         raise UsageError(f"cannot start the worker processes: {first or type(first).__name__}") from error
+
+
+async def kill_workers(local: LocalCluster) -> None:
+    """End the processes of a cluster, whatever they are doing."""
+    closing = (nanny.close(timeout=0.3) for nanny in local.workers.values())
+    await asyncio.gather(*closing, return_exceptions=True)  # a process that is slow to go has been killed by then
 
 
 @contextlib.contextmanager

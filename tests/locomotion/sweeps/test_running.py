@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import psutil
 import pyarrow as pa
@@ -32,6 +33,26 @@ def client() -> Iterator[Client]:
 def without_seconds(rows: pa.Table) -> pa.Table:
     """Everything in a cell's rows but how long it took."""
     return rows.drop_columns("seconds")
+
+
+class Priceless(gymnasium.Env):
+    """Its rewards are NaN; its episodes would last 10 steps."""
+
+    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), np.nan, False, False, {}
+
+
+def test_a_cell_whose_rewards_are_not_finite_says_so(tiny):
+    gymnasium.register("Priceless-v0", Priceless, max_episode_steps=10)
+    cell = tiny(task={})
+    cell = dataclasses.replace(cell, settings=dataclasses.replace(cell.settings, env="Priceless-v0"))
+    with pytest.raises(UsageError, match=r"^all episodes of Priceless-v0 .* not finite: .*a reward of nan"):
+        train_cell(cell)
 
 
 def test_rows_depend_on_the_cell_alone(tiny):
