@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import mujoco
 import numpy as np
 from gymnasium import spaces
 
-from envs.simulation import Fields, all_finite
+from envs.simulation import Fields, all_finite, compile_model
 
 if TYPE_CHECKING:
     from envs.task import Task
@@ -20,6 +21,33 @@ STATE = ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_p
 
 class InvalidTask(TypeError, ValueError):  # noqa: N818 - as its message reads
     """A method of a Task returned something of a wrong type, shape or value."""
+
+
+def compiled(task: Task) -> mujoco.MjModel:
+    """Return a task's compiled model.
+
+    Raises:
+        InvalidTask: where MuJoCo cannot compile it.
+    """
+    spec = task.model_spec()
+    try:
+        return compile_model(spec)
+    except ValueError as error:
+        raise InvalidTask(f"{_name(task)}: MuJoCo cannot compile its model: {one_line(error)}") from error
+
+
+def require_fit(task: Task, model: mujoco.MjModel, substeps: int) -> None:
+    """Refuse a task whose numbers do not fit its model."""
+    if substeps < 1:
+        raise InvalidTask(f"{_name(task)} must take at least 1 physics step per action, got {substeps}")
+    if task.episode_steps < 1:
+        raise InvalidTask(f"episode_steps must be at least 1, got {task.episode_steps}")
+    kept = sum(task.memory.values())
+    if model.nuserdata < kept:
+        raise InvalidTask(
+            f"{_name(task)}.memory needs {kept} numbers, but the model has {model.nuserdata}: set nuserdata in"
+            " model_spec, as Task.model_spec does"
+        )
 
 
 def require_named(task: Task, method: str, returned: Any, what: str) -> Mapping[str, Any]:
@@ -150,6 +178,11 @@ def _require_finite(what: str, name: str, values: np.ndarray) -> None:
     if len(broken):
         place = "".join(f"[{i}]" for i in broken[0][1:])
         raise InvalidTask(f"{what} must be finite, got {name}{place} = {values[tuple(broken[0])]}")
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's message without its line breaks."""
+    return " ".join(str(error).split())
 
 
 def _is_array(values: Any, kinds: str) -> bool:

@@ -114,7 +114,10 @@ def canonical_id(env_id: str) -> str:
 
     Raises:
         UnknownEnvironment: naming the nearest known ids.
+        TypeError: for anything but a str.
     """
+    if not isinstance(env_id, str):
+        raise TypeError(f"an environment is named by its id, a str such as 'CartPole', got {env_id!r}")
     bare = env_id.removeprefix(f"{OWN_MODULE}:")
     name = short_name(bare)
     if name in OWN_TASKS or name in REGISTERED:

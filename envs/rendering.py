@@ -11,6 +11,7 @@ import mujoco
 import numpy as np
 
 from envs.arguments import whole_number
+from envs.contract import InvalidTask
 from envs.graphics import ASKED, INSTALL, OFF, backends, context_class, glfw_quiet, tell_if_another
 from envs.world import World
 
@@ -156,6 +157,9 @@ class Renderer:
         for name, value in settings.items():
             if name == "lookat":
                 camera.lookat[:] = value
+            elif name not in VIEW:
+                task = type(self.world.task).__name__
+                raise InvalidTask(f"{task}.camera: MuJoCo's camera has no {name!r}; it has {', '.join(VIEW)}")
             elif name != "trackbodyid":
                 setattr(camera, name, value)
         return camera

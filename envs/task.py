@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium import spaces
 
 from envs.arguments import Count
-from envs.contract import require_states
+from envs.contract import InvalidTask, one_line, require_states
 from envs.mirror import MirroredParts
 from envs.simulation import Fields
 
@@ -83,10 +83,14 @@ class Task:
 
         Raises:
             FileNotFoundError: where there is no such MJCF file.
+            InvalidTask: where MuJoCo cannot read it.
         """
         if not self.model_path().exists():
             raise FileNotFoundError(f"{type(self).__name__}: there is no model file {self.model_path()}")
-        spec = mujoco.MjSpec.from_file(str(self.model_path()))
+        try:
+            spec = mujoco.MjSpec.from_file(str(self.model_path()))
+        except ValueError as error:
+            raise InvalidTask(f"{type(self).__name__}: {self.model_path()} is no model: {one_line(error)}") from error
         spec.nuserdata = max(spec.nuserdata, sum(self.memory.values()))
         return spec
 
@@ -105,7 +109,7 @@ class Task:
         """Return the physics steps of one action."""
         count = self.control_dt / model.opt.timestep
         if not np.isclose(count, round(count)):
-            raise ValueError(
+            raise InvalidTask(
                 f"{type(self).__name__}: control_dt {self.control_dt} s is not a multiple of the model's timestep"
                 f" {model.opt.timestep} s"
             )

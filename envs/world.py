@@ -17,7 +17,7 @@ from envs.episodes import Episodes
 from envs.mirror import Mirror
 from envs.observation import joined, layout_of, names_of
 from envs.registry import canonical_id, require_task
-from envs.simulation import Simulation, all_finite, compile_model
+from envs.simulation import Simulation, all_finite
 from envs.task import Measured, Remembered, Task
 
 
@@ -61,20 +61,14 @@ class World:
     def __init__(self, task: Task, num_robots: int, num_threads: int | None = None, *, auto_reset: bool = True):
         num_robots = at_least_one(num_robots, "the number of robots")
         num_threads = None if num_threads is None else at_least_one(num_threads, "the number of threads")
+        if not isinstance(task, Task):
+            raise TypeError(f"task must be an envs.Task, such as CartPole(), got {task!r}")
         self.task = task
         self.num_robots = num_robots
         self.auto_reset = auto_reset
-        self.model = compile_model(task.model_spec())
+        self.model = contract.compiled(task)
         self.substeps = task.substeps(self.model)
-        if self.substeps < 1:
-            raise ValueError(f"{type(task).__name__} must take at least 1 physics step per action, got {self.substeps}")
-        if task.episode_steps < 1:
-            raise ValueError(f"episode_steps must be at least 1, got {task.episode_steps}")
-        if self.model.nuserdata < sum(task.memory.values()):
-            raise ValueError(
-                f"{type(task).__name__}.memory needs {sum(task.memory.values())} numbers, but the model has"
-                f" {self.model.nuserdata}: set nuserdata in model_spec, as Task.model_spec does"
-            )
+        contract.require_fit(task, self.model, self.substeps)
         self.dt = self.model.opt.timestep * self.substeps  # s between two actions
         threads = min(num_threads or available_cores(), num_robots)
         # mj_rnePostConstraint needs all of a simulation's MjData, which only a persistent batch keeps.

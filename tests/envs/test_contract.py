@@ -166,3 +166,47 @@ def test_a_remembered_quantity_must_be_measured():
         envs.World(Odd(), N)
     with pytest.raises(envs.InvalidTask, match=r"Scalar.measure: height must have one row for each of 2 robots"):
         envs.World(Scalar(), N)
+
+
+def test_a_model_that_mujoco_does_not_take_is_named(tmp_path):
+    class Odd(CartPole):
+        def model_path(self):
+            return tmp_path / "odd.xml"
+
+    class Heavy(CartPole):
+        def model_spec(self):
+            spec = super().model_spec()
+            spec.worldbody.add_body(name="stone").add_freejoint()  # without mass
+            return spec
+
+    (tmp_path / "odd.xml").write_text("<mujoco><worldbody><brick/></worldbody></mujoco>")
+    with pytest.raises(envs.InvalidTask, match=r"Odd: .*odd.xml is no model: XML Error: .*brick"):
+        envs.World(Odd(), N)
+    with pytest.raises(envs.InvalidTask, match=r"Heavy: MuJoCo cannot compile its model: .*mass"):
+        envs.World(Heavy(), N)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"control_dt": 0.013}, "control_dt 0.013 s is not a multiple of the model's timestep"),
+        ({"control_dt": 0.0}, "Odd must take at least 1 physics step per action, got 0"),
+    ],
+)
+def test_an_attribute_that_does_not_fit_the_model_is_named(attributes, message):
+    with pytest.raises(envs.InvalidTask, match=message):
+        envs.World(type("Odd", (CartPole,), attributes)(), N)
+
+
+def test_a_camera_has_the_attributes_of_mujocos():
+    odd = type("Odd", (CartPole,), {"camera": {"distnce": 2.0}})
+    with pytest.raises(envs.InvalidTask, match=r"Odd.camera: MuJoCo's camera has no 'distnce'; it has .*distance"):
+        envs.Renderer(envs.World(odd(), 1))
+
+
+def test_a_task_is_neither_its_class_nor_its_name():
+    for odd in (CartPole, "CartPole"):
+        with pytest.raises(TypeError, match=r"task must be an envs.Task, such as CartPole"):
+            envs.World(odd, N)
+    with pytest.raises(TypeError, match="an environment is named by its id, a str such as 'CartPole', got <class"):
+        envs.make_vec(CartPole, N)
