@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -211,6 +212,28 @@ def test_learns_in_an_environment_that_is_not_ours(small):
     run = train(small(env="MountainCarContinuous-v0", steps=2 * 128, evaluations=1)).run
     assert run.steps()[-1] == 256
     assert json.loads((run.folder / "evaluation.json").read_text())["seconds_mean"] is None
+
+
+class Endless(gymnasium.Env):
+    """Never ends; each step is worth 1."""
+
+    observation_space = action_space = gymnasium.spaces.Box(-1, 1, (1,))
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), 1.0, False, False, {}
+
+
+def test_an_environment_whose_episodes_never_end_is_trained_in_and_scored(small, capsys):
+    gymnasium.register("Trainable/Endless-v0", Endless)
+    outcome = train(small(env="Trainable/Endless-v0", steps=2 * 128, evaluations=1, evaluation_steps=20))
+    told = "the evaluation at step 256: 2 of 2 episodes had not ended after 20 steps and were cut off there"
+    assert told in capsys.readouterr().err
+    scores = json.loads((outcome.run.folder / "evaluation.json").read_text())
+    assert (scores["return_mean"], scores["cut_off"], scores["evaluation_steps"]) == (20.0, 3, 20)
+    assert "3 episodes, after 20 steps" in outcome.summary()
 
 
 def test_the_run_is_read_back_from_weights_and_biases_on_disk(small, tmp_path):
