@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-NAME = re.compile("[a-z]+[0-9]*")  # of a dtype; numpy evaluates some other strings
+DTYPE = re.compile("(bool|u?int|float)[0-9]*")  # numpy evaluates some other strings
 
 
 def space_as_data(space: spaces.Space) -> dict[str, Any]:
@@ -50,8 +50,9 @@ def space_from_data(data: dict[str, Any]) -> spaces.Space:
     size_of(data)
     if data["kind"] == "Discrete":
         return spaces.Discrete(data["n"], start=_whole("start", data["start"], -(2**31)))
-    if not NAME.fullmatch(str(data["dtype"])) or (dtype := np.dtype(data["dtype"])).kind not in "biuf":
+    if not DTYPE.fullmatch(str(data["dtype"])):
         raise ValueError(f"dtype must be that of numbers, such as float32, got {data['dtype']!r}")
+    dtype = np.dtype(data["dtype"])
     low, high = (np.broadcast_to(np.array(data[side], dtype), data["shape"]) for side in ("low", "high"))
     if not (low <= high).all():  # nor where one is NaN
         raise ValueError("low must not lie above high")

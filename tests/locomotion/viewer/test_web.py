@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -26,6 +27,7 @@ from locomotion.errors import UsageError
 from locomotion.recording.player import Player
 from locomotion.viewer import web
 from locomotion.viewer.session import Session
+from tests.locomotion.loopback import ports, reached_from_elsewhere
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -226,9 +228,8 @@ def test_only_this_machine_and_its_own_pages_are_answered(address):
     port = int(address.rsplit(":", 1)[1])
     with urllib.request.urlopen(address) as answer:
         assert b"<canvas" in answer.read()
-    with Path("/proc/net/tcp").open() as tcp, Path("/proc/net/tcp6").open() as tcp6:
-        listening = [line.split() for file in (tcp, tcp6) for line in file if f":{port:04X} " in line]
-    assert {columns[1] for columns in listening if columns[3] == "0A"} == {f"0100007F:{port:04X}"}
+    assert port in ports(psutil.Process())
+    assert reached_from_elsewhere(psutil.Process()) == []
     with connect(f"ws://127.0.0.1:{port}/state", origin=f"http://localhost:{port}") as own:
         assert own.recv(timeout=30)
     with pytest.raises(InvalidStatus, match="403"):
