@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from gymnasium import spaces
 
-from locomotion.checksums import COPY, write_sums
+from locomotion.checksums import COPY, read_checked, write_sums
 from locomotion.environments import Purpose, make_env, stored_environment, task_numbers
 from locomotion.errors import UsageError
 from locomotion.policies.card import PolicyCard, installed_versions, read_card, save_card
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from agents import ActorCritic
 
+WEIGHTS = "policy.safetensors"
+
 
 @dataclass(frozen=True)
 class StoredPolicy:
@@ -30,6 +32,7 @@ class StoredPolicy:
 
     folder: Path
     card: PolicyCard
+    weights: bytes = field(repr=False)  # content of policy.safetensors: a training may delete the checkpoint soon
 
     @classmethod
     def find(cls, name: str | Path) -> Self:
@@ -39,10 +42,19 @@ class StoredPolicy:
             name: a path, or, where nothing stands there, the short name of a robot whose policy ships (`Biped`).
 
         Raises:
-            UsageError: where there is none, naming what comes nearest, or its card is damaged.
+            UsageError: where there is none, naming what comes nearest, or its files are damaged.
         """
-        folder = find_policy(name)
-        return cls(folder, read_card(folder))
+        while True:
+            folder = find_policy(name)
+            try:
+                return cls(folder, read_card(folder), read_checked(folder / WEIGHTS))
+            except FileNotFoundError as error:
+                if folder.exists():
+                    raise UsageError(f"{folder / WEIGHTS} is missing") from error
+            except UsageError:
+                if folder.exists():
+                    raise
+            # The run is being trained, and has deleted this checkpoint: it has a later one.
 
     @property
     def env(self) -> str:
@@ -81,10 +93,10 @@ class StoredPolicy:
         """
         from agents import ActorCritic
         from agents.symmetry import identity_mirror
-        from locomotion.policies.tensors import fill, read_tensors
+        from locomotion.policies.tensors import fill, tensors_in
 
-        path, network = self.folder / "policy.safetensors", self.card.network
-        tensors = read_tensors(path)
+        path, network = self.folder / WEIGHTS, self.card.network
+        tensors = tensors_in(self.weights, path)
         matrices = Counter(tuple(tensor.shape) for tensor in tensors.values())
         observation_space, action_space = self._spaces(env, matrices)
         policy = ActorCritic(
@@ -205,6 +217,6 @@ def save_policy(policy: ActorCritic, card: PolicyCard, folder: Path) -> None:
     """Write policy.safetensors and policy.json into a folder, and its SHA256SUMS."""
     from locomotion.policies.tensors import own_tensors, write_tensors
 
-    write_tensors(own_tensors(policy), folder / "policy.safetensors")
+    write_tensors(own_tensors(policy), folder / WEIGHTS)
     save_card(card, folder)
     write_sums(folder)

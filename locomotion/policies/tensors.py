@@ -49,7 +49,19 @@ def read_tensors(path: Path, remedy: str = COPY) -> dict[str, torch.Tensor]:
     Raises:
         UsageError: where it is missing, damaged or truncated.
     """
-    content = read_checked(path, remedy=remedy)
+    try:
+        content = read_checked(path, remedy=remedy)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is missing") from error
+    return tensors_in(content, path, remedy)
+
+
+def tensors_in(content: bytes, path: Path, remedy: str = COPY) -> dict[str, torch.Tensor]:
+    """Return the tensors in the content of a safetensors file.
+
+    Raises:
+        UsageError: where it is damaged or truncated.
+    """
     try:
         return load(content)
     except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError, AssertionError) as error:

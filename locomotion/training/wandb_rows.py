@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from stable_baselines3.common.logger import KVWriter
 
+from locomotion.errors import UsageError
 from locomotion.training.metrics import STEP, numbers
 
 PROJECT = "locomotion"
@@ -50,6 +51,10 @@ class WandbRows(KVWriter):
         rows: Iterable[Mapping[str, float]] = (),
         group: str | None = None,
     ):
+        try:
+            str(folder).encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"W&B takes no names that are not UTF-8: rename {folder}, or --track off") from error
         os.environ.setdefault("WANDB_SILENT", "true")
         import wandb  # it takes a second, which runs with --track off save
 

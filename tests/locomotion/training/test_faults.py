@@ -1,13 +1,16 @@
 """A training meets a fault of its surroundings: what it keeps, what it says, and that it goes on."""
 
 import errno
+import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from locomotion.errors import UsageError
 from locomotion.files import write_json
+from locomotion.policies import stored
 from locomotion.policies.stored import find_policy
 from locomotion.runs.folder import Run
 from locomotion.runs.settings import Settings
@@ -89,6 +92,30 @@ def test_a_clock_that_goes_back_or_stands_still_changes_nothing(small, tmp_path,
     monkeypatch.setattr(time, "perf_counter", lambda: 1.0)
     back = train(small(out=tmp_path / "back")).run
     assert policy(back) == policy(straight)
+
+
+def test_a_policy_is_found_while_the_training_goes_on_and_deletes_its_checkpoint(small, monkeypatch):
+    run = train(small(keep_checkpoints=2)).run
+    *_, early, late = map(run.checkpoint, run.steps())
+    late.rename(run.folder / "late")
+    before = stored.read_card
+
+    def read_card(folder: Path):
+        if folder == early and early.exists():
+            (run.folder / "late").rename(late)
+            shutil.rmtree(early)
+        return before(folder)
+
+    monkeypatch.setattr(stored, "read_card", read_card)
+    found = stored.StoredPolicy.find(run.folder)
+    assert found.folder == late
+    shutil.rmtree(late)
+    assert found.load().deterministic(np.zeros((1, 4))).shape == (1, 1)
+
+
+def test_a_name_that_wandb_cannot_take_is_told(small, tmp_path):
+    with pytest.raises(UsageError, match=r"not UTF-8: rename .*, or --track off"):
+        train(small(out=tmp_path / "a\udcff", track="offline"))
 
 
 def test_names_of_runs_of_the_same_second_differ_and_none_is_overwritten(tmp_path, monkeypatch):
