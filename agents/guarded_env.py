@@ -42,6 +42,7 @@ class GuardedVecEnv(VecEnvWrapper):
 
     def __init__(self, venv: VecEnv):
         super().__init__(venv)
+        self.metadata = venv.metadata  # SB3's wrapper would lose the frames per second
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, np.int64)
         self._told: set[str] = set()
