@@ -1,7 +1,7 @@
 # make walk    sets up, trains a robot from nothing, scores it and leaves a video of it walking
 # make test    sets up, then lint, types and tests
 # make wheel   dist/locomotion-*.whl, which brings the command `locomotion`
-# make faults  kills and full disks at many moments of every phase; half an hour
+# make faults  kills and full disks at many moments of every phase; a quarter of an hour
 # make fuzz    damages and forges every kind of file that is read again, a thousand times each
 # make setup   .venv with everything in it, pinned by constraints.txt
 

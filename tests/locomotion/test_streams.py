@@ -47,3 +47,9 @@ def test_results_for_which_there_is_no_room_are_an_error(tmp_path):
     assert ended.returncode == 2
     assert (tmp_path / "errors").read_text().splitlines()[-1] == "error: the output: No space left on device"
     assert "Traceback" not in (tmp_path / "errors").read_text()
+
+
+def test_a_working_folder_that_has_been_deleted_is_told(tmp_path):
+    ended = chatter(tmp_path, 'mkdir gone && cd gone && rmdir ../gone && "$@"')
+    assert ended.returncode == 2
+    assert ended.stderr == "error: the working folder has been deleted; change to one that exists\n"

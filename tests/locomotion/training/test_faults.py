@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from locomotion.errors import UsageError
 from locomotion.files import write_json
@@ -124,3 +125,12 @@ def test_names_of_runs_of_the_same_second_differ_and_none_is_overwritten(tmp_pat
     assert first.folder != second.folder
     write_json(first.scores, {})
     assert not second.scores.exists()
+
+
+def test_workers_that_can_share_no_memory_are_told(small, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", refuse)
+    with pytest.raises(UsageError, match=r"^A3C cannot learn in .*share no memory: .*No space left on device"):
+        train(small(algo="a3c", workers=1, n_steps=4, evaluations=0))
