@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 import numpy as np
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
-from typeguard import TypeCheckError, check_type
+from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
 Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
 NotNegative = Annotated[float, Interval(ge=0, lt=math.inf)]
@@ -116,7 +116,7 @@ def require_types(values: Mapping[str, Any], hints: Mapping[str, Any], name: Cal
     """
     for field, value in values.items():
         try:
-            check_type(value, hints[field])
+            check_type(value, hints[field], collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
         except TypeCheckError as error:
             kind = without_ranges(hints[field])
             kind = kind.__name__ if isinstance(kind, type) and not get_args(kind) else kind

@@ -99,14 +99,17 @@ class StoredPolicy:
         tensors = tensors_in(self.weights, path)
         matrices = Counter(tuple(tensor.shape) for tensor in tensors.values())
         observation_space, action_space = self._spaces(env, matrices)
-        policy = ActorCritic(
-            observation_space,
-            action_space,
-            lambda _: 1e-3,
-            network=network,
-            optimizer_class=NoOptimizer,
-            mirror=identity_mirror(observation_space, action_space) if network.mirror else None,
-        )
+        try:
+            policy = ActorCritic(
+                observation_space,
+                action_space,
+                lambda _: 1e-3,
+                network=network,
+                optimizer_class=NoOptimizer,
+                mirror=identity_mirror(observation_space, action_space) if network.mirror else None,
+            )
+        except ValueError as error:  # no learner takes these spaces, or not with such a network
+            raise UsageError(f"{self.folder / 'policy.json'} is damaged ({error}); {COPY}") from error
         fill(policy, tensors, path)
         return policy
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -21,9 +20,9 @@ from envs.arguments import check_fields
 from envs.blow_up import BlowUp
 from locomotion.checksums import read_regular
 from locomotion.errors import UsageError
-from locomotion.files import atomic_file
+from locomotion.files import atomic_file, parse_json
 from locomotion.policies.card import installed_versions
-from locomotion.runs.settings import plain
+from locomotion.runs.settings import field_types, plain
 
 FORMAT = 1
 KEPT = 5  # files in a run's folder
@@ -105,7 +104,7 @@ def read_blow_up(path: Path) -> Evidence:
         raise UsageError(f"{path} is a folder; {found}")
     try:
         return _evidence(read_regular(path, MAX_BYTES))
-    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"{path} is damaged, or no file of a blow-up: {error}") from error
 
 
@@ -123,16 +122,15 @@ def _evidence(content: bytes) -> Evidence:
         SafetensorError, AttributeError, KeyError, TypeError, ValueError: where it holds no blow-up.
     """
     arrays = load_tensors(content)
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    header = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")].decode())
     checksum, _, text = header["__metadata__"][NAME].partition(" ")
     if checksum != _checksum(text, arrays):
         raise ValueError("its checksum differs")
-    values = json.loads(text)
+    values = parse_json(text)
     if values.get("format") != FORMAT:
         raise ValueError(f"it is of format {values.get('format')!r}, this version reads format {FORMAT}")
     values["arrays"] = arrays
-    hints = typing.get_type_hints(Evidence, include_extras=True)
-    check_fields(hints, {one.name: values[one.name] for one in fields(Evidence)})
+    check_fields(field_types(Evidence), {one.name: values[one.name] for one in fields(Evidence)})
     if arrays["state"].ndim != 1 or arrays["state"].dtype != float or arrays["action"].dtype.kind not in "fiu":
         raise ValueError("its state must be a row of float64, and its action numbers")
     return Evidence(**values)

@@ -26,8 +26,9 @@ ENV, LEARNER = "env.", "learner."
 MT19937 = 624  # words of its state; numpy believes any position among them
 REMEDY = "restore it from a copy, or delete this checkpoint to go on from the one before"
 Whole = Annotated[int, Interval(ge=0, lt=2**63)]
+# Of an episode, as SB3 keeps it: `r` and `l`, and what our environments add.
+EPISODE: dict[str, Any] = {"r": float, "l": float, "terms": dict[str, float], "tracked": dict[str, float]}
 ENV_STATE: dict[str, Any] = {"physics_errors": Whole, "seeds": list[int]}  # of ours, where they are there
-
 STATE: dict[str, Any] = {  # types of what every state.json holds
     "num_timesteps": Whole,
     "n_updates": Whole,
@@ -115,7 +116,7 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
     model._n_updates = int(values["n_updates"])
     model.physics_errors = values["physics_errors"]
     for episode in values["episodes"]:
-        check_fields(dict.fromkeys("rl", float), {name: episode[name] for name in "rl"})
+        check_fields(EPISODE, {name: episode[name] for name in EPISODE if name in "rl" or name in episode})
     model.ep_info_buffer = deque(values["episodes"], maxlen=model._stats_window_size)
     model.ep_success_buffer = deque(values["successes"], maxlen=model._stats_window_size)
     for optimizer, statistics in model.optimizers().items():

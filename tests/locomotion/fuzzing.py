@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.cannot_learn import Diverged
 from locomotion.benchmarks import published
 from locomotion.benchmarks.scores import SeedScores
 from locomotion.checksums import digest, lines, write_sums
@@ -41,6 +42,7 @@ from locomotion.sweeps.plan import HEADLESS, Cell
 from locomotion.sweeps.report import markdown
 from locomotion.sweeps.results import results
 from locomotion.sweeps.rows import RowFiles
+from locomotion.training.blow_ups import Evidence, keep_blow_ups, read_blow_up
 from locomotion.training.checkpoints import load_checkpoint, save_checkpoint
 from locomotion.training.learners import build_learner
 from locomotion.training.metrics import CsvRows, read_rows
@@ -100,6 +102,11 @@ def make_sound(folder: Path) -> None:
     cell = Cell(small().changed(task=task, **HEADLESS))
     RowFiles(folder / "sweep").add("cell", train_cell(cell))
     shutil.copy(published.DATA, folder / "published.toml")
+    arrays = {"state": np.zeros(8), "action": np.zeros(1, np.float32)}
+    made_up = {"source": None, "steps": 128, "task": "CartPole", "fields": {}, "robot": 0, "seed": 0, "step": 3}
+    evidence = Evidence(card.env, **made_up, found="BADQACC", model="0", arrays=arrays)
+    (blow_up,) = keep_blow_ups(folder / "blow-ups", [evidence])
+    blow_up.rename(folder / "blow-ups" / "blow-up")
 
 
 def acts(folder: Path) -> None:
@@ -115,7 +122,10 @@ def scores_told(folder: Path) -> None:
 def resumed(folder: Path) -> None:
     checkpoint, model = folder / "checkpoint", learner()
     progress_at(checkpoint, load_checkpoint(checkpoint, model))
-    model.learn(128, reset_num_timesteps=False)
+    try:
+        model.learn(128, reset_num_timesteps=False)
+    except Diverged as error:  # as training tells it
+        raise UsageError(str(error)) from error
 
 
 def rows_go_on(folder: Path) -> None:
@@ -143,9 +153,11 @@ KINDS = [
     Kind("evaluation.json", "run/evaluation.json", lambda folder: scores_told(folder / "run")),
     Kind("metrics.csv", "run/metrics.csv", lambda folder: rows_go_on(folder / "run")),
     Kind("cells/*.parquet", "sweep/cells/cell.parquet", lambda folder: reported(folder / "sweep")),
+    Kind("blow-ups/*.safetensors", "blow-ups/blow-up", lambda folder: read_blow_up(folder / "blow-ups" / "blow-up")),
     Kind("published_scores.toml", "published.toml", compared),
 ]
-UNCHECKED = {"metrics.csv", "published_scores.toml"}  # without a checksum: the one is appended to, the other is ours
+# Without a checksum beside it: the first is appended to, the second has its own inside, the third is ours.
+UNCHECKED = {"metrics.csv", "blow-ups/*.safetensors", "published_scores.toml"}
 
 
 def damaged(content: bytes, rng: random.Random) -> bytes:
