@@ -24,9 +24,9 @@ from agents.a3c_worker import Report, Shared, work
 from agents.baselines import ValueNetwork
 from agents.cannot_learn import CannotLearn, Diverged
 from agents.critics import AdamFit
+from agents.finite import require_finite
 from agents.iteration_log import record_episodes
 from agents.policies import ActorCritic
-from agents.policy_gradient import numbers_of
 from agents.ranges import Checked, at_least_one
 from agents.rollout import Rollout
 
@@ -248,7 +248,7 @@ class A3C(A2C):
 
     def train(self) -> None:
         """Copy the shared policy and optimisers; write a row: means of the workers' figures, and the learner's own."""
-        self.require_finite("the shared policy's parameters", numbers_of(list(self.shared.policy.parameters())))
+        require_finite("the shared policy's parameters", self.shared.policy.parameters())
         self.policy.load_state_dict(self.shared.policy.state_dict())
         self.policy.optimizer.load_state_dict(copy.deepcopy(self.shared.policy.optimizer.state_dict()))
         self.actor_optimizer.load_state_dict(copy.deepcopy(self.shared.actor_optimizer.state_dict()))

@@ -19,10 +19,10 @@ from torch import Tensor
 
 from agents.a2c import A2C
 from agents.cannot_learn import CannotLearn, Diverged
+from agents.finite import require_finite
 from agents.policies import ActorCritic
 from agents.samples import Samples
 from agents.threads import use_one_thread
-from agents.trust_region import flat
 
 
 class Shared(NamedTuple):
@@ -68,7 +68,7 @@ class Worker(A2C):
     def _hand_over_gradients(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         if optimizer is self.policy.optimizer:  # the actor's gradient has been looked at
             slopes = [parameter.grad for parameter in self.policy.critic_parameters() if parameter.grad is not None]
-            self.require_finite("the gradient of the critic's error", flat(slopes).numpy())
+            require_finite("the gradient of the critic's error", slopes)
         for mine, ours in zip(self.policy.parameters(), self.shared.policy.parameters(), strict=True):
             ours.grad = mine.grad
 

@@ -11,6 +11,7 @@ from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.utils import update_learning_rate
 from torch import Tensor
 
+from agents.finite import require_finite
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from agents.ranges import Checked, positive
@@ -66,6 +67,6 @@ class GradientAscent(PolicyGradient):
             parameter.grad = gradient
         update_learning_rate(self.actor_optimizer, self.scheduled(self.actor_learning_rate))
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_gradient_norm)
-        self.require_finite("the policy gradient's length", norm.cpu().numpy())
+        require_finite("the policy gradient's length", norm.cpu().numpy())
         self.actor_optimizer.step()
         return float(norm)

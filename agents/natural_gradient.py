@@ -10,6 +10,7 @@ from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from torch import Tensor
 from torch.distributions import kl_divergence
 
+from agents.finite import require_finite
 from agents.importance import surrogate
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
@@ -80,7 +81,7 @@ class NPG(PolicyGradient):
         log_prob = self.policy.log_prob(samples.features, samples.actions)
         objective = surrogate(log_prob, log_prob.detach(), samples.advantages)
         gradient = flat(torch.autograd.grad(objective, self.policy.actor_parameters()))
-        self.require_finite("the policy gradient", gradient.cpu().numpy())
+        require_finite("the policy gradient", gradient.cpu().numpy())
         fisher = self.fisher(samples.features[:: self.fisher_stride])
         direction, residual = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = natural_step(fisher, direction, bound)

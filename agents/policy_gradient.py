@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import operator
 from collections import deque
 from collections.abc import Callable
-from io import BufferedIOBase
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,20 +18,20 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.advantages import GAE, AdvantageEstimator, PathReturn, RewardToGo
 from agents.baselines import Baseline, Constant, ValueNetwork
-from agents.cannot_learn import Diverged
 from agents.critics import TrustRegionFit
+from agents.finite import require_finite, restored_if_diverged
 from agents.guarded_env import guarded
 from agents.iteration_log import IterationLog, clipped_share, record_episodes, record_rollout
+from agents.loadable import Loadable
 from agents.numpy_networks import actor_in_numpy
 from agents.policies import ActorCritic
 from agents.ranges import Checked, at_least_one, in_unit_interval, positive
 from agents.rollout import Rollout
 from agents.samples import Samples
 from agents.spaces import require_actions, require_observations
-from agents.trust_region import flat
 
 
-class PolicyGradient(OnPolicyAlgorithm):
+class PolicyGradient(Loadable):
     """One iteration: rollout, advantages by the old baseline, policy update, baseline update, normaliser update.
 
     A subclass is an update rule: it implements `improve`, and works with any advantage estimator and any baseline.
@@ -148,35 +145,6 @@ class PolicyGradient(OnPolicyAlgorithm):
         if _init_setup_model:
             self._setup_model()
 
-    @classmethod
-    def load(
-        cls,
-        path: str | Path | BufferedIOBase,
-        env: GymEnv | None = None,
-        device: torch.device | str = "auto",
-        custom_objects: dict[str, Any] | None = None,
-        print_system_info: bool = False,
-        force_reset: bool = True,
-        **kwargs: Any,
-    ) -> Self:
-        """Load a learner as SB3 does, with some of its arguments given anew.
-
-        Raises:
-            TypeError: for an argument that the learner does not have, or that is fixed once it has been made.
-        """
-        for name in kwargs:
-            if name not in arguments_of(cls) - cls.FIXED:
-                known = ", ".join(sorted(arguments_of(cls) - cls.FIXED))
-                raise TypeError(f"{name!r} cannot be given to {cls.__name__}.load; it takes {known}")
-        at_once = {name: value for name, value in kwargs.items() if name in cls.NEEDED_AT_ONCE}
-        model = super().load(path, env, device, custom_objects, print_system_info, force_reset, **at_once)
-        for name, value in kwargs.items():
-            if name == "baseline":
-                model.make_baseline = value
-            if name not in at_once:
-                setattr(model, name, value(model.policy) if name == "baseline" else value)
-        return model
-
     @property
     def advantage(self) -> AdvantageEstimator:
         """The advantage estimator; GAE's lambda is `gae_lambda`."""
@@ -212,16 +180,6 @@ class PolicyGradient(OnPolicyAlgorithm):
         `self.policy.log_prob(samples.features, samples.actions)` (B,) has a graph that leads to those parameters.
         """
         raise NotImplementedError
-
-    def require_finite(self, quantity: str, values: np.ndarray) -> None:
-        """Make sure that numbers that are learned from, or have been learned, are finite.
-
-        Raises:
-            Diverged: naming the quantity and the iteration.
-        """
-        if not np.isfinite(values).all():
-            odd = values[~np.isfinite(values)].flat[0]
-            raise Diverged(f"{quantity} became {odd} in iteration {self._n_updates + 1}")
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return the optimisers by name: their statistics belong to a checkpoint."""
@@ -327,15 +285,8 @@ class PolicyGradient(OnPolicyAlgorithm):
             self.iteration_log.warn_of_few_samples(rollout)
         if self.policy.continuous:
             self.iteration_log.warn_of_clipping(clipped_share(rollout, self.policy))
-        learned = [*self.policy.parameters(), *self.policy.value_net.buffers()]
-        sound = [tensor.detach().clone() for tensor in learned]
-        try:
+        with restored_if_diverged([*self.policy.parameters(), *self.policy.value_net.buffers()], self._n_updates + 1):
             self._learn_from(rollout)
-        except Diverged:
-            with torch.no_grad():
-                for tensor, before in zip(learned, sound, strict=True):
-                    tensor.copy_(before)
-            raise
         self.policy.update_normalizer(rollout.observations.reshape(-1, *rollout.obs_shape))  # type: ignore[misc]
         self._n_updates += 1
         self._record(rollout)
@@ -349,17 +300,19 @@ class PolicyGradient(OnPolicyAlgorithm):
             Diverged: where what they learn from or have learned is not finite.
         """
         for name in ("observations", "rewards", "values", "advantages", "returns"):
-            self.require_finite(f"the rollout's {name}", getattr(rollout, name))
+            require_finite(f"the rollout's {name}", getattr(rollout, name))
         if rollout.counts.sum() < 2:  # a single one has no spread
             return
         samples = self.samples(rollout)
         self.improve(samples)
         for figure, value in self.logger.name_to_value.items():
             if figure.startswith("train/"):
-                self.require_finite(figure, np.asarray(value))
-        self.require_finite("the actor's parameters", numbers_of(self.policy.actor_parameters()))
+                require_finite(figure, np.asarray(value))
+        require_finite("the actor's parameters", self.policy.actor_parameters())
         self.baseline.fit(samples)
-        self.require_finite("the critic's parameters", numbers_of(self.policy.critic_parameters()))
+        for name, array in self.baseline.state().items():
+            require_finite(f"the baseline's {name}", array)
+        require_finite("the critic's parameters", self.policy.critic_parameters())
 
     def samples(self, rollout: Rollout) -> Samples:
         """Return the steps of the rollout that count, in one row, with the policy's features of them.
@@ -389,16 +342,3 @@ class PolicyGradient(OnPolicyAlgorithm):
         self.iteration_log.record_physics_share(self.logger)
         self.logger.record("rollout/physics_errors", self.physics_errors)
         record_episodes(self.logger, self.ep_info_buffer or [])
-
-
-def numbers_of(parameters: list[torch.nn.Parameter]) -> np.ndarray:
-    """Return all numbers of some parameters (P,)."""
-    return flat(parameters).detach().cpu().numpy()
-
-
-def arguments_of(learner: type[PolicyGradient]) -> set[str]:
-    """Return the names of the arguments that a learner's constructor and those it extends take, but for `env`."""
-    makers = [vars(cls)["__init__"] for cls in learner.__mro__ if "__init__" in vars(cls)]
-    ours = makers[: len(makers) - len([cls for cls in OnPolicyAlgorithm.__mro__ if "__init__" in vars(cls)])]
-    names = {name for maker in ours for name in inspect.signature(maker).parameters}
-    return names - {"self", "env", "device", "kwargs"}
