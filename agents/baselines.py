@@ -107,8 +107,11 @@ class OptimalConstant(Constant):
 
 
 def optimal_constant(squared_scores: np.ndarray, returns: np.ndarray) -> float:
-    """Return the b that minimises the mean of |score|^2 (R - b)^2, for arrays (B,)."""
-    return float((squared_scores * returns).sum() / squared_scores.sum())
+    """Return the b that minimises the mean of |score|^2 (R - b)^2, for arrays (B,); without any score, the mean R."""
+    total = squared_scores.sum()
+    if total == 0:  # of a policy that is certain of every action
+        return float(returns.mean())
+    return float((squared_scores * returns).sum() / total)
 
 
 def squared_scores(policy: ActorCritic, features: Tensor, actions: Tensor) -> Tensor:

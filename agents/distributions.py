@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, Normal
 
 WIDEST = 1e15  # range of an action; the square of a wider one may not fit float32
+NARROWEST = 1 / WIDEST  # nor may that of a narrower one
 
 
 class ClippedNormal(Normal):
@@ -39,9 +40,11 @@ class ClippedNormal(Normal):
     @property
     def clipped_mean(self) -> Tensor:
         """Mean of the clipped samples (B, actions), which differs from the clipped mean of the samples."""
-        below = expected_excess((self.low - self.mean) / self.stddev)
-        above = expected_excess((self.mean - self.high) / self.stddev)
-        return self.mean + self.stddev * (below - above)
+        far = 1000 * self.stddev  # beyond, nothing changes but the rounding errors of two nearly equal numbers
+        mean = self.mean.clamp(self.low - far, self.high + far)
+        below = expected_excess((self.low - mean) / self.stddev)
+        above = expected_excess((mean - self.high) / self.stddev)
+        return mean + self.stddev * (below - above)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return log-probabilities (B, actions): masses at and beyond the bounds, densities between them."""
@@ -54,7 +57,8 @@ class ClippedNormal(Normal):
 class ActionRange(nn.Module):
     """From the actor's unit to the environment's: the middle of each action's range plus a multiple of half of it.
 
-    An action without two finite bounds stays as it is; so does one whose bounds are so wide that they stand for none.
+    An action without two finite bounds stays as it is; so does one whose bounds are so wide that they stand for none,
+    or so narrow that they leave no choice.
 
     Args:
         action_space: its bounds.
@@ -66,9 +70,9 @@ class ActionRange(nn.Module):
     def __init__(self, action_space: spaces.Box):
         super().__init__()
         low, high = action_space.low.astype(np.float64), action_space.high.astype(np.float64)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             width = high - low
-            self.bounded = (width > 0) & (width < WIDEST)  # (actions,)
+            self.bounded = (width > NARROWEST) & (width < WIDEST)  # (actions,)
             middle, reach = np.where(self.bounded, (low + high) / 2, 0.0), np.where(self.bounded, width / 2, 1.0)
         self.register_buffer("middle", torch.as_tensor(middle, dtype=torch.float32), persistent=False)
         self.register_buffer("reach", torch.as_tensor(reach, dtype=torch.float32), persistent=False)
@@ -97,8 +101,9 @@ class ClippedGaussian(DiagGaussianDistribution):
 
     def __init__(self, action_space: spaces.Box):
         super().__init__(get_action_dim(action_space))
-        self.low = torch.as_tensor(action_space.low)
-        self.high = torch.as_tensor(action_space.high)
+        # Gradients by bounds that are as far as none would overflow.
+        self.low = torch.as_tensor(action_space.low).clamp(-WIDEST, WIDEST)
+        self.high = torch.as_tensor(action_space.high).clamp(-WIDEST, WIDEST)
 
     def at(self, mean: Tensor, log_std: Tensor) -> Independent:
         """Return torch's distribution for mean and log standard deviation (B, actions); its figures are (B,)."""

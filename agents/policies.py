@@ -139,7 +139,7 @@ class ActorCritic(ActorCriticPolicy):
             on_means.append(MirrorAverage(*action))
         if self.network.mean_bound is not None:
             space = self.action_space
-            if not (isinstance(space, spaces.Box) and space.is_bounded()):
+            if not (isinstance(space, spaces.Box) and ActionRange(space).bounded.all()):
                 raise CannotLearn(
                     f"means can be bounded only where actions are vectors with bounds, not {self.action_space}"
                 )

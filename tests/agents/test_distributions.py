@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from torch.distributions import Normal, kl_divergence
 
-from agents.distributions import ClippedNormal
+from agents.distributions import ActionRange, ClippedGaussian, ClippedNormal
 
 LOW, HIGH = torch.tensor([-1.0], dtype=torch.float64), torch.tensor([0.5], dtype=torch.float64)
 
@@ -74,3 +78,59 @@ def test_without_bounds_the_mean_is_the_gaussians():
     everything = torch.tensor([torch.inf])
     distribution = ClippedNormal(torch.tensor([[0.3]]), torch.tensor([[2.0]]), -everything, everything)
     assert distribution.clipped_mean.item() == pytest.approx(0.3)
+
+
+@st.composite
+def units(draw):
+    """Means, log standard deviations and actions (5, 2), in half-ranges from the middle."""
+    means, log_stds = (draw(arrays(np.float32, 2, elements=st.floats(*ends, width=32))) for ends in ((-3, 3), (-2, 1)))
+    within = draw(arrays(np.float32, (5, 2), elements=st.floats(-0.984375, 0.984375, width=32)))
+    beyond = draw(arrays(np.float32, (5, 2), elements=st.sampled_from([0.0, -1.0, 1.0, 2.0])))
+    return [torch.from_numpy(numbers) for numbers in (means, log_stds, np.where(beyond, beyond, within))]
+
+
+@given(st.floats(-40, 40), st.floats(-6, 6), units())
+def test_actions_of_any_range_are_as_likely_as_those_of_the_unit(middle, magnitude, unit):
+    mean, log_std, actions = unit
+    half = 10.0**magnitude
+    space = spaces.Box(np.float32((middle - 1) * half), np.float32((middle + 1) * half), (2,))
+    in_range = ActionRange(space)
+    scaled, plain = ClippedGaussian(space), ClippedGaussian(spaces.Box(-1, 1, (2,)))
+    scaled_mean, scaled_log_std = in_range(mean).expand(5, 2), log_std + in_range.reach.log()
+    low, high = torch.from_numpy(space.low), torch.from_numpy(space.high)
+    scaled_actions = torch.where(actions <= -1, low, torch.where(actions >= 1, high, in_range(actions)))
+    between = (actions.abs() < 1).sum(1)
+    torch.testing.assert_close(
+        scaled.at(scaled_mean, scaled_log_std).log_prob(scaled_actions),
+        plain.at(mean.expand(5, 2), log_std).log_prob(actions) - between * np.log(half),
+        rtol=1e-3,
+        atol=1e-2,
+    )
+    mode = scaled.mode_at(scaled_mean, scaled_log_std)
+    torch.testing.assert_close(
+        (mode - in_range.middle) / in_range.reach, plain.mode_at(mean.expand(5, 2), log_std), rtol=0, atol=1e-3
+    )
+    assert ((mode - low >= -1e-4 * half) & (mode - high <= 1e-4 * half)).all()
+
+
+@given(st.floats(width=32, allow_nan=False), st.floats(width=32, allow_nan=False), units())
+def test_whatever_the_bounds_likelihoods_and_their_gradients_are_finite(low, high, unit):
+    assume(low < high)
+    space = spaces.Box(low, high, (2,))
+    mean, log_std, noise = unit
+    mean.requires_grad, log_std.requires_grad = True, True
+    in_range, distribution = ActionRange(space), ClippedGaussian(space)
+    parameters = in_range(mean).expand(5, 2), log_std + in_range.reach.log()
+    actions = (parameters[0] + parameters[1].exp() * noise).detach()
+    log_prob = distribution.at(*parameters).log_prob(actions)
+    log_prob.sum().backward()
+    mode = distribution.mode_at(*parameters)
+    for numbers in (actions, log_prob, mode, mean.grad, log_std.grad):
+        assert torch.isfinite(numbers).all()
+
+
+@given(st.floats(4.0, 1e9), st.floats(1e-4, 1.0), st.sampled_from([-1.0, 1.0]))
+def test_of_a_mean_far_beyond_a_bound_the_mode_is_the_bound(distance, std, side):
+    mean = torch.tensor([[side * distance]])
+    mode = ClippedNormal(mean, torch.tensor([[std]]), LOW.float(), HIGH.float()).clipped_mean
+    assert mode.item() == pytest.approx(HIGH.item() if side > 0 else LOW.item(), abs=1e-3)

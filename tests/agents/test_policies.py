@@ -116,7 +116,9 @@ def test_means_stay_within_their_bound():
     assert set(free.state_dict()) == set(bounded.state_dict())
 
 
-@pytest.mark.parametrize("space", [DISCRETE, spaces.Box(-np.inf, np.inf, (3,), np.float32)])
+@pytest.mark.parametrize(
+    "space", [DISCRETE, *(spaces.Box(-bound, bound, (3,)) for bound in (np.inf, np.finfo(np.float32).max, 1e-30))]
+)
 def test_only_vectors_with_bounds_have_bounded_means(space):
     with pytest.raises(ValueError, match=r"means can be bounded only where actions are vectors with bounds, not "):
         make(space, network=Network(mean_bound=1.0))

@@ -1,5 +1,8 @@
 import numpy as np
 from gymnasium import spaces
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from agents.advantages import GAE, KStep, PathReturn, RewardToGo
 from agents.rollout import Rollout
@@ -10,6 +13,67 @@ class TenTimesTheObservation:
 
     def values(self, observations, times):
         return (10 * observations[:, 0] + times / 1000).astype(np.float32)
+
+
+@st.composite
+def lives(draw):
+    """When the episodes of some robots end, by a fall (1) or for want of time (2); how long they have lasted before."""
+    steps, robots = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    ends = draw(arrays(np.int64, (steps, robots), elements=st.sampled_from([0, 0, 1, 2])))
+    return ends, draw(arrays(np.int64, robots, elements=st.integers(0, 9)))
+
+
+def lived(ends, elapsed, room=0):
+    """The rollout of such lives, which sees 10 t + i, and 1000 more where robot i ends an episode at t."""
+    steps, robots = ends.shape
+    rollout = Rollout(steps + room, spaces.Box(-9, 9, (1,)), spaces.Box(-1, 1, (1,)), n_envs=robots)
+    rollout.begin(elapsed)
+    for t in range(steps):
+        seen = 10.0 * t + np.arange(robots)[:, None]
+        infos = [
+            {"terminal_observation": one + 1000, "TimeLimit.truncated": ends[t, i] == 2} for i, one in enumerate(seen)
+        ]
+        rollout.add_step(seen, np.zeros((robots, 1)), np.ones(robots), ends[t] > 0, infos)
+    assert rollout.full == (room == 0)
+    return rollout
+
+
+@given(lives())
+def test_times_and_next_values_are_those_of_each_robots_own_life(life):
+    ends, elapsed = life
+    rollout = lived(ends, elapsed)
+    steps, robots = ends.shape
+    rollout.evaluate(TenTimesTheObservation(), 10.0 * steps + np.arange(robots)[:, None])
+    for i in range(robots):
+        time = elapsed[i]
+        for t in range(steps):
+            end = ends[t, i]
+            assert (rollout.times[t, i], rollout.first[t, i]) == (time, time == 0)
+            assert (rollout.terminated[t, i], rollout.truncated[t, i]) == (end == 1, end == 2)
+            np.testing.assert_allclose(rollout.values[t, i], 100 * t + 10 * i + time / 1000, rtol=1e-6)
+            time = 0 if end else time + 1
+            expected = 100 * (t + 1) + 10 * i + time / 1000
+            if end == 2:
+                expected = 100 * t + 10 * i + 10_000 + (rollout.times[t, i] + 1) / 1000
+            if end != 1:  # after a fall nothing counts
+                np.testing.assert_allclose(rollout.next_values[t, i], expected, rtol=1e-6)
+        assert rollout.elapsed[i] == time
+        assert rollout.ended[i] == ends[:, i].any()
+
+
+@given(lives())
+def test_the_first_episodes_end_with_their_first_end(life):
+    ends, elapsed = life
+    rollout = lived(ends, elapsed, room=2)
+    rollout.keep_first_episodes()
+    expected = np.zeros(ends.shape, bool)
+    for i, column in enumerate(ends.T):
+        for t, end in enumerate(column):
+            expected[t, i] = True
+            if end:
+                break
+    np.testing.assert_array_equal(rollout.counts, expected)
+    assert {len(getattr(rollout, name)) for name in rollout.columns()} == {len(ends)}
 
 
 def collected():
