@@ -109,7 +109,7 @@ def _checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     for name in values:
         if name not in hints:
             raise TypeError(f"{name} is unknown")
-    typed = {name: value if isinstance(value, dict) else restored(value, hints[name]) for name, value in values.items()}
+    typed = {name: restored(value, hints[name]) for name, value in values.items()}
     check_fields(hints, typed)
     return typed
 

@@ -249,8 +249,6 @@ def restored(value: Any, hint: Any) -> Any:
     names = str(hint)
     if isinstance(value, list):
         return tuple(Path(one) if "Path" in names and isinstance(one, str) else one for one in value)
-    if isinstance(value, dict):
-        return {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}
     return Path(value) if "Path" in names and isinstance(value, str) else value
 
 
