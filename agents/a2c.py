@@ -51,6 +51,9 @@ class A2C(GradientAscent):
         self.entropy_weight = entropy_weight
         one_step = AdamFit(epochs=1, max_batches=1)
         defaults: dict[str, Any] = {
+            "n_steps": 16,
+            "learning_rate": 5e-3,
+            "actor_learning_rate": 5e-3,
             "baseline": lambda policy: ValueNetwork(policy, one_step),
             "actor_optimizer": RMSProp,
         }

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Interval
+from annotated_types import Interval
+
+Units = Annotated[int, Interval(ge=1, le=10_000)]  # of a layer; two wider ones in a row take gigabytes
 
 
 @dataclass(frozen=True)
 class Network:
     """The layers of an actor and its critic, and the actor's exploration noise."""
 
-    actor: tuple[Annotated[int, Ge(1)], ...] = (64, 64)
+    actor: tuple[Units, ...] = (64, 64)
     """Units of the actor's hidden layers."""
-    value: tuple[Annotated[int, Ge(1)], ...] = (64, 64)
+    value: tuple[Units, ...] = (64, 64)
     """Units of the critic's hidden layers."""
     activation: Literal["tanh", "elu", "relu"] = "tanh"
     """Activation of the hidden layers."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
 
 from agents.gradient_ascent import GradientAscent
 from agents.importance import Remembered, effective_sample_size, joined, surrogate
@@ -20,14 +20,22 @@ class VPG(GradientAscent):
     """One step of an optimiser, by default Adam, along E[grad log pi(a|s) A] in each iteration.
 
     Args:
+        actor_learning_rate: of the actor's optimiser, which takes a single step an iteration.
         reuse: number of earlier iterations whose samples are used again, with importance weights.
         **kwargs: of GradientAscent.
     """
 
-    def __init__(self, policy: str | type[ActorCritic], env: GymEnv | str | None, reuse: int = 0, **kwargs: Any):
+    def __init__(
+        self,
+        policy: str | type[ActorCritic],
+        env: GymEnv | str | None,
+        actor_learning_rate: float | Schedule = 1e-2,
+        reuse: int = 0,
+        **kwargs: Any,
+    ):
         self.memory: deque[Remembered] = deque()
         self.reuse = reuse
-        super().__init__(policy, env, **kwargs)
+        super().__init__(policy, env, actor_learning_rate, **kwargs)
 
     @property
     def reuse(self) -> int:

@@ -204,13 +204,16 @@ class Rule:
         return (*critic, *(("episodic", "baseline", "critic") if self.asynchronous else ()))
 
 
+# One step of actor and critic an iteration: many iterations of few samples, each step a long one.
+FEW_STEPS: dict[str, Any] = {"num_envs": 16, "n_steps": 16, "actor_learning_rate": 5e-3, "learning_rate": 5e-3}
+
 RULES: dict[str, Rule] = {
     "trpo": Rule("agents.trpo:TRPO", LineSearch),
     "npg": Rule("agents.natural_gradient:NPG", TrustRegion),
     "ppo": Rule("agents.ppo:PPO", Proximal),
-    "vpg": Rule("agents.vpg:VPG", Vanilla),
-    "a2c": Rule("agents.a2c:A2C", Synchronous, one_critic_step=True),
-    "a3c": Rule("agents.a3c:A3C", Asynchronous, one_critic_step=True, asynchronous=True),
+    "vpg": Rule("agents.vpg:VPG", Vanilla, {"num_envs": 16, "actor_learning_rate": 1e-2}),
+    "a2c": Rule("agents.a2c:A2C", Synchronous, FEW_STEPS, one_critic_step=True),
+    "a3c": Rule("agents.a3c:A3C", Asynchronous, {**FEW_STEPS, "num_envs": 8}, one_critic_step=True, asynchronous=True),
 }
 
 

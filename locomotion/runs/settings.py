@@ -30,6 +30,7 @@ CHANGEABLE = (
     *("steps", "resume", "out", "load", "track", "threads", "workers"),
     *("evaluation_steps", "final_episodes", "video_seconds", "keep_checkpoints", "checkpoint_seconds"),
 )
+MOST_SAMPLES = 10_000_000  # of an iteration, which is held in memory
 SINCE = ("task", "load", "evaluation_steps")  # settings that config.json of earlier versions does not name
 
 
@@ -37,7 +38,7 @@ SINCE = ("task", "load", "evaluation_steps")  # settings that config.json of ear
 class Rollout:
     """How experience is gathered in one iteration."""
 
-    num_envs: Annotated[int, Ge(1)] = 32
+    num_envs: Annotated[int, Interval(ge=1, le=100_000)] = 32
     """Robots simulated at once (a3c: by each worker)."""
     n_steps: Annotated[int, Ge(1)] = 64
     """Steps of each robot in one iteration."""
@@ -174,7 +175,10 @@ class Settings:
                 check_fields(hints, {name: getattr(part, name) for name in hints}, flag)
         except (TypeError, ValueError) as error:
             raise UsageError(str(error)) from error
-        if self.rollout.num_envs * self.rollout.n_steps < 2:
+        samples = self.rollout.num_envs * self.rollout.n_steps
+        if samples > MOST_SAMPLES:
+            raise UsageError(f"--num-envs times --n-steps must be at most {MOST_SAMPLES:,}, got {samples:,}")
+        if samples < 2:
             raise UsageError("--num-envs times --n-steps must be at least 2: one step alone has no advantage")
         if self.rollout.episodic and self.rollout.stagger:
             raise UsageError("--episodic begins all episodes at once, --stagger at different times: name one of them")

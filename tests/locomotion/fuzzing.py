@@ -46,7 +46,7 @@ from locomotion.training.blow_ups import Evidence, keep_blow_ups, read_blow_up
 from locomotion.training.checkpoints import load_checkpoint, save_checkpoint
 from locomotion.training.learners import build_learner
 from locomotion.training.metrics import CsvRows, read_rows
-from locomotion.training.train import Progress, progress_at
+from locomotion.training.run_callback import Progress, progress_at
 
 SECONDS = 10  # after which a case hangs
 MEMORY = 2**30  # bytes of address space that a case may take
