@@ -51,7 +51,7 @@ class A2C(GradientAscent):
         self.entropy_weight = entropy_weight
         one_step = AdamFit(epochs=1, max_batches=1)
         defaults: dict[str, Any] = {
-            "n_steps": 16,
+            "n_steps": 8,
             "learning_rate": 5e-3,
             "actor_learning_rate": 5e-3,
             "baseline": lambda policy: ValueNetwork(policy, one_step),

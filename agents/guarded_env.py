@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
@@ -22,7 +23,10 @@ def guarded(env: VecEnv) -> VecEnv:
     if isinstance(env, GuardedVecEnv) or getattr(env, "always_finite", False):
         return env
     if isinstance(env, VecEnvWrapper):
+        shown = env.action_space == env.venv.action_space
         env.venv = guarded(env.venv)
+        if shown:
+            env.action_space = env.venv.action_space
         return env
     return GuardedVecEnv(env)
 
@@ -34,6 +38,8 @@ class GuardedVecEnv(VecEnvWrapper):
       with reward 0, the last finite observation as `terminal_observation`, and what was wrong in one sentence as
       `infos[i]["physics_error"]`. The robot begins a new episode. The first such end is told by a warning.
     - An episode that is cut off without a `terminal_observation` counts as terminated, as SB3's own learners have it.
+    - Actions without finite bounds, which SB3's learners refuse, have the largest numbers as bounds. A warning says
+      that the learner's unit of such actions is 1.
     - At an episode's end `infos[i]["episode"]` holds its return `r` and length `l`, if nothing else has put it there.
 
     Raises:
@@ -41,7 +47,7 @@ class GuardedVecEnv(VecEnvWrapper):
     """
 
     def __init__(self, venv: VecEnv):
-        super().__init__(venv)
+        super().__init__(venv, action_space=with_finite_bounds(venv.action_space))
         self.metadata = venv.metadata  # SB3's wrapper would lose the frames per second
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, np.int64)
@@ -121,6 +127,20 @@ class GuardedVecEnv(VecEnvWrapper):
         if kind not in self._told:
             self._told.add(kind)
             warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+
+
+def with_finite_bounds(space: spaces.Space) -> spaces.Space:
+    """Return a space of actions with the largest numbers in place of infinite bounds, after a warning."""
+    if not isinstance(space, spaces.Box) or space.is_bounded():
+        return space
+    largest = np.finfo(np.float32).max
+    low, high = (np.clip(side, -largest, largest).astype(space.dtype) for side in (space.low, space.high))
+    warnings.warn(
+        f"actions {space} have no finite bounds: the policy's unit is 1 there, its first noise exp(log_std_init)",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return spaces.Box(low, high, dtype=space.dtype.type)  # type: ignore[union-attr]
 
 
 def finite_rows(observations: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ class VPG(GradientAscent):
         self,
         policy: str | type[ActorCritic],
         env: GymEnv | str | None,
-        actor_learning_rate: float | Schedule = 1e-2,
+        actor_learning_rate: float | Schedule = 5e-3,
         reuse: int = 0,
         **kwargs: Any,
     ):

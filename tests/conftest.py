@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -24,6 +25,12 @@ settings.load_profile("suite")
 def one_thread():
     """Several tests run at once: each keeps to one core, and to numbers that do not depend on the machine's."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def commands_of_a_clone(monkeypatch):
+    """Commands that are printed are those of a clone's scripts, whatever runs the tests."""
+    monkeypatch.setattr(sys, "argv", ["scripts/test.py"])
 
 
 @pytest.fixture

@@ -50,7 +50,9 @@ class KeepBlowUps(BaseCallback):
 
 
 def blow_ups_told(folder: Path, count: int, load: Sequence[Path]) -> str | None:
-    """Return a sentence on a run's blow-ups, with the command that replays the last; None where there are no files.
+    """Return a sentence on a run's blow-ups, with the command that replays the last; None where there were none.
+
+    A foreign environment, whose numbers were not finite, leaves no files.
 
     Args:
         folder: of their files.
@@ -59,7 +61,8 @@ def blow_ups_told(folder: Path, count: int, load: Sequence[Path]) -> str | None:
     """
     files = blow_up_files(folder)
     if not files:
-        return None
+        episodes = "1 episode" if count == 1 else f"{count:,} episodes"
+        return f"{episodes} ended by numbers that were not finite (rollout/physics_errors)" if count else None
     number = "1 simulation blew up" if count == 1 else f"{count:,} simulations blew up"
     command = " ".join([invocation("replay", files[-1]), *([loading(load)] if load else [])])
     return f"{number}; the last are in {folder}; see one by: {command}"

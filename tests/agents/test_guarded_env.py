@@ -141,3 +141,22 @@ def test_what_a_wrapper_spoils_ends_learning_with_the_policy_before():
         model.learn(40, reset_num_timesteps=False)
     for name, tensor in model.policy.state_dict().items():
         assert torch.equal(tensor, before[name])
+
+
+class Unbounded(Walk):
+    """Walk whose reward is minus the distance of the action from 3."""
+
+    action_space = spaces.Box(-np.inf, np.inf, (1,), np.float32)
+
+    def step(self, action):
+        observation, _, *end = super().step(action)
+        return observation, -abs(float(action[0]) - 3.0), *end
+
+
+@pytest.mark.parametrize("wrap", [lambda env: env, VecNormalize])
+def test_actions_without_bounds_are_learned_in_units_of_1(wrap):
+    with pytest.warns(RuntimeWarning, match="have no finite bounds: the policy's unit is 1 there"):
+        model = TRPO("MlpPolicy", wrap(make_vec_env(Unbounded, 8)), n_steps=50, seed=0, target_kl=0.1)
+    model.learn(8 * 50 * 40)
+    action, _ = model.predict(np.zeros(2, np.float32), deterministic=True)
+    assert 2.0 < action[0] < 4.0

@@ -43,7 +43,7 @@ def test_settings_survive_json():
         (["Hopper-v5", "--gamma", "1.01"], r"--gamma must lie in \[0, 1\], got 1.01"),
         (["Hopper-v5", "--gamma", "nan"], r"--gamma must lie in \[0, 1\], got nan"),
         (["Hopper-v5", "--gae-lambda", "-1"], r"--gae-lambda must lie in \[0, 1\], got -1.0"),
-        (["Hopper-v5", "--num-envs", "0"], "--num-envs must be at least 1, got 0"),
+        (["Hopper-v5", "--num-envs", "0"], r"--num-envs must lie in \[1, 100000\], got 0"),
         (["Hopper-v5", "--steps", "-5"], "--steps must be at least 1, got -5"),
         (["Hopper-v5", "--target-kl", "0"], "--target-kl must be positive, got 0.0"),
         (["Hopper-v5", "--seed", "-1"], r"--seed must lie in"),
@@ -54,7 +54,7 @@ def test_settings_survive_json():
         (["Hopper-v5", "--threads", "0"], "--threads must be at least 1, got 0"),
         (["Hopper-v5", "--episodic", "--stagger"], "--episodic begins all episodes at once"),
         (["Hopper-v5", "--workers", "0"], "--workers must be at least 1, got 0"),
-        (["Hopper-v5", "--actor", "64", "0"], r"each number of --actor must be at least 1, got \(64, 0\)"),
+        (["Hopper-v5", "--actor", "64", "0"], r"each number of --actor must lie in \[1, 10000\], got \(64, 0\)"),
         (["--resume", "nowhere"], "nowhere is not a run"),
     ],
 )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from envs.arguments import Bounds
 from locomotion.files import parse_json
 from locomotion.runs.rules import RULES
-from locomotion.runs.settings import Settings, field_types, from_json, groups_of
+from locomotion.runs.settings import MOST_SAMPLES, Settings, field_types, from_json, groups_of
 
 TASK_NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.booleans() | st.text() | st.none()
 
@@ -60,6 +60,7 @@ def settings(draw, algo):
         "task": st.dictionaries(st.text(), TASK_NUMBERS | st.lists(TASK_NUMBERS, max_size=2).map(tuple), max_size=3),
     }
     chosen = {name: draw(special[name] if name in special else values(hint)) for name, hint in hints.items()}
+    chosen["n_steps"] = min(chosen["n_steps"], MOST_SAMPLES // chosen["num_envs"])
     chosen["n_steps"] += chosen["num_envs"] == 1  # one step alone has no advantage
     chosen["stagger"] &= not chosen["episodic"]
     if chosen.get("final_std") is not None:  # at most the first one

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import save
 
 from envs.blow_up import BlowUp
+from locomotion.command_line import invocation
 from locomotion.errors import UsageError
 from locomotion.training.blow_ups import KEPT, Evidence, blow_up_files, keep_blow_ups, read_blow_up
 from locomotion.training.train import train
@@ -118,7 +119,7 @@ def test_a_training_keeps_its_last_blow_ups_and_says_so_once(small, faulty, capf
     assert [file.stem for file in files[-2:]] == ["0000000380-robot1", "0000000380-robot3"]
     told = capfd.readouterr().err
     assert told.count("blew up") == 1
-    assert f"see one by: python scripts/replay.py {outcome.run.folder / 'blow-ups'}" in told
+    assert f"see one by: {invocation('replay', outcome.run.folder / 'blow-ups')}" in told
     summary = outcome.summary()
     assert f"38 simulations blew up; the last are in {outcome.run.folder / 'blow-ups'}" in summary
     assert f"replay.py {files[-1]}" in summary

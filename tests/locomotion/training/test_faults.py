@@ -15,7 +15,7 @@ from locomotion.policies import stored
 from locomotion.policies.stored import find_policy
 from locomotion.runs.folder import Run
 from locomotion.runs.settings import Settings
-from locomotion.training import train as module
+from locomotion.training import run_callback as module
 from locomotion.training.train import train
 
 

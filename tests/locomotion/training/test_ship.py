@@ -110,8 +110,8 @@ def test_the_command_trains_with_the_same_settings():
         settings = parse(arguments.split())
         command = training_command(settings)
         assert parse(shlex.split(command)[2:]) == settings
-    assert training_command(Settings.of(env="Pusher-v5", out=Path("there"), seed=2)) == (
-        "python scripts/train.py Pusher-v5 --seed 2"
+    assert training_command(Settings.of(env="Pendulum-v1", out=Path("there"), seed=2)) == (
+        "python scripts/train.py Pendulum-v1 --seed 2"
     )
 
 

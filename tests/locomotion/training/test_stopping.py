@@ -8,6 +8,7 @@ from locomotion.command_line import invocation
 from locomotion.files import steps_in
 from locomotion.policies.stored import find_policy
 from locomotion.runs.folder import Run
+from locomotion.training import run_callback
 from locomotion.training import train as training
 from locomotion.training.metrics import read_rows
 from locomotion.training.train import train
@@ -50,7 +51,7 @@ def film(monkeypatch):
 def stop_training_in(place, call, settings):
     """Begin a training that is stopped."""
     with pytest.MonkeyPatch.context() as patched:
-        stop_in(patched, place, call)
+        stop_in(patched, place, call, run_callback if place == "evaluate" else training)
         train(settings)
 
 
