@@ -28,9 +28,11 @@ def one_thread():
 
 
 @pytest.fixture(autouse=True)
-def commands_of_a_clone(monkeypatch):
+def commands_of_a_clone():
     """Commands that are printed are those of a clone's scripts, whatever runs the tests."""
-    monkeypatch.setattr(sys, "argv", ["scripts/test.py"])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", ["scripts/test.py"])
+        yield
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ from locomotion.sweeps import running
 from locomotion.sweeps.plan import HEADLESS, Cell
 from locomotion.sweeps.rows import RowFiles, read
 from locomotion.sweeps.wandb_rows import Tracker
-from locomotion.training import ship, train
+from locomotion.training import run_callback, ship, train
 from locomotion.training.metrics import CsvRows
 from locomotion.unfinished import PREFIX
 
@@ -159,8 +159,8 @@ PHASES = {
     "rollout": Phase("training", PolicyGradient, "collect_rollouts", 0.04, ITERATIONS, changes=0),
     "update": Phase("training", PolicyGradient, "train", 0.02, ITERATIONS, changes=0),
     "row": Phase("training", CsvRows, "write", 0.002, ITERATIONS, changes=3),
-    "checkpoint": Phase("training", train, "save_checkpoint", 0.02, ITERATIONS, changes=14),
-    "evaluation": Phase("training", train, "evaluate", 0.2, 3, changes=14),
+    "checkpoint": Phase("training", run_callback, "save_checkpoint", 0.02, ITERATIONS, changes=14),
+    "evaluation": Phase("training", run_callback, "evaluate", 0.2, 3, changes=14),
     "scoring": Phase("training", train, "evaluate_folder", 0.2, changes=6),
     "video": Phase("filming", video, "write", 0.2, changes=4),
     "shipping": Phase("shipping", ship, "ship", 0.3, changes=12),

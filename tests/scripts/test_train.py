@@ -81,7 +81,7 @@ def test_an_interrupt_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path):
     [
         (["Hoper-v5"], "did you mean Hopper-v5"),
         (["CartPole", "--gamma", "1.5"], "--gamma must lie in [0, 1], got 1.5"),
-        (["CartPole", "--num-envs", "0"], "--num-envs must be at least 1, got 0"),
+        (["CartPole", "--num-envs", "0"], "--num-envs must lie in [1, 100000], got 0"),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path, arguments, sentence):

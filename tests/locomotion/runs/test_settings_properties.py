@@ -60,8 +60,8 @@ def settings(draw, algo):
         "task": st.dictionaries(st.text(), TASK_NUMBERS | st.lists(TASK_NUMBERS, max_size=2).map(tuple), max_size=3),
     }
     chosen = {name: draw(special[name] if name in special else values(hint)) for name, hint in hints.items()}
-    chosen["n_steps"] = min(chosen["n_steps"], MOST_SAMPLES // chosen["num_envs"])
-    chosen["n_steps"] += chosen["num_envs"] == 1  # one step alone has no advantage
+    least = 1 + (chosen["num_envs"] == 1)  # one step alone has no advantage
+    chosen["n_steps"] = max(least, min(chosen["n_steps"], MOST_SAMPLES // chosen["num_envs"]))
     chosen["stagger"] &= not chosen["episodic"]
     if chosen.get("final_std") is not None:  # at most the first one
         chosen["final_std"] = math.exp(chosen["log_std_init"]) * draw(st.floats(0.01, 1.0))
