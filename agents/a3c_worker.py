@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
@@ -136,6 +137,7 @@ def work(
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the learner handles it
     use_one_thread()
+    warnings.formatwarning = lambda message, *_, **__: f"warning: worker {number}: {message}\n"
     try:
         worker = Worker(shared, number, reports, env=make_env(), **arguments)
         worker.learn(total_timesteps - worker.num_timesteps, log_interval=None, reset_num_timesteps=False)

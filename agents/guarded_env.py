@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from agents.cannot_learn import CannotLearn
 
+FIRST = "a first observation that is not finite"
 RESETS = 10  # tries to begin an episode with a finite observation
 
 
@@ -58,6 +59,7 @@ class GuardedVecEnv(VecEnvWrapper):
         self._returns[:] = 0.0
         self._lengths[:] = 0
         for i in np.flatnonzero(~finite_rows(observations)):
+            self._tell_broken(int(i), FIRST)
             observations[i] = self._begin_alone(int(i))
         self._last = observations
         return observations.copy()
@@ -72,9 +74,11 @@ class GuardedVecEnv(VecEnvWrapper):
             infos[i] = self._complete(infos[i])
             paid[i] &= np.isfinite(infos[i].get("terminal_observation", 0.0)).all()
         for i in map(int, np.flatnonzero(~(seen & paid))):
-            what = f"a reward of {rewards[i]}" if not np.isfinite(rewards[i]) else "an observation that is not finite"
-            told = self._tell_broken(i, what)
-            if not dones[i] or not paid[i]:  # else it is the first observation of the next episode that is not finite
+            at_beginning = dones[i] and paid[i]  # of the next episode
+            what = "an observation that is not finite" if np.isfinite(rewards[i]) else f"a reward of {rewards[i]}"
+            step = f"{what} in step {self._lengths[i]} of its episode"
+            told = self._tell_broken(i, FIRST if at_beginning else step)
+            if not at_beginning:
                 infos[i] = {name: value for name, value in infos[i].items() if name != "episode"}
                 infos[i] |= {"terminal_observation": self._last[i], "TimeLimit.truncated": False}
                 rewards[i] = 0.0
@@ -105,7 +109,7 @@ class GuardedVecEnv(VecEnvWrapper):
 
     def _tell_broken(self, i: int, what: str) -> str:
         """Return in one sentence what robot i was given; warn of the first."""
-        sentence = f"robot {i} was given {what} in step {self._lengths[i]} of its episode"
+        sentence = f"robot {i} was given {what}"
         self._warn("not finite", f"{sentence}; such an episode ends there and counts among the physics errors")
         return sentence
 
@@ -138,7 +142,7 @@ def with_finite_bounds(space: spaces.Space) -> spaces.Space:
     warnings.warn(
         f"actions {space} have no finite bounds: the policy's unit is 1 there, its first noise exp(log_std_init)",
         RuntimeWarning,
-        stacklevel=2,
+        stacklevel=1,  # one place, so that it is told once
     )
     return spaces.Box(low, high, dtype=space.dtype.type)  # type: ignore[union-attr]
 

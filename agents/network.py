@@ -27,7 +27,7 @@ class Network:
     activation: Literal["tanh", "elu", "relu"] = "tanh"
     """Activation of the hidden layers."""
     action_unit: Literal["range", "environment"] = "range"
-    """Unit of the actor's means and noise: half of each action's range, 1 without finite bounds; or always 1."""
+    """Unit of the actor's means and noise: half of each action's range (1 without bounds), or the environment's own."""
     log_std_init: Annotated[float, Interval(gt=-10, lt=10)] = 0.0
     """Initial log standard deviation of the actions, in their unit, before min_std is added."""
     min_std: Annotated[float, Interval(ge=0, lt=10)] = 0.0

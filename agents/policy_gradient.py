@@ -309,6 +309,8 @@ class PolicyGradient(Loadable):
             if figure.startswith("train/"):
                 require_finite(figure, np.asarray(value))
         require_finite("the actor's parameters", self.policy.actor_parameters())
+        if self.policy.continuous:
+            require_finite("the actions' standard deviation", [self.policy.action_log_std.exp()])
         self.baseline.fit(samples)
         for name, array in self.baseline.state().items():
             require_finite(f"the baseline's {name}", array)

@@ -4,6 +4,7 @@ Scripts import this module first, so it imports nothing that takes long.
 """
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from locomotion.errors import REFUSALS, UsageError
 from locomotion.interrupts import answered, ending
 from locomotion.streams import on_one_line, outlive_readers
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # Gymnasium's warnings have them
+
 
 def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """Call `main` with the command line's arguments and exit with the code it returns (None: 0).
@@ -22,7 +25,7 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     printed as one sentence, with exit code 2; a warning of Python's is one sentence, too. Ctrl-C exits with 130,
     SIGTERM with 143, after a line that says what is kept. Output that nobody reads ends nothing.
     """
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {on_one_line(str(message))}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {on_one_line(COLOURS.sub('', str(message)))}\n"
     outlive_readers()
     try:
         os.getcwd()

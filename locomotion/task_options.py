@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import re
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -143,7 +144,7 @@ def _is_real(value: Any) -> bool:
 
 def _value(word: str) -> Any:
     try:
-        return json.loads(word)
+        return json.loads(re.sub(r"^([+-]?)\.(?=\d)", r"\g<1>0.", word).removeprefix("+"))  # .5 is a number to a user
     except ValueError:
         return {"True": True, "False": False, "None": None}.get(word, word)
 

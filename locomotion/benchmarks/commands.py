@@ -114,7 +114,7 @@ class Scores:
     steps: Annotated[int | None, optional("the recipe's")] = None
     """Environment steps of each training; published scores are shown for the same number of steps."""
     evaluation_steps: int = EVALUATION_STEPS
-    """Steps after which an episode that is scored is cut off."""
+    """Steps after which an evaluation cuts an episode off."""
     peers: Annotated[str, optional("none", "PACKAGE,...")] = ""
     """Packages whose learners are trained too and compared: sb3-contrib (TRPO), sb3 (PPO), or both with a comma."""
     threads: Annotated[int | None, optional("all cores")] = None

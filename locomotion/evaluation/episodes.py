@@ -49,6 +49,7 @@ class Evaluation:
     metrics: dict[str, float] = field(default_factory=dict)  # the task's own quantities
     cut_off: int = 0  # episodes that had not ended after `evaluation_steps`: they count as far as they came
     evaluation_steps: int = EVALUATION_STEPS
+    physics_errors: int = 0  # episodes that ended by a blow-up, or by a number that was not finite
     task: dict[str, Any] = field(default_factory=dict)  # numbers of the task that were asked for
     returns: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False)  # of each episode
 
@@ -85,6 +86,8 @@ class Evaluation:
             rows["simulated"] = f"{self.seconds_mean:10.2f} s"
         if self.cut_off:
             rows["cut off"] = f"{self.cut_off:10d} episodes, after {self.evaluation_steps:,} steps"
+        if self.physics_errors:
+            rows["broken"] = f"{self.physics_errors:10d} episodes, by a blow-up or a number that was not finite"
         rows |= {name: f"{value:10.3f}" for name, value in self.metrics.items()}
         width = max(map(len, rows))
         episodes = "1 episode" if self.episodes == 1 else f"{self.episodes} episodes"
@@ -149,9 +152,11 @@ def evaluate_stored(
 
 
 def on_the_card(scores: Evaluation) -> dict[str, Any]:
-    """Return the scores as a shipped policy's card holds them; of episodes cut off only where there were any."""
+    """Return the scores as a shipped policy's card holds them; of episodes cut off or broken only if there were any."""
     values = scores.as_json()
-    left_out = ("env", "policy") if scores.cut_off else ("env", "policy", "cut_off", "evaluation_steps")
+    left_out = {"env", "policy"}
+    left_out |= set() if scores.cut_off else {"cut_off", "evaluation_steps"}
+    left_out |= set() if scores.physics_errors else {"physics_errors"}
     return json.loads(json.dumps({name: values[name] for name in values if name not in left_out}))
 
 
@@ -253,6 +258,7 @@ def evaluate_actor(
         metrics=metrics,
         cut_off=sum(record["cut_off"] for record in records),
         evaluation_steps=evaluation_steps,
+        physics_errors=sum(record["broken"] for record in records),
         returns=returns,
     )
 
@@ -277,6 +283,7 @@ def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS
                     "length": info["episode"]["l"],
                     "terminated": not info["TimeLimit.truncated"],
                     "cut_off": False,
+                    "broken": "physics_error" in info,
                     "terms": {**info["episode"].get("terms", {}), **info["episode"].get("tracked", {})},
                 }
             if len(records) == vec_env.num_envs:
@@ -290,6 +297,7 @@ def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS
             "length": evaluation_steps,
             "terminated": False,
             "cut_off": True,
+            "broken": False,
             "terms": {**so_far.get("terms", {}), **so_far.get("tracked", {})},
         }
     return [records[i] for i in range(vec_env.num_envs)]

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Replay:
-    """Take the step in which a simulation blew up again: say which quantity went first, and film it in slow motion."""
+    """Repeat the step in which a simulation blew up: say which quantity went first, and film it in slow motion."""
 
     file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """A blow-up that a training has left: RUN/blow-ups/STEP-robotI.safetensors."""
     text: tyro.conf.FlagCreatePairsOff[bool] = False
-    """No video: the words alone."""
+    """Print the report without making a video."""
     window: tyro.conf.FlagCreatePairsOff[bool] = False
     """Show it in a window, instead of a video."""
     web: tyro.conf.FlagCreatePairsOff[bool] = False

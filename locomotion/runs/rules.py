@@ -55,7 +55,7 @@ class TrustRegion(RuleOptions):
     cg_damping: NotNegative = 0.1
     """Added to the Fisher matrix's diagonal."""
     fisher_stride: Annotated[int, Ge(1)] = 5
-    """Every how many samples of the batch one enters the Fisher products."""
+    """The Fisher products take every so many-th sample of the batch."""
 
     def arguments(self, settings: Settings) -> dict[str, Any]:
         std: Any = math.inf

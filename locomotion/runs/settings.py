@@ -83,13 +83,13 @@ class RunOptions:
     """What the run leaves, and where."""
 
     evaluations: Annotated[int, Ge(0)] = 10
-    """Evaluations during training, evenly spread, after that of the untrained policy; each policy is kept."""
+    """Evenly spread evaluations during training, besides one of the untrained policy; each policy is kept."""
     evaluation_episodes: Annotated[int, Ge(1)] = 8
     """Episodes of each of them."""
     final_episodes: Annotated[int, Ge(1)] = 100
     """Episodes by which the final policy is scored."""
     evaluation_steps: Annotated[int, Ge(1)] = EVALUATION_STEPS
-    """Steps after which an episode that is scored is cut off."""
+    """Steps after which an evaluation cuts an episode off."""
     video_seconds: Annotated[float, Interval(ge=0, le=3600)] = 10.0
     """Length of the final policy's video; 0 for none."""
     keep_checkpoints: Annotated[int, Ge(1)] = 3

@@ -105,7 +105,8 @@ def read_blow_up(path: Path) -> Evidence:
     try:
         return _evidence(read_regular(path, MAX_BYTES))
     except (SafetensorError, AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
-        raise UsageError(f"{path} is damaged, or no file of a blow-up: {error}") from error
+        reason = f"it lacks {error}" if isinstance(error, LookupError) else error
+        raise UsageError(f"{path} is damaged, or no file of a blow-up: {reason}") from error
 
 
 def _content(evidence: Evidence) -> bytes:

@@ -66,16 +66,23 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
 
 
 @contextlib.contextmanager
-def unable_told(learner: type[PolicyGradient], env: str) -> Iterator[None]:
+def unable_told(learner: type[PolicyGradient], env: str, advice: Callable[[], str] = str) -> Iterator[None]:
     """Say in one sentence why a learner cannot learn in an environment, or on this machine.
 
+    Args:
+        learner: its class.
+        env: canonical id.
+        advice: what is kept and how to go on; it follows the sentence.
+
     Raises:
-        UsageError: where it cannot.
+        UsageError: where it cannot, or the environment's task makes a mistake.
     """
     try:
         yield
     except CannotLearn as error:
-        raise UsageError(f"{learner.__name__} cannot learn in {env}: {error}") from error
+        raise UsageError(f"{learner.__name__} cannot learn in {env}: {error}{advice()}") from error
+    except envs.InvalidTask as error:
+        raise UsageError(f"{error}{advice()}") from error
 
 
 def advantage_estimator(advantage: Advantage) -> AdvantageEstimator:

@@ -16,7 +16,7 @@ import envs
 from agents.cannot_learn import Diverged
 from agents.policy_gradient import PolicyGradient
 from envs.arguments import check_fields
-from locomotion.command_line import quoted
+from locomotion.command_line import invocation
 from locomotion.environments import task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate
@@ -177,4 +177,6 @@ def last_sound_policy_kept(callback: RunCallback) -> Iterator[None]:
     except Diverged as error:
         folder = callback.run.last_sound
         callback.save_policy(folder)
-        raise UsageError(f"learning has stopped: {error}; the policy before it is kept in {quoted(folder)}") from error
+        raise UsageError(
+            f"learning has stopped: {error}; the policy before it is kept: {invocation('evaluate', folder)}"
+        ) from error

@@ -74,7 +74,7 @@ def train(settings: Settings) -> Outcome:
     with (
         keeping(lambda: kept(run, settings)),
         run.locked(),
-        refusals_told(run.folder, lambda: f"; {kept(run, settings)}"),
+        refusals_told(run.folder, advice := lambda: f"; {kept(run, settings)}"),
     ):
         checkpoint = run.latest()  # None also where a run was killed before its first one: it begins anew
         progress = progress_at(checkpoint, load_checkpoint(checkpoint, learner)) if checkpoint else Progress()
@@ -95,7 +95,7 @@ def train(settings: Settings) -> Outcome:
             with deferred("stopping after this iteration; once more to stop at once") as callback.request:
                 if first_step < settings.steps:
                     callbacks = [callback, KeepBlowUps(run.blow_ups, settings.env, settings.run.load)]
-                    with last_sound_policy_kept(callback), unable_told(type(learner), settings.env):
+                    with last_sound_policy_kept(callback), unable_told(type(learner), settings.env, advice):
                         learner.learn(settings.steps - first_step, callbacks, reset_num_timesteps=checkpoint is None)
                 callback.complete()
             terminal.close()

@@ -57,7 +57,8 @@ def lived(env, steps):
 @pytest.mark.parametrize("what", ["reward", "observation", "last observation", "first observation"])
 def test_a_number_that_is_not_finite_ends_the_episode_and_goes_no_further(what, value):
     env = guarded(make_vec_env(lambda: Walk(what, value), 3))
-    with pytest.warns(RuntimeWarning, match=r"robot 0 was given .* in step \d+ of its episode") as caught:
+    where = "a first observation that" if what == "first observation" else r".* in step \d+ of its episode"
+    with pytest.warns(RuntimeWarning, match=rf"robot \d was given {where}") as caught:
         seen, ends = lived(env, 120)
     assert len(caught) == 1
     assert np.isfinite(seen).all()
@@ -106,6 +107,23 @@ def test_no_rule_learns_from_what_is_not_finite(learner, what):
     assert model.physics_errors == 4 * (32 * 4 // 25)
     assert all(torch.isfinite(tensor).all() for tensor in model.policy.state_dict().values())
     assert np.isfinite([episode["r"] for episode in model.ep_info_buffer]).all()
+
+
+def test_a_training_does_not_begin_with_what_is_not_finite():
+    env = guarded(make_vec_env(lambda: Walk("first observation"), 2))
+    for robot in env.unwrapped.envs:
+        robot.unwrapped.begun = 1  # the next one is the second
+    with pytest.warns(RuntimeWarning, match="robot 0 was given a first observation that is not finite"):
+        assert np.isfinite(env.reset()).all()
+
+
+def test_noise_without_bounds_ends_learning():
+    model = PPO("MlpPolicy", make_vec_env(Walk, 2), n_steps=20, seed=0)
+    with torch.no_grad():
+        model.policy.log_std += 89.0  # whose exponential is infinite in float32
+    model.improve = lambda samples: None
+    with pytest.raises(Diverged, match="became inf in iteration 1"):
+        model.learn(40)
 
 
 def test_a_robot_that_never_begins_soundly_is_refused():

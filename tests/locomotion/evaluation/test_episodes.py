@@ -175,7 +175,7 @@ def test_a_card_promises_for_the_limit_at_which_its_episodes_were_cut_off(tmp_pa
     card = describe(policy, "Locomotion/CartPole-v0", "trpo", 0, 0)
     save_policy(policy, card, tmp_path)
     scores = evaluate_folder(tmp_path, 4, 0, threads=1, evaluation_steps=5)
-    assert on_the_card(scores)["evaluation_steps"] == 5
+    assert on_the_card(scores)["evaluation_steps", "physics_errors"] == 5
     save_policy(policy, replace(card, evaluation=on_the_card(scores)), tmp_path)
     again = evaluate_folder(tmp_path, threads=1)
     assert (again.episodes, again.seed, again.cut_off, again.evaluation_steps) == (4, 0, 4, 5)

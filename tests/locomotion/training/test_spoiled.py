@@ -36,4 +36,5 @@ def test_no_number_that_is_not_finite_is_kept_or_logged_and_each_is_counted(smal
     rows = read_rows(outcome.run.metrics)
     assert all(math.isfinite(float(cell)) for row in rows for cell in row.values() if cell)
     assert float(rows[-1]["rollout/physics_errors"]) == 4 * 2
+    assert outcome.scores.physics_errors == 0  # of episodes of 100 steps, the first in their robots' lives
     assert outcome.blow_ups == "8 episodes ended by numbers that were not finite (rollout/physics_errors)"
