@@ -133,7 +133,7 @@ _answers = Answers()
 
 
 def _print(line: str) -> None:
-    # The handler may have come in the middle of another print, or nobody may be reading any more.
+    # The handler may have come in the middle of another print, or the output may have no reader any more.
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         if line:
             print(line, file=sys.stderr, flush=True)

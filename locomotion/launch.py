@@ -23,7 +23,7 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
 
     A UsageError, what a learner cannot learn from, what a disk refuses, or a mistake of a Task that shows late is
     printed as one sentence, with exit code 2; a warning of Python's is one sentence, too. Ctrl-C exits with 130,
-    SIGTERM with 143, after a line that says what is kept. Output that nobody reads ends nothing.
+    SIGTERM with 143, after a line that says what is kept. Output without a reader ends nothing.
     """
     warnings.formatwarning = lambda message, *_, **__: f"warning: {on_one_line(COLOURS.sub('', str(message)))}\n"
     outlive_readers()

@@ -271,7 +271,7 @@ def outcome(read: Callable[[Path], object], folder: Path) -> str:
 
 
 def restore_sums(path: Path) -> None:
-    """Make the checksum of a file anew, as somebody would who forges it."""
+    """Make the checksum of a file anew, as a forger would."""
     if path.name == "SHA256SUMS":
         return
     beside = path.with_name(f"{path.name}.sha256")

@@ -196,7 +196,7 @@ def test_a_run_of_which_a_part_would_be_written_elsewhere_is_refused(run, tmp_pa
             StoredPolicy.find(run.folder)
 
 
-def test_a_run_whose_files_wait_for_somebody_is_refused(run):
+def test_a_run_whose_files_are_pipes_is_refused(run):
     for path, use in (
         (run.folder / ".lock", lambda: run.locked().__enter__()),
         (run.metrics, lambda: CsvRows(run.metrics)),

@@ -1,4 +1,4 @@
-"""Work goes on whoever reads its output, or nobody."""
+"""Work goes on whether its output is read or not."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def chatter(folder: Path, shell: str) -> subprocess.CompletedProcess[str]:
     ['"$@" 2>&1 | head -1', '"$@" >&- 2>&-', '"$@" 2>/dev/full | head -1'],
     ids=["the reader leaves", "closed from the start", "the progress has no room"],
 )
-def test_output_that_nobody_reads_ends_nothing(tmp_path, shell):
+def test_output_without_a_reader_ends_nothing(tmp_path, shell):
     ended = chatter(tmp_path, shell)
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""

@@ -27,7 +27,7 @@ with atomic_file(Path("film.mp4")) as film, atomic_folder(Path("best")) as best:
 """
 
 
-def test_remains_are_removed_once_nobody_writes_them(tmp_path):
+def test_remains_are_removed_once_no_process_writes_them(tmp_path):
     words = [sys.executable, "-c", WRITER]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     writer = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)

@@ -43,7 +43,7 @@ def test_moves_by_the_equations_of_barto_sutton_and_anderson():
     assert np.abs(states[:, 2]).max() > 0.5  # the equations were tried far from upright
 
 
-def test_energy_is_kept_when_nobody_pushes():
+def test_energy_is_kept_without_a_push():
     env = envs.make_vec("CartPole", 1, max_angle=100.0, max_position=100.0, reset_noise=0.5)
 
     def energy(state):
