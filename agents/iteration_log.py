@@ -73,7 +73,7 @@ class IterationLog:
             warnings.warn(
                 f"{share:.0%} of the actions lie beyond their bounds and are clipped, so that exploration tells little:"
                 " less noise at first, or means that are bounded, may help",
-                stacklevel=5,
+                stacklevel=6,
             )
         self._warned_of_clipping = share >= (0.5 if self._warned_of_clipping else MOST_CLIPPED)
 
@@ -88,13 +88,8 @@ def record_rollout(logger: Logger, rollout: Rollout, policy: ActorCritic) -> Non
     logger.record("train/samples", int(counts.sum()))
     if policy.continuous:
         logger.record("train/std", float(policy.floored_log_std.detach().exp().mean()))
-        logger.record("train/clipped_actions", clipped_share(rollout, policy))
-
-
-def clipped_share(rollout: Rollout, policy: ActorCritic) -> float:
-    """Return the share of a rollout's numbers of continuous actions that lie beyond their bounds."""
-    low, high = policy.action_space.low, policy.action_space.high  # type: ignore[attr-defined]
-    return float(((rollout.actions < low) | (rollout.actions > high)).mean())
+        low, high = policy.action_space.low, policy.action_space.high  # type: ignore[attr-defined]
+        logger.record("train/clipped_actions", float(((rollout.actions < low) | (rollout.actions > high)).mean()))
 
 
 def record_episodes(logger: Logger, episodes: Iterable[dict[str, Any]]) -> None:

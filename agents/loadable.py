@@ -15,12 +15,9 @@ from stable_baselines3.common.type_aliases import GymEnv
 class Loadable(OnPolicyAlgorithm):
     """A learner whose arguments count when they are given to `load`, where SB3's only set attributes."""
 
-    FIXED: ClassVar[set[str]] = {
-        "policy",
-        "actor_optimizer",
-        "_init_setup_model",
-    }  # arguments that `load` does not take
-    NEEDED_AT_ONCE: ClassVar[set[str]] = {"policy_kwargs", "seed"}  # those that SB3 uses while it loads
+    # Arguments that `load` does not take, and those that SB3 uses while it loads.
+    FIXED: ClassVar[set[str]] = {"policy", "actor_optimizer", "_init_setup_model"}
+    NEEDED_AT_ONCE: ClassVar[set[str]] = {"policy_kwargs", "seed"}
 
     @classmethod
     def load(

@@ -21,7 +21,7 @@ from agents.baselines import Baseline, Constant, ValueNetwork
 from agents.critics import TrustRegionFit
 from agents.finite import require_finite, restored_if_diverged
 from agents.guarded_env import guarded
-from agents.iteration_log import IterationLog, clipped_share, record_episodes, record_rollout
+from agents.iteration_log import IterationLog, record_episodes, record_rollout
 from agents.loadable import Loadable
 from agents.numpy_networks import actor_in_numpy
 from agents.policies import ActorCritic
@@ -58,13 +58,6 @@ class PolicyGradient(Loadable):
         TypeError: for an estimator or a baseline that is not callable, such as its name.
         ValueError: for a number out of bounds, or a space that is not accepted.
     """
-
-    FIXED: ClassVar[set[str]] = {
-        "policy",
-        "actor_optimizer",
-        "_init_setup_model",
-    }  # arguments that `load` does not take
-    NEEDED_AT_ONCE: ClassVar[set[str]] = {"policy_kwargs", "seed"}  # those that SB3 uses while it loads
 
     policy: ActorCritic
     baseline: Baseline
@@ -283,8 +276,6 @@ class PolicyGradient(Loadable):
         self._update_learning_rate(self.policy.optimizer)  # the critic's; an actor's has a schedule of its own
         if not self.episodic:
             self.iteration_log.warn_of_few_samples(rollout)
-        if self.policy.continuous:
-            self.iteration_log.warn_of_clipping(clipped_share(rollout, self.policy))
         with restored_if_diverged([*self.policy.parameters(), *self.policy.value_net.buffers()], self._n_updates + 1):
             self._learn_from(rollout)
         self.policy.update_normalizer(rollout.observations.reshape(-1, *rollout.obs_shape))  # type: ignore[misc]
@@ -339,6 +330,8 @@ class PolicyGradient(Loadable):
 
     def _record(self, rollout: Rollout) -> None:
         record_rollout(self.logger, rollout, self.policy)
+        if self.policy.continuous:
+            self.iteration_log.warn_of_clipping(self.logger.name_to_value["train/clipped_actions"])
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.iteration_log.record_speed(self.logger, rollout.rewards.size)
         self.iteration_log.record_physics_share(self.logger)

@@ -255,3 +255,10 @@ def test_an_argument_at_load_keeps_its_range(tmp_path):
     balance(VPG).save(tmp_path / "model")
     with pytest.raises(ValueError, match=r"gae_lambda must lie in \[0, 1\], got 3"):
         VPG.load(tmp_path / "model", gae_lambda=3.0)
+
+
+def test_a_policy_whose_actions_are_nearly_all_clipped_says_so_once():
+    model = balance(TRPO, policy_kwargs={"log_std_init": 5.0}, target_kl=1e-6)
+    with pytest.warns(UserWarning, match="% of the actions lie beyond their bounds and are clipped") as caught:
+        model.learn(8 * 100 * 3)
+    assert len(caught) == 1
