@@ -22,7 +22,7 @@ from torch.multiprocessing import get_all_start_methods, get_context
 from agents.a2c import A2C
 from agents.a3c_worker import Report, Shared, work
 from agents.baselines import ValueNetwork
-from agents.cannot_learn import CannotLearn, Diverged
+from agents.cannot_learn import CannotLearn
 from agents.critics import AdamFit
 from agents.finite import require_finite
 from agents.iteration_log import record_episodes
@@ -126,7 +126,8 @@ class A3C(A2C):
 
         Raises:
             Diverged: where a worker's numbers are no longer finite; the policy is that of the last row.
-            RuntimeError: for an exception in a worker, with its traceback, or a worker that dies again and again.
+            RuntimeError: for a worker that dies again and again, or an exception that cannot be sent to this process;
+                others are raised here as they were there, with the worker's traceback in a note.
         """
         try:
             return super().learn(
@@ -219,10 +220,8 @@ class A3C(A2C):
             if process.exitcode != 0:
                 self._replace(number, process)
             return None
-        if isinstance(report, Diverged | CannotLearn):
+        if isinstance(report, Exception):
             raise report
-        if isinstance(report, str):
-            raise RuntimeError(f"worker {number} failed:\n{report}")
         self.reported[number] += 1
         self.deaths[number] = 0
         return report

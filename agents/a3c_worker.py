@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import signal
 import sys
 import time
@@ -19,7 +20,6 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from agents.a2c import A2C
-from agents.cannot_learn import CannotLearn, Diverged
 from agents.finite import require_finite
 from agents.policies import ActorCritic
 from agents.samples import Samples
@@ -133,7 +133,7 @@ def work(
 ) -> None:
     """Run a worker until all have taken `total_timesteps` steps.
 
-    Its last report is what ended learning, `Diverged` or `CannotLearn`, or any other exception's traceback.
+    Its last report is the exception that ended learning, if any did.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the learner handles it
     use_one_thread()
@@ -143,4 +143,14 @@ def work(
         worker.learn(total_timesteps - worker.num_timesteps, log_interval=None, reset_num_timesteps=False)
     except BaseException as error:
         with contextlib.suppress(BrokenPipeError):  # the learner was killed
-            reports.send(error if isinstance(error, Diverged | CannotLearn) else traceback.format_exc())
+            reports.send(as_sent(number, error))
+
+
+def as_sent(number: int, error: BaseException) -> Exception:
+    """Return a worker's exception with its traceback as a note, or a RuntimeError with both where it cannot travel."""
+    told = traceback.format_exc()
+    if isinstance(error, Exception):  # not a worker's `sys.exit`, which must not end the learner's process
+        error.add_note(f"in worker {number}:\n{told}")
+        with contextlib.suppress(Exception):  # a class whose objects cannot be pickled, or not be made again from that
+            return pickle.loads(pickle.dumps(error))
+    return RuntimeError(f"worker {number} failed:\n{told}")

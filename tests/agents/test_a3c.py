@@ -1,6 +1,7 @@
 """Workers in processes of their own: learning together, and failures."""
 
 import os
+import re
 import signal
 from functools import partial
 from multiprocessing import Pipe, active_children
@@ -14,7 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 import envs
 from agents import A2C, A3C
 from agents.a3c import MAX_DEATHS
-from agents.a3c_worker import Shared, Worker
+from agents.a3c_worker import Shared, Worker, as_sent
 from agents.advantages import GAE
 from agents.baselines import Constant, ValueNetwork
 from agents.critics import AdamFit, TrustRegionFit
@@ -36,14 +37,14 @@ def make(workers, make_env=make_env, **kwargs):
 
 
 class Broken(envs.BatchedVecEnv):
-    """Robots that break at their twelfth step, in the second rollout."""
+    """Robots whose task makes a mistake at the twelfth step, in the second rollout."""
 
     steps = 0
 
     def step_wait(self):
         self.steps += 1
         if self.steps == 12:
-            raise ArithmeticError("the twelfth step is too much")
+            raise envs.InvalidTask("the twelfth step is too much")
         return super().step_wait()
 
 
@@ -163,9 +164,40 @@ def test_a_worker_that_cannot_live_is_not_replaced_for_ever():
         make(1, make_env_and_die).learn(UPDATE)
 
 
-def test_an_exception_in_a_worker_ends_the_training_with_its_traceback():
-    with pytest.raises(RuntimeError, match=r"worker \d failed:(?s:.*)ArithmeticError: the twelfth step is too much"):
+def test_an_exception_in_a_worker_is_raised_as_it_was_there():
+    with pytest.raises(envs.InvalidTask) as caught:
         make(2, make_broken_env).learn(100 * UPDATE)
+    assert str(caught.value) == "the twelfth step is too much"
+    (note,) = caught.value.__notes__
+    assert re.match(r"in worker \d:\nTraceback (?s:.*) in step_wait", note)
+
+
+def sent(error):
+    try:
+        raise error
+    except BaseException as caught:
+        return as_sent(3, caught)
+
+
+class TwoWords(Exception):  # noqa: N818
+    """An exception that pickle writes, and cannot read."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} {other}")
+
+
+class Local(Exception):  # noqa: N818
+    """An exception that pickle does not write."""
+
+    def __reduce__(self):
+        raise TypeError("no")
+
+
+@pytest.mark.parametrize("error", [TwoWords("not", "again"), Local("bound"), SystemExit(3)])
+def test_what_cannot_travel_or_would_end_the_learner_s_process_travels_as_its_traceback(error):
+    report = sent(error)
+    assert type(report) is RuntimeError
+    assert re.match(rf"worker 3 failed:\nTraceback (?s:.*){type(error).__name__}: {error}\n", str(report))
 
 
 def test_a_callback_ends_the_training():
