@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections import defaultdict
@@ -61,21 +62,27 @@ class IterationLog:
             return
         self._warned_of_few_samples = True
         few = f"only {share:.1%}" if share else "none"
-        warnings.warn(
+        warn_caller(
             f"this iteration learns from {few} of its {rollout.counts.size:,} steps, because only whole episodes count:"
-            f" n_steps, {rollout.buffer_size}, should be several times an episode's length",
-            stacklevel=5,  # where `learn` was called
+            f" n_steps, {rollout.buffer_size}, should be several times an episode's length"
         )
 
     def warn_of_clipping(self, share: float) -> None:
         """Warn where nearly all actions of a rollout are clipped; once, until most are not."""
         if share >= MOST_CLIPPED and not self._warned_of_clipping:
-            warnings.warn(
+            warn_caller(
                 f"{share:.0%} of the actions lie beyond their bounds and are clipped, so that exploration tells little:"
-                " less noise at first, or means that are bounded, may help",
-                stacklevel=6,
+                " less noise at first, or means that are bounded, may help"
             )
         self._warned_of_clipping = share >= (0.5 if self._warned_of_clipping else MOST_CLIPPED)
+
+
+def warn_caller(message: str) -> None:
+    """Warn at the line that called the learner: how many of its own frames lie between differs from rule to rule."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(("agents.", "stable_baselines3.")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
 
 
 def record_rollout(logger: Logger, rollout: Rollout, policy: ActorCritic) -> None:

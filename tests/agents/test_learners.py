@@ -104,13 +104,14 @@ def test_only_whole_episodes_are_learned_from_where_the_estimator_needs_them(log
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_learner_that_idles_says_so_once():
+@pytest.mark.parametrize("rule", [VPG, TRPO])
+def test_a_learner_that_idles_says_so_once_where_it_was_called(rule):
     env = envs.make_vec("Hopper-v5", 4, num_threads=1)
-    model = VPG("MlpPolicy", env, n_steps=4, seed=0, advantage=RewardToGo(), baseline=lambda _: Constant())
+    model = rule("MlpPolicy", env, n_steps=4, seed=0, advantage=RewardToGo(), baseline=lambda _: Constant())
     with pytest.warns(UserWarning, match=r"learns from none of its 16 steps, .* n_steps, 4, should be") as caught:
         model.learn(3 * 16)
-    assert len(caught) == 1
-    VPG("MlpPolicy", env, n_steps=4, seed=0).learn(16)  # the future is not cut off where a critic stands in for it
+    assert [warning.filename for warning in caught] == [__file__]
+    rule("MlpPolicy", env, n_steps=4, seed=0).learn(16)  # the future is not cut off where a critic stands in for it
 
 
 def adam(policy):

@@ -257,8 +257,9 @@ def test_an_argument_at_load_keeps_its_range(tmp_path):
         VPG.load(tmp_path / "model", gae_lambda=3.0)
 
 
-def test_a_policy_whose_actions_are_nearly_all_clipped_says_so_once():
-    model = balance(TRPO, policy_kwargs={"log_std_init": 5.0}, target_kl=1e-6)
+@pytest.mark.parametrize(("rule", "small"), [(TRPO, {"target_kl": 1e-6}), (VPG, {"actor_learning_rate": 1e-9})])
+def test_a_policy_whose_actions_are_nearly_all_clipped_says_so_once_where_it_was_called(rule, small):
+    model = balance(rule, policy_kwargs={"log_std_init": 5.0}, **small)
     with pytest.warns(UserWarning, match="% of the actions lie beyond their bounds and are clipped") as caught:
         model.learn(8 * 100 * 3)
-    assert len(caught) == 1
+    assert [warning.filename for warning in caught] == [__file__]
