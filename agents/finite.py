@@ -32,13 +32,16 @@ def require_finite(quantity: str, values: np.ndarray | Iterable[Tensor]) -> None
 def restored_if_diverged(tensors: Iterable[Tensor], iteration: int) -> Iterator[None]:
     """Give tensors their present values back where numbers inside turn non-finite.
 
+    numpy's warnings of such numbers are left out: where they matter, the exception says so.
+
     Raises:
         Diverged: as it was raised inside, with the iteration's number.
     """
     learned = list(tensors)
     sound = [tensor.detach().clone() for tensor in learned]
     try:
-        yield
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            yield
     except Diverged as error:
         with torch.no_grad():
             for tensor, before in zip(learned, sound, strict=True):

@@ -89,8 +89,9 @@ def record_rollout(logger: Logger, rollout: Rollout, policy: ActorCritic) -> Non
     """Record the critic's fit to a rollout, the samples it gave, and the noise of its actions."""
     counts = rollout.counts
     if counts.any():
-        explained = explained_variance(rollout.values[counts], rollout.returns[counts])
-        if np.isfinite(explained):  # equal returns have no variance to explain
+        with np.errstate(over="ignore", invalid="ignore"):
+            explained = explained_variance(rollout.values[counts], rollout.returns[counts])
+        if np.isfinite(explained):  # equal returns have no variance to explain, nor do very large ones in float32
             logger.record("train/explained_variance", explained)
     logger.record("train/samples", int(counts.sum()))
     if policy.continuous:

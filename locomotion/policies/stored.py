@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from gymnasium import spaces
 from locomotion.checksums import COPY, read_checked, write_sums
 from locomotion.environments import Purpose, make_env, stored_environment, task_numbers
 from locomotion.errors import UsageError
+from locomotion.files import steps_in
 from locomotion.policies.card import PolicyCard, installed_versions, read_card, save_card
 from locomotion.policies.shipped import find_shipped, nearest
 from locomotion.policies.spaces import size_of, space_as_data, space_from_data
@@ -177,9 +179,14 @@ def find_policy(name: str | Path) -> Path:
         if shipped is None:
             raise UsageError(f"no policy at {path}: {nearest(str(name))}")
         return shipped
-    latest = Run(path).latest()
+    run = Run(path)
+    evaluated = max(steps_in(run.snapshots), default=0)  # before the checkpoints: a training writes each of those first
+    latest = run.latest()
     if latest is None:
         raise UsageError(f"{path} holds no policy: name a run's folder or a checkpoint's")
+    if evaluated > (step := int(latest.name)):
+        gone = f"{path} was evaluated at step {evaluated:,}, of which no checkpoint is left"
+        print(f"warning: {gone}; this is the policy of step {step:,}", file=sys.stderr)
     return latest
 
 

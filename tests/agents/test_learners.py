@@ -1,8 +1,11 @@
 """Update rules on a problem that is solved by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from stable_baselines3.common.logger import Logger
 
 import envs
 from agents import A2C, NPG, PPO, TRPO, VPG
@@ -10,6 +13,7 @@ from agents.a2c import RMSProp
 from agents.advantages import PathReturn, RewardToGo
 from agents.baselines import Constant, TimeDependent, ValueNetwork
 from agents.critics import AdamFit
+from agents.iteration_log import record_rollout
 from agents.ppo import clipped_surrogate
 
 
@@ -112,6 +116,14 @@ def test_a_learner_that_idles_says_so_once_where_it_was_called(rule):
         model.learn(3 * 16)
     assert [warning.filename for warning in caught] == [__file__]
     rule("MlpPolicy", env, n_steps=4, seed=0).learn(16)  # the future is not cut off where a critic stands in for it
+
+
+@pytest.mark.filterwarnings("error")
+def test_returns_whose_squares_overflow_have_no_explained_variance():
+    logger, returns = Logger(None, []), np.array([1e30, -1e30], np.float32)
+    rollout = SimpleNamespace(counts=np.ones(2, bool), values=np.zeros(2, np.float32), returns=returns)
+    record_rollout(logger, rollout, SimpleNamespace(continuous=False))
+    assert dict(logger.name_to_value) == {"train/samples": 2}
 
 
 def adam(policy):

@@ -8,8 +8,14 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 import agents.trpo
 from agents import TRPO
+from agents.baselines import ValueNetwork
 from agents.cannot_learn import Diverged
+from agents.critics import AdamFit
 from agents.trust_region import flat
+
+
+def adam(policy):
+    return ValueNetwork(policy, AdamFit())
 
 
 @pytest.fixture
@@ -87,6 +93,14 @@ def test_a_curvature_that_is_not_finite_ends_learning_with_the_policy_before(trp
     with pytest.raises(Diverged, match="train/cg_residual became nan in iteration 1"):
         model.learn(4 * 64)
     assert torch.equal(before, flat(model.policy.actor_parameters()))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_critic_that_diverges_is_told_in_one_sentence_alone():
+    env = DummyVecEnv([lambda: gymnasium.make("CartPole-v1")] * 4)
+    model = TRPO("MlpPolicy", env, n_steps=64, learning_rate=1e30, baseline=adam, seed=0)
+    with pytest.raises(Diverged, match="the critic's parameters became nan in iteration 1"):
+        model.learn(4 * 64)
 
 
 def test_no_update_where_the_curvature_is_negative(trpo):

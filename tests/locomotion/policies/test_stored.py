@@ -16,7 +16,8 @@ from locomotion.errors import UsageError
 from locomotion.policies.card import read_card, save_card
 from locomotion.policies.shipped import FOLDER, shipped_names
 from locomotion.policies.spaces import space_as_data, space_from_data
-from locomotion.policies.stored import StoredPolicy
+from locomotion.policies.stored import WEIGHTS, StoredPolicy
+from locomotion.runs.folder import Run
 
 FORMAT_2 = Path(__file__).with_name("format_2") / "policy.json"
 
@@ -53,7 +54,8 @@ def test_a_policy_loads_and_acts_in_a_process_without_mujoco(name):
     program = f"""
 import sys
 sys.modules["mujoco"] = None  # whoever imports it fails
-from locomotion.policies.stored import StoredPolicy
+from locomotion.policies.stored import WEIGHTS, StoredPolicy
+from locomotion.runs.folder import Run
 stored = StoredPolicy.find({name!r})
 policy = stored.load()
 import numpy as np
@@ -124,3 +126,23 @@ def test_a_card_imports_no_package(tmp_path):
     alone = subprocess.run(script, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": path})
     assert alone.returncode == 2
     assert "hostile:Robot-v0 is of the package hostile, which is not imported: add --load FILE" in alone.stderr
+
+
+def test_an_earlier_checkpoint_is_never_taken_silently(tmp_path, capsys):
+    run = Run(tmp_path)
+    for step in (100, 200):
+        shutil.copytree(FOLDER / "CartPole", run.checkpoint(step))
+        shutil.copytree(FOLDER / "CartPole", run.snapshot(step))
+    run.checkpoint(300).mkdir()
+    (run.checkpoint(300) / WEIGHTS).write_bytes(b"half")  # of a folder that is being deleted
+    with pytest.raises(UsageError, match=r"0300/policy.json is missing"):
+        StoredPolicy.find(tmp_path)
+    shutil.rmtree(run.checkpoint(300))
+    assert StoredPolicy.find(tmp_path).folder == run.checkpoint(200)
+    assert capsys.readouterr().err == ""
+    shutil.rmtree(run.checkpoint(200))
+    assert StoredPolicy.find(tmp_path).folder == run.checkpoint(100)
+    assert capsys.readouterr().err == (
+        f"warning: {tmp_path} was evaluated at step 200, of which no checkpoint is left;"
+        " this is the policy of step 100\n"
+    )
