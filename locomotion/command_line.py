@@ -96,10 +96,13 @@ def listed(names: Sequence[str]) -> str:
 
 
 def invocation(verb: str, *words: str | Path) -> str:
-    """Return a verb's command line as the user types it: `python scripts/train.py ...` or `locomotion train ...`."""
-    script = Path(sys.argv[0] if sys.argv else "")
-    command = f"python scripts/{verb}.py" if script.suffix == ".py" or not script.name else f"locomotion {verb}"
-    return " ".join([command, *map(quoted, words)])
+    """Return a verb's command line: `python scripts/train.py ...`, the path as it was typed, or `locomotion train ...`.
+
+    Either works in the folder in which this process was started.
+    """
+    script = Path(sys.argv[0] if sys.argv else "").parent / f"{verb}.py"
+    ours = script.is_file() and script.absolute().parent.name == "scripts"
+    return " ".join([f"python {quoted(script)}" if ours else f"locomotion {verb}", *map(quoted, words)])
 
 
 def quoted(word: str | Path) -> str:

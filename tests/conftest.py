@@ -1,6 +1,5 @@
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -25,14 +24,6 @@ settings.load_profile("suite")
 def one_thread():
     """Several tests run at once: each keeps to one core, and to numbers that do not depend on the machine's."""
     torch.set_num_threads(1)
-
-
-@pytest.fixture(autouse=True)
-def commands_of_a_clone():
-    """Commands that are printed are those of a clone's scripts, whatever runs the tests."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sys, "argv", ["scripts/test.py"])
-        yield
 
 
 @pytest.fixture

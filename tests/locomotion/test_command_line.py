@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from locomotion.command_line import in_full, loading, quoted
+from locomotion.command_line import in_full, invocation, loading, quoted
 from locomotion.commands import VERBS
 from locomotion.errors import UsageError
 from locomotion.streams import on_one_line
@@ -64,6 +64,30 @@ def test_who_is_told_to_end_leaves_nothing_half_written(tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "typed", "printed"),
+    [
+        (".", "a clone/scripts/train.py", "python 'a clone/scripts/replay.py' x"),
+        ("a clone", "./scripts/train.py", "python scripts/replay.py x"),
+        ("a clone/scripts", "train.py", "python replay.py x"),
+        ("elsewhere", "../a clone/scripts/train.py", "python '../a clone/scripts/replay.py' x"),
+        ("a clone", "locomotion train", "locomotion replay x"),  # as `python -m locomotion` sets it, too
+        ("a clone", "mine/train.py", "locomotion replay x"),
+        ("elsewhere", "scripts/train.py", "locomotion replay x"),  # not ours
+        ("a clone", "", "locomotion replay x"),
+    ],
+)
+def test_a_printed_command_works_in_the_working_folder(folder, typed, printed, tmp_path, monkeypatch):
+    for place in ("a clone/scripts", "a clone/mine", "elsewhere/scripts"):
+        (tmp_path / place).mkdir(parents=True)
+    for verb in ("train", "replay"):
+        (tmp_path / "a clone" / "scripts" / f"{verb}.py").touch()
+    (tmp_path / "a clone" / "mine" / "replay.py").touch()
+    monkeypatch.chdir(tmp_path / folder)
+    monkeypatch.setattr(sys, "argv", [typed])
+    assert invocation("replay", "x") == printed
 
 
 @pytest.mark.parametrize(

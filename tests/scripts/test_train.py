@@ -69,7 +69,7 @@ def test_an_interrupt_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path):
     assert process.returncode == 130
     assert output == ""
     step = Run(tmp_path / "run").steps()[-1]
-    kept = f"stopped at step {step:,}; go on with: python scripts/train.py --resume {tmp_path / 'run'}"
+    kept = f"stopped at step {step:,}; go on with: python {ROOT}/scripts/train.py --resume {tmp_path / 'run'}"
     assert errors.splitlines()[-1] == kept
     assert "Traceback" not in errors
     folder = Run(tmp_path / "run")

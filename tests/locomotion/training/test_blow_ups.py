@@ -122,7 +122,7 @@ def test_a_training_keeps_its_last_blow_ups_and_says_so_once(small, faulty, capf
     assert f"see one by: {invocation('replay', outcome.run.folder / 'blow-ups')}" in told
     summary = outcome.summary()
     assert f"38 simulations blew up; the last are in {outcome.run.folder / 'blow-ups'}" in summary
-    assert f"replay.py {files[-1]}" in summary
+    assert invocation("replay", files[-1]) in summary
 
 
 def test_a_training_without_blow_ups_says_nothing(small):

@@ -72,7 +72,7 @@ def test_what_the_disk_refuses_is_one_sentence_with_the_way_on(small, tmp_path, 
     with pytest.raises(UsageError) as told:
         train(small(out=run.folder))
     assert str(told.value).startswith(f"cannot write to {run.folder}: the disk's own words; stopped at step 256; go on")
-    assert str(told.value).endswith(f"train.py --resume '{run.folder}'")
+    assert str(told.value).endswith(f"locomotion train --resume '{run.folder}'")
     monkeypatch.undo()
     assert policy(train(small(out=run.folder, resume=run.folder)).run) == policy(straight)
 
