@@ -81,13 +81,17 @@ def blow_up_files(folder: Path) -> list[Path]:
 
 
 def keep_blow_ups(folder: Path, found: Iterable[Evidence]) -> list[Path]:
-    """Write blow-ups into a folder, one file each, and delete all but the last `KEPT`; return the files."""
+    """Write blow-ups into a folder, one file each, and delete all but `KEPT`; return the files.
+
+    The last ones are kept, but of several robots in one step all but one go first: they often have one cause.
+    """
     folder.mkdir(exist_ok=True)
     for evidence in found:
         with atomic_file(folder / evidence.name) as temporary:
             temporary.write_bytes(_content(evidence))
-    *older, _ = blow_up_files(folder)
-    for file in older[: 1 - KEPT]:
+    files = blow_up_files(folder)
+    of_each_step = {file.name.partition("-")[0]: file for file in files}.values()
+    for file in sorted(files, key=lambda file: (file in of_each_step, file))[:-KEPT]:
         file.unlink()
     return blow_up_files(folder)
 

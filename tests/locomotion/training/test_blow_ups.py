@@ -46,13 +46,20 @@ def test_the_same_blow_up_is_the_same_file_to_the_byte(tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_the_last_files_are_kept(tmp_path):
-    for step in range(3):
-        keep_blow_ups(tmp_path, [replace(EVIDENCE, steps=step, robot=robot) for robot in range(3)])
-    expected = [(0, 2), *((step, robot) for step in (1, 2) for robot in range(3))][-KEPT:]
-    assert [file.name for file in blow_up_files(tmp_path)] == [
-        f"{step:010d}-robot{robot}.safetensors" for step, robot in expected
-    ]
+@pytest.mark.parametrize(
+    ("robots", "kept"),
+    [
+        ([1] * 7, [(2, 0), (3, 0), (4, 0), (5, 0), (6, 0)]),
+        ([3, 3, 3], [(0, 2), (1, 2), (2, 0), (2, 1), (2, 2)]),
+        ([1, 1, 9], [(0, 0), (1, 0), (2, 6), (2, 7), (2, 8)]),
+        ([1, 1, 9, 1, 1, 9], [(1, 0), (2, 8), (3, 0), (4, 0), (5, 8)]),
+    ],
+)
+def test_the_last_files_are_kept_of_as_many_steps_as_there_are(tmp_path, robots, kept):
+    assert len(kept) == KEPT
+    for step, count in enumerate(robots):
+        files = keep_blow_ups(tmp_path, [replace(EVIDENCE, steps=step, robot=robot) for robot in range(count)])
+    assert files == [tmp_path / f"{step:010d}-robot{robot}.safetensors" for step, robot in kept]
 
 
 def test_a_damaged_byte_is_told(tmp_path):
@@ -116,7 +123,7 @@ def test_a_training_keeps_its_last_blow_ups_and_says_so_once(small, faulty, capf
     assert (last.robot, last.seed, last.step) == (3, 3, 4)
     assert last.found == "reward effort is -inf, reward total is -inf"
     # Robots 1 and 3 blow up in every fifth step: of 96 steps of all four, the last is the 95th.
-    assert [file.stem for file in files[-2:]] == ["0000000380-robot1", "0000000380-robot3"]
+    assert [file.stem for file in files[-2:]] == ["0000000360-robot3", "0000000380-robot3"]
     told = capfd.readouterr().err
     assert told.count("blew up") == 1
     assert f"see one by: {invocation('replay', outcome.run.folder / 'blow-ups')}" in told
