@@ -113,12 +113,16 @@ class Answers:
             _print(self.kept[0]() if self.kept else NOTHING_KEPT)
 
     def leave(self) -> None:
-        """End a process that was stopped, once all else is done: taking torch apart would take seconds."""
+        """End a process that was stopped, once all else is done: taking torch apart would take seconds.
+
+        One that was not is about to end; Ctrl-C comes too late.
+        """
         if self.stopped is not None:
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError):
                     stream.flush()
             os._exit(self.stopped.exit_code)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; Python would restore what kills without a word
 
     def end_now(self, signum: int) -> None:
         """End the process, and those it has started."""

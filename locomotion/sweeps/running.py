@@ -103,10 +103,11 @@ def report(folder: Path) -> None:
     Raises:
         UsageError: where there are no rows.
     """
-    rows = RowFiles(folder).gather()
-    paths = write_report(rows, folder)
-    print(markdown(results(rows)))
-    print(f"figures and {paths[-1]}", file=sys.stderr)
+    with keeping(lambda: f"stopped; the rows in {folder} are kept, and --report-only draws them again"):
+        rows = RowFiles(folder).gather()
+        paths = write_report(rows, folder)
+        print(markdown(results(rows)))
+        print(f"figures and {paths[-1]}", file=sys.stderr)
 
 
 def check_same_sweep(files: RowFiles, cell: Cell) -> None:

@@ -25,6 +25,14 @@ def main(arguments):
 run(main)
 """
 
+DONE = """
+import atexit, os, signal
+atexit.register(os.kill, os.getpid(), signal.SIGINT)  # the last to be called
+from locomotion.launch import run
+
+run(lambda arguments: None)
+"""
+
 
 @pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_request_is_raised_and_the_handlers_are_as_they_were_afterwards(signum, exit_code):
@@ -104,3 +112,8 @@ def test_a_command_that_does_not_answer_is_ended(give_up_after):
         _, errors = process.communicate()
     assert process.returncode == 130
     assert errors == "a crumb is kept\n"
+
+
+def test_a_request_after_the_last_moment_is_none():
+    result = subprocess.run([sys.executable, "-c", DONE], capture_output=True, text=True, check=False, timeout=60)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

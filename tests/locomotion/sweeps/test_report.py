@@ -7,6 +7,7 @@ import pytest
 from matplotlib.image import imread
 
 from locomotion.errors import UsageError
+from locomotion.sweeps import running
 from locomotion.sweeps.figures import draw_curves, panels, running_mean, spread, title
 from locomotion.sweeps.plan import Sweep
 from locomotion.sweeps.report import markdown, write_report
@@ -128,6 +129,18 @@ def test_a_report_is_the_same_to_the_byte_however_the_rows_come(made_up, tmp_pat
     assert not re.search(r"<script|<link|<img|src=", page)  # it needs no other file
     assert 'a [class~="' not in page
     assert imread(tmp_path / "one" / "curves.png").std() > 0.1  # something is drawn
+
+
+def test_a_report_that_is_stopped_says_that_the_rows_are_kept(made_up, tmp_path, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "write_report", stop)
+    (cell, *_) = ASKED.cells()
+    RowFiles(tmp_path).add(cell.name, made_up([cell], plain))
+    with pytest.raises(KeyboardInterrupt):
+        running.report(tmp_path)
+    assert capsys.readouterr().err == f"stopped; the rows in {tmp_path} are kept, and --report-only draws them again\n"
 
 
 def test_rows_in_one_file_tell_what_those_of_the_cells_do(made_up, tmp_path):
