@@ -12,7 +12,6 @@ from typing import Annotated
 import tyro
 
 from locomotion.command_line import Load, optional
-from locomotion.interrupts import keeping
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,7 @@ class Ship:
         """Print the scores and the folder."""
         from locomotion.training.ship import ship
 
-        with keeping(lambda: "stopped; nothing was shipped"):
-            shipped = ship(self.folder, self.episodes, self.threads, self.evaluation_steps)
+        shipped = ship(self.folder, self.episodes, self.threads, self.evaluation_steps)
         print(shipped.scores.table())
         print(f"shipped: {shipped.folder}")
         return 0

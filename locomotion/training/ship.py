@@ -13,6 +13,7 @@ from locomotion.command_line import flag, invocation
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate_folder, on_the_card
 from locomotion.files import atomic_folder
+from locomotion.interrupts import keeping
 from locomotion.policies.card import installed_versions, read_card, save_card
 from locomotion.policies.shipped import FOLDER, short_name
 from locomotion.runs.folder import Run
@@ -45,6 +46,7 @@ def ship(
     Raises:
         UsageError: where the run is not finished, or was made with other versions than are here; where the policy is
             too large, or cannot be written.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, once a line has said what is kept.
     """
     settings, run = read_config(folder), Run(folder)
     final = run.latest()
@@ -61,13 +63,15 @@ def ship(
         raise UsageError(f"{folder} was trained with {card.versions}, here is {installed_versions()}; train it anew")
     count = settings.run.final_episodes if episodes is None else episodes
     limit = settings.run.evaluation_steps if evaluation_steps is None else evaluation_steps
-    scores = evaluate_folder(final, count, EVALUATION_SEED, threads=threads, evaluation_steps=limit)
+    with keeping(lambda: "stopped; nothing was shipped"):
+        scores = evaluate_folder(final, count, EVALUATION_SEED, threads=threads, evaluation_steps=limit)
     card = replace(
         card, recipe=trained_with(settings), command=training_command(settings), evaluation=on_the_card(scores)
     )
     target = FOLDER / short_name(card.env)
     try:
-        with atomic_folder(target) as temporary:
+        unsure = f"stopped; {target} holds this policy whole, or what was there before"
+        with keeping(lambda: unsure), atomic_folder(target) as temporary:
             shutil.copyfile(tensors, temporary / tensors.name)
             save_card(card, temporary)
     except OSError as error:

@@ -51,6 +51,25 @@ def test_a_finished_run_is_shipped_with_its_card(run, shelf):
     assert read_card(done.folder).evaluation["episodes"] == 3
 
 
+@pytest.mark.parametrize(
+    ("moment", "told"),
+    [
+        ("evaluate_folder", "stopped; nothing was shipped\n"),
+        ("save_card", "stopped; {} holds this policy whole, or what was there before\n"),
+    ],
+)
+def test_what_is_kept_of_a_shipping_that_is_stopped(run, shelf, moment, told, monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shipping, moment, stop)
+    capsys.readouterr()
+    with pytest.raises(KeyboardInterrupt):
+        ship(run, episodes=2)
+    assert capsys.readouterr().err == told.format(shelf / "CartPole")
+    assert not list(shelf.glob("*"))
+
+
 def test_a_shipped_policy_is_found_by_its_name_unless_a_path_is_there(run, shelf, tmp_path, monkeypatch):
     ship(run, episodes=2)
     monkeypatch.chdir(tmp_path)
