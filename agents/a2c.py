@@ -53,7 +53,7 @@ class A2C(GradientAscent):
         defaults: dict[str, Any] = {
             "n_steps": 8,
             "learning_rate": 5e-3,
-            "actor_learning_rate": 5e-3,
+            "actor_learning_rate": 3e-3,
             "baseline": lambda policy: ValueNetwork(policy, one_step),
             "actor_optimizer": RMSProp,
         }
