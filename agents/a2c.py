@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor
+from torch.distributions import Distribution
 
 from agents.baselines import ValueNetwork
 from agents.critics import AdamFit
 from agents.gradient_ascent import GradientAscent
+from agents.jacobian import differentiable_actor
 from agents.policies import ActorCritic
 from agents.samples import Samples
 
@@ -61,9 +63,13 @@ class A2C(GradientAscent):
 
     def improve(self, samples: Samples) -> None:
         """Take one step along grad log pi A and the entropy's gradient (Mnih et al. 2016, section 4)."""
-        distribution = self.policy.pi(samples.features)
-        entropy = distribution.entropy().mean()
-        gain = (distribution.log_prob(samples.actions) * samples.advantages).mean()
-        norm = self.climb(gain + self.entropy_weight * entropy)
+        entropies: list[Tensor] = []
+
+        def gain(policy: Distribution) -> Tensor:
+            entropies.append(policy.entropy())
+            return policy.log_prob(samples.actions) * samples.advantages + self.entropy_weight * entropies[0]
+
+        actor = differentiable_actor(self.policy)(samples.features, samples.shards.sizes)
+        norm = self.climb(actor, gain, samples.shards)
         self.logger.record("train/gradient_norm", norm)
-        self.logger.record("train/entropy", float(entropy.detach()))
+        self.logger.record("train/entropy", float(samples.shards.mean(entropies[0].detach())))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 import signal
 import sys
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from multiprocessing import parent_process
@@ -23,6 +21,7 @@ from agents.a2c import A2C
 from agents.finite import require_finite
 from agents.policies import ActorCritic
 from agents.samples import Samples
+from agents.sent import as_sent
 from agents.threads import use_one_thread
 
 
@@ -99,14 +98,14 @@ class Worker(A2C):
         self.logger.record("train/staleness", self.updates_of_others() - self._seen)
         super().improve(samples)
         if self.number == 0:  # as the critic's fit, which follows, does to the copy
-            self.shared.policy.value_net.update(samples.returns[:, None])
+            self.shared.policy.value_net.update(*samples.shards.moments(samples.returns[:, None]))
 
     def train(self) -> None:
         """Update the shared policy, and report it."""
         super().train()
         if self.number == 0:
-            observations = self.rollout_buffer.observations
-            self.shared.policy.update_normalizer(observations.reshape(-1, *observations.shape[2:]))
+            steps = self.rollout_buffer.rows(self.team, counted=False)
+            self.shared.policy.update_normalizer(steps.of(self.rollout_buffer.observations), steps.shards)
         self.shared.updates[self.number] += 1
         self.num_timesteps = self.steps_of_all()
         self._report()
@@ -144,13 +143,3 @@ def work(
     except BaseException as error:
         with contextlib.suppress(BrokenPipeError):  # the learner was killed
             reports.send(as_sent(number, error))
-
-
-def as_sent(number: int, error: BaseException) -> Exception:
-    """Return a worker's exception with its traceback as a note, or a RuntimeError with both where it cannot travel."""
-    told = traceback.format_exc()
-    if isinstance(error, Exception):  # not a worker's `sys.exit`, which must not end the learner's process
-        error.add_note(f"in worker {number}:\n{told}")
-        with contextlib.suppress(Exception):  # a class whose objects cannot be pickled, or not be made again from that
-            return pickle.loads(pickle.dumps(error))
-    return RuntimeError(f"worker {number} failed:\n{told}")

@@ -1,28 +1,29 @@
 """The activations of the hidden layers, by the names that `Network.activation` takes."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from torch import nn
 
+from agents.numpy_layers import Elementwise
+
 
 class Activation(NamedTuple):
-    """An activation in torch and in numpy; its slope is a function of its output."""
+    """An activation in torch and in numpy."""
 
     module: type[nn.Module]
-    value: Callable[[np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray], np.ndarray]
+    layer: Elementwise
+
+
+def elu(x: np.ndarray) -> np.ndarray:
+    """Return x above 0 and exp(x) - 1 below; numpy has a fast exp, but no fast expm1."""
+    return np.maximum(x, 0.0) + np.exp(np.minimum(x, 0.0)) - x.dtype.type(1.0)
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "tanh": Activation(nn.Tanh, np.tanh, lambda y: 1.0 - y * y),
-    "elu": Activation(
-        nn.ELU,
-        lambda x: np.where(x > 0.0, x, np.expm1(np.minimum(x, 0.0))),
-        lambda y: np.minimum(y, 0.0) + 1.0,
-    ),
-    "relu": Activation(nn.ReLU, lambda x: np.maximum(x, 0.0), lambda y: (y > 0.0).astype(y.dtype)),
+    "tanh": Activation(nn.Tanh, Elementwise(np.tanh, lambda x, y: 1.0 - y * y)),
+    "elu": Activation(nn.ELU, Elementwise(elu, lambda x, y: np.minimum(y, 0.0) + 1.0)),
+    "relu": Activation(nn.ReLU, Elementwise(lambda x: np.maximum(x, 0.0), lambda x, y: (y > 0.0).astype(y.dtype))),
 }
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from agents.critics import CriticFit
 from agents.policies import ActorCritic
 from agents.samples import Samples
+from agents.team import Shards
 
 
 class Baseline(Protocol):
@@ -51,8 +52,8 @@ class ValueNetwork:
         return self.policy.values(features).cpu().numpy()
 
     def fit(self, samples: Samples) -> None:
-        self.policy.value_net.update(samples.returns[:, None])
-        self.critic.fit(self.policy, samples.critic_features, samples.returns)
+        self.policy.value_net.update(*samples.shards.moments(samples.returns[:, None]))
+        self.critic.fit(self.policy, samples.critic_features, samples.returns, samples.shards)
 
     def state(self) -> dict[str, np.ndarray]:
         return {}
@@ -71,7 +72,7 @@ class Constant:
         return np.repeat(self.value, len(times))
 
     def fit(self, samples: Samples) -> None:
-        self.value = np.array([float(samples.returns.mean())], np.float32)
+        self.value = np.array([float(samples.shards.mean(samples.returns))], np.float32)
 
     def state(self) -> dict[str, np.ndarray]:
         return {"value": self.value}
@@ -102,16 +103,15 @@ class OptimalConstant(Constant):
         self.policy = policy
 
     def fit(self, samples: Samples) -> None:
-        weights = squared_scores(self.policy, samples.features, samples.actions)
-        self.value = np.array([optimal_constant(weights.cpu().numpy(), samples.returns.cpu().numpy())], np.float32)
+        parts = zip(*(rows.split(samples.shards.sizes) for rows in (samples.features, samples.actions)), strict=True)
+        weights = torch.cat([squared_scores(self.policy, *part) for part in parts if len(part[0])])
+        self.value = np.array([optimal_constant(weights, samples.returns, samples.shards)], np.float32)
 
 
-def optimal_constant(squared_scores: np.ndarray, returns: np.ndarray) -> float:
-    """Return the b that minimises the mean of |score|^2 (R - b)^2, for arrays (B,); without any score, the mean R."""
-    total = squared_scores.sum()
-    if total == 0:  # of a policy that is certain of every action
-        return float(returns.mean())
-    return float((squared_scores * returns).sum() / total)
+def optimal_constant(squared_scores: Tensor, returns: Tensor, shards: Shards) -> float:
+    """Return the b that minimises the mean of |score|^2 (R - b)^2, for samples (B,); without any score, the mean R."""
+    weight, weighted, plain = shards.mean(torch.stack([squared_scores, squared_scores * returns, returns], dim=1))
+    return float(weighted / weight if weight > 0 else plain)  # 0: of a policy that is certain of every action
 
 
 def squared_scores(policy: ActorCritic, features: Tensor, actions: Tensor) -> Tensor:
@@ -136,9 +136,15 @@ class TimeDependent:
         return self.means[np.minimum(times, len(self.means) - 1)]
 
     def fit(self, samples: Samples) -> None:
-        times, returns = samples.times, samples.returns.cpu().numpy()
-        counts = np.bincount(times)
-        sums = np.bincount(times, returns)
+        longest = samples.shards.team.most(int(samples.times.max(initial=0)) + 1)
+        returns = samples.returns.cpu().numpy()
+        ends = np.cumsum(samples.shards.sizes)[:-1]
+        parts = zip(np.split(samples.times, ends), np.split(returns, ends), strict=True)
+        sums_of_shards = [
+            np.stack([np.bincount(times, minlength=longest), np.bincount(times, some, minlength=longest)])
+            for times, some in parts
+        ]
+        counts, sums = samples.shards.team.total(torch.from_numpy(np.stack(sums_of_shards))).numpy()
         known = counts > 0  # the mean is linear between them
         self.means = np.interp(np.arange(len(counts)), np.flatnonzero(known), sums[known] / counts[known]).astype(
             np.float32
@@ -169,8 +175,12 @@ class LinearFeatures:
 
     def fit(self, samples: Samples) -> None:
         features = self.features(samples.observations, samples.times)
-        squares = features.T @ features / len(features) + self.ridge * np.eye(features.shape[1])
-        self.weights = np.linalg.solve(squares, features.T @ samples.returns.double().cpu().numpy() / len(features))
+        returns = samples.returns.double().cpu().numpy()
+        ends = np.cumsum(samples.shards.sizes)[:-1]
+        parts = zip(np.split(features, ends), np.split(returns, ends), strict=True)
+        products = [some.T @ np.column_stack([some, targets]) for some, targets in parts]
+        mean = samples.shards.mean_of(torch.from_numpy(np.stack(products))).numpy()
+        self.weights = np.linalg.solve(mean[:, :-1] + self.ridge * np.eye(len(mean)), mean[:, -1])
 
     def features(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Return the features (B, 2 size + 4): observation clipped to +-10, squares, powers of time, 1."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from agents.numpy_networks import NumpyCritic, is_differentiable
+from agents.jacobian import differentiable_critic, gauss_newton_product
 from agents.policies import ActorCritic
-from agents.trust_region import assign, conjugate_gradient, flat, gauss_newton_product
+from agents.team import Shards
+from agents.trust_region import assign, conjugate_gradient, flat, hand_over
 
 
 class CriticFit(Protocol):
     """A fit of the critic to the returns."""
 
-    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
+    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor, shards: Shards) -> None:
         """Fit V to returns (B,) at features (B, F)."""
 
 
@@ -36,17 +35,16 @@ class TrustRegionFit:
     cg_iterations: int = 10  # most products for a step
     damping: float = 0.01  # added to the Gauss-Newton matrix's diagonal
 
-    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
+    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor, shards: Shards) -> None:
         parameters = policy.critic_parameters()
-        scale = policy.value_net.std
+        targets = policy.value_net.normalise(returns[:, None])
+        critic_at = differentiable_critic(policy)
         for _ in range(self.steps):
-            values = policy.values(features)
-            error = (values - returns) / scale
-            sigma_squared = (error.detach() ** 2).mean()
-            gradient = flat(torch.autograd.grad(0.5 * (error**2).mean(), parameters, retain_graph=True))
-            product = gauss_newton_product(
-                [values / scale], parameters, lambda tangents: [tangents[0] / len(tangents[0])], self.damping
-            )
+            critic = critic_at(features, shards.sizes)
+            error = critic.outputs[0] - targets
+            sigma_squared = shards.mean(error**2)[0]
+            gradient = shards.mean_of(critic.pull([error]))  # of half the mean squared error
+            product = gauss_newton_product(critic, shards, lambda tangents: tangents, self.damping)
             step, _ = conjugate_gradient(product, -gradient, self.cg_iterations)
             divergence = step @ product(step) / (2 * sigma_squared)
             if not (torch.isfinite(divergence) and divergence > 0):
@@ -67,36 +65,19 @@ class AdamFit:
     # r + gamma V(s'), each fit is then a step of fitted V iteration (the lecture's slide 11).
     proximity: float = 0.0
 
-    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor) -> None:
+    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor, shards: Shards) -> None:
         parameters = policy.critic_parameters()
-        before = [parameter.detach().clone() for parameter in parameters]
-        targets = policy.value_net.normalise(returns[:, None]).squeeze(1)
-        differentiate = differentiation(policy)
-        size = max(self.batch_size, -(-len(features) // self.max_batches))
+        before = flat(parameters).detach()
+        targets = policy.value_net.normalise(returns[:, None])
+        size = max(self.batch_size, -(-shards.count // self.max_batches))
+        critic_at = differentiable_critic(policy)
+        slopes = torch.empty_like(before)
+        hand_over(parameters, slopes)
         for _ in range(self.epochs):
-            for batch in torch.randperm(len(features), device=features.device).split(size):
-                differentiate(features[batch], targets[batch])
+            for batch, part in shards.batches(-(-shards.count // size)):
+                critic = critic_at(features[batch], part.sizes)
+                gradient = part.mean_of(critic.pull([2 * (critic.outputs[0] - targets[batch])]))
                 if self.proximity:
-                    for parameter, start in zip(parameters, before, strict=True):
-                        parameter.grad.add_(parameter.detach() - start, alpha=2 * self.proximity)  # type: ignore[union-attr]
+                    gradient = gradient + 2 * self.proximity * (flat(parameters).detach() - before)
+                slopes.copy_(gradient)
                 policy.optimizer.step()
-
-
-def differentiation(policy: ActorCritic) -> Callable[[Tensor, Tensor], None]:
-    """Return a function that writes into `grad` the gradient of the critic's squared error in its last layer's units.
-
-    Returns:
-        (features (B, F), normalised returns (B,)) -> None. In numpy where `NumpyCritic` takes all layers, because
-        autograd takes three times as long for networks so small; by autograd otherwise.
-    """
-    layers = policy.critic_layers()
-    if not all(is_differentiable(layer) for layer in layers):
-        return partial(_differentiate_by_autograd, policy)
-    critic = NumpyCritic(layers)
-    return lambda features, targets: critic.differentiate(features.numpy(), targets.numpy())
-
-
-def _differentiate_by_autograd(policy: ActorCritic, features: Tensor, targets: Tensor) -> None:
-    mean, std = policy.value_net.mean, policy.value_net.std
-    policy.zero_grad()
-    ((((policy.values(features) - mean) / std) - targets) ** 2).mean().backward()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +14,12 @@ from stable_baselines3.common.preprocessing import get_action_dim
 from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, Normal
 
+from agents.numpy_layers import Elementwise
+
 WIDEST = 1e15  # range of an action; the square of a wider one may not fit float32
 NARROWEST = 1 / WIDEST  # nor may that of a narrower one
+LAST_TAIL = 100.0  # standard deviations beyond which a tail's probability counts as that of this one
+HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
 class ClippedNormal(Normal):
@@ -48,10 +53,42 @@ class ClippedNormal(Normal):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return log-probabilities (B, actions): masses at and beyond the bounds, densities between them."""
-        below = log_tail((self.low - self.mean) / self.stddev)
-        above = log_tail((self.mean - self.high) / self.stddev)
-        between = super().log_prob(value)
-        return torch.where(value <= self.low, below, torch.where(value >= self.high, above, between))
+        return ClippedLogProb.apply(self.mean, self.stddev, value, self.low, self.high)[0]
+
+
+class ClippedLogProb(torch.autograd.Function):
+    """The log-probabilities of `ClippedNormal`, with their slopes in closed form: autograd's take twice the time."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(mean: Tensor, std: Tensor, value: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the log-probabilities, and their slopes by mean and standard deviation, each (B, actions)."""
+        z = (value - mean) / std
+        log_prob = -0.5 * z**2 - std.log() - HALF_LOG_TWO_PI
+        by_mean, by_std = z / std, (z**2 - 1) / std
+        below, above = value <= low, value >= high
+        clipped = below | above
+        if clipped.any():
+            # From the mean to the bound, in standard deviations; negative where the tail is the smaller part.
+            s = torch.where(below, low - mean, mean - high) / std
+            tail = log_tail(s)
+            s = s.clamp(min=-LAST_TAIL)
+            hazard = torch.where(s > -LAST_TAIL, (-0.5 * s**2 - HALF_LOG_TWO_PI - tail).exp(), 0.0) / std
+            log_prob = torch.where(clipped, tail, log_prob)
+            by_mean = torch.where(clipped, torch.where(below, -hazard, hazard), by_mean)
+            by_std = torch.where(clipped, -s * hazard, by_std)
+        return log_prob, by_mean, by_std
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.save_for_backward(*output[1:])
+        ctx.mark_non_differentiable(*output[1:])
+
+    @staticmethod
+    def backward(ctx: Any, by_log_prob: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        by_mean, by_std = ctx.saved_tensors
+        return by_log_prob * by_mean, by_log_prob * by_std, None, None, None
 
 
 class ActionRange(nn.Module):
@@ -81,10 +118,10 @@ class ActionRange(nn.Module):
     def forward(self, means: Tensor) -> Tensor:
         return self.middle + self.reach * means
 
-    def as_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+    def as_numpy(self) -> Elementwise:
         """Return `forward` for numpy."""
         middle, reach = self.middle.numpy(), self.reach.numpy()
-        return lambda x: middle + reach * x
+        return Elementwise(lambda x: middle + reach * x, lambda x, y: reach)
 
 
 class ClippedGaussian(DiagGaussianDistribution):
@@ -109,6 +146,13 @@ class ClippedGaussian(DiagGaussianDistribution):
         """Return torch's distribution for mean and log standard deviation (B, actions); its figures are (B,)."""
         low, high = self.low.to(mean), self.high.to(mean)
         return Independent(ClippedNormal(mean, log_std.exp(), low, high), 1, validate_args=False)
+
+    def information(self, parameters: Sequence[Tensor], tangents: Sequence[Tensor]) -> list[Tensor]:
+        """Return each state's Fisher matrix by mean and log standard deviation times tangents, each (B, actions).
+
+        It is the Hessian of KL(old || new) at new = old: 1 / sigma^2 by the mean, 2 by log sigma.
+        """
+        return [tangents[0] * (-2 * parameters[1]).exp(), 2 * tangents[1]]
 
     def proba_distribution(self, mean_actions: Tensor, log_std: Tensor) -> ClippedGaussian:
         self.distribution = self.at(mean_actions, log_std).base_dist
@@ -157,6 +201,12 @@ class Softmax(CategoricalDistribution):
         """Return torch's distribution for logits (B, actions); its figures are (B,)."""
         return Numbered(logits, self.start)
 
+    def information(self, parameters: Sequence[Tensor], tangents: Sequence[Tensor]) -> list[Tensor]:
+        """Return each state's Fisher matrix by the logits, diag(p) - p p^T, times tangents (B, actions)."""
+        probabilities = parameters[0].softmax(1)
+        weighted = probabilities * tangents[0]
+        return [weighted - probabilities * weighted.sum(1, keepdim=True)]
+
     def proba_distribution(self, action_logits: Tensor) -> Softmax:
         self.distribution = self.at(action_logits)
         self.logits = action_logits
@@ -193,10 +243,12 @@ class BoundedMean(nn.Module):
     def forward(self, means: Tensor) -> Tensor:
         return self.middle + self.reach * torch.tanh((means - self.middle) / self.reach)
 
-    def as_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+    def as_numpy(self) -> Elementwise:
         """Return `forward` for numpy."""
         middle, reach = self.middle.numpy(), self.reach.numpy()
-        return lambda x: middle + reach * np.tanh((x - middle) / reach)
+        return Elementwise(
+            lambda x: middle + reach * np.tanh((x - middle) / reach), lambda x, y: 1.0 - ((y - middle) / reach) ** 2
+        )
 
 
 def log_tail(z: Tensor) -> Tensor:
@@ -204,7 +256,7 @@ def log_tail(z: Tensor) -> Tensor:
 
     From about 1000 on torch's gradient is wrong, and at some points infinite, which would spoil that of all samples.
     """
-    return torch.special.log_ndtr(z.clamp(min=-100.0))
+    return torch.special.log_ndtr(z.clamp(min=-LAST_TAIL))
 
 
 def expected_excess(z: Tensor) -> Tensor:

@@ -10,11 +10,15 @@ import torch
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.utils import update_learning_rate
 from torch import Tensor
+from torch.distributions import Distribution
 
 from agents.finite import require_finite
+from agents.jacobian import Jacobian, mean_gradient
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from agents.ranges import Checked, positive
+from agents.team import Shards
+from agents.trust_region import hand_over
 
 Optimizer = Callable[..., torch.optim.Optimizer]
 
@@ -60,11 +64,19 @@ class GradientAscent(PolicyGradient):
         state_dicts, tensors = super()._get_torch_save_params()
         return [*state_dicts, "actor_optimizer"], tensors
 
-    def climb(self, objective: Tensor) -> float:
-        """Take one step up the gradient of an objective; return the gradient's length before it was shortened."""
+    def climb(self, actor: Jacobian, gain: Callable[[Distribution], Tensor], shards: Shards) -> float:
+        """Take one step up the gradient of a mean over the samples of all processes.
+
+        Args:
+            actor: at the samples.
+            gain: of the policy's action distributions there -> for each sample (B,), what is averaged.
+            shards: of the samples.
+
+        Returns:
+            The gradient's length, before it was shortened.
+        """
         parameters = self.policy.actor_parameters()
-        for parameter, gradient in zip(parameters, torch.autograd.grad(-objective, parameters), strict=True):
-            parameter.grad = gradient
+        hand_over(parameters, -mean_gradient(self.policy, actor, gain, shards))
         update_learning_rate(self.actor_optimizer, self.scheduled(self.actor_learning_rate))
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_gradient_norm)
         require_finite("the policy gradient's length", norm.cpu().numpy())

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
+import torch
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.utils import explained_variance, safe_mean
+from stable_baselines3.common.utils import safe_mean
 
 from agents.policies import ActorCritic
-from agents.rollout import Rollout
+from agents.rollout import Rollout, Rows
 
 FEW_SAMPLES = 0.1  # share of a rollout below which an iteration hardly learns
 MOST_CLIPPED = 0.9  # share of the actions
@@ -55,16 +55,22 @@ class IterationLog:
         """Record the environment's share of this iteration's time."""
         logger.record("time/physics_share", self._env_seconds / seconds_since(self._begun))
 
-    def warn_of_few_samples(self, rollout: Rollout) -> None:
-        """Warn, once, where hardly any steps of a rollout count: the learner would otherwise idle without a reason."""
-        share = rollout.counts.mean()
+    def warn_of_few_samples(self, counted: int, steps: int, n_steps: int) -> None:
+        """Warn, once, where hardly any steps of a rollout count: the learner would otherwise idle without a reason.
+
+        Args:
+            counted: number of the steps that count.
+            steps: number of all.
+            n_steps: of each robot.
+        """
+        share = counted / steps
         if share >= FEW_SAMPLES or self._warned_of_few_samples:
             return
         self._warned_of_few_samples = True
         few = f"only {share:.1%}" if share else "none"
         warn_caller(
-            f"this iteration learns from {few} of its {rollout.counts.size:,} steps, because only whole episodes count:"
-            f" n_steps, {rollout.buffer_size}, should be several times an episode's length"
+            f"this iteration learns from {few} of its {steps:,} steps, because only whole episodes count:"
+            f" n_steps, {n_steps}, should be several times an episode's length"
         )
 
     def warn_of_clipping(self, share: float) -> None:
@@ -85,19 +91,27 @@ def warn_caller(message: str) -> None:
     warnings.warn(message, stacklevel=level)
 
 
-def record_rollout(logger: Logger, rollout: Rollout, policy: ActorCritic) -> None:
-    """Record the critic's fit to a rollout, the samples it gave, and the noise of its actions."""
-    counts = rollout.counts
-    if counts.any():
-        with np.errstate(over="ignore", invalid="ignore"):
-            explained = explained_variance(rollout.values[counts], rollout.returns[counts])
-        if np.isfinite(explained):  # equal returns have no variance to explain, nor do very large ones in float32
-            logger.record("train/explained_variance", explained)
-    logger.record("train/samples", int(counts.sum()))
+def record_rollout(logger: Logger, rollout: Rollout, policy: ActorCritic, counted: Rows, steps: Rows) -> None:
+    """Record the critic's fit to a rollout, the samples it gave, and the noise of its actions.
+
+    Args:
+        logger: takes the figures.
+        rollout: of this process.
+        policy: that acted.
+        counted: the steps that are learned from.
+        steps: all steps.
+    """
+    values, returns = (torch.from_numpy(counted.of(array)).double() for array in (rollout.values, rollout.returns))
+    _, _, (unexplained, variance) = counted.shards.moments(torch.stack([returns - values, returns], dim=1))
+    if variance > 0 and torch.isfinite(unexplained / variance):  # equal returns have no variance to explain
+        logger.record("train/explained_variance", float(1 - unexplained / variance))
+    logger.record("train/samples", counted.shards.count)
     if policy.continuous:
         logger.record("train/std", float(policy.floored_log_std.detach().exp().mean()))
         low, high = policy.action_space.low, policy.action_space.high  # type: ignore[attr-defined]
-        logger.record("train/clipped_actions", float(((rollout.actions < low) | (rollout.actions > high)).mean()))
+        actions = steps.of(rollout.actions)
+        clipped = ((actions < low) | (actions > high)).reshape(len(actions), -1).mean(axis=1)
+        logger.record("train/clipped_actions", float(steps.shards.mean(torch.from_numpy(clipped))))
 
 
 def record_episodes(logger: Logger, episodes: Iterable[dict[str, Any]]) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
-import torch
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Distribution, kl_divergence
 
 from agents.finite import require_finite
 from agents.importance import surrogate
+from agents.jacobian import Jacobian, differentiable_actor, gauss_newton_product, mean_gradient
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from agents.ranges import Checked, positive
 from agents.samples import Samples
-from agents.trust_region import Product, assign, conjugate_gradient, flat, gauss_newton_product, natural_step
+from agents.team import Shards, strided
+from agents.trust_region import Product, assign, conjugate_gradient, flat, natural_step
 
 
 class NPG(PolicyGradient):
@@ -30,7 +32,7 @@ class NPG(PolicyGradient):
             depend on noise to break the symmetry.)
         cg_iterations: most Fisher products spent on the natural gradient.
         cg_damping: added to the Fisher matrix's diagonal.
-        fisher_stride: the Fisher matrix is that of every `fisher_stride`-th state of the batch (TRPO, appendix C.1:
+        fisher_stride: the Fisher matrix is that of every `fisher_stride`-th state of each shard (TRPO, appendix C.1:
             a tenth of them will do).
         **kwargs: of PolicyGradient.
     """
@@ -63,42 +65,42 @@ class NPG(PolicyGradient):
     def improve(self, samples: Samples) -> None:
         """Take the whole step (Kakade 2001)."""
         parameters = self.policy.actor_parameters()
-        with torch.no_grad():
-            old = self.policy.pi(samples.features)
-        step = self.trust_region_step(samples, self.scheduled(self.target_kl))
+        actor_at, shards = differentiable_actor(self.policy), samples.shards
+        actor = actor_at(samples.features, shards.sizes)
+        old = self.policy.distribution(actor.outputs)
+        step = self.trust_region_step(actor, samples, self.scheduled(self.target_kl))
         if step is not None:
             assign(parameters, flat(parameters) + step)
-        with torch.no_grad():
-            new = self.policy.pi(samples.features)
-        self.logger.record("train/kl", float(kl_divergence(old, new).mean()))
-        self.logger.record("train/entropy", float(old.entropy().mean()))
+        new = self.policy.distribution(actor_at(samples.features, shards.sizes).outputs)
+        self.logger.record("train/kl", float(shards.mean(kl_divergence(old, new))))
+        self.logger.record("train/entropy", float(shards.mean(old.entropy())))
 
-    def trust_region_step(self, samples: Samples, bound: float) -> Tensor | None:
+    def trust_region_step(self, actor: Jacobian, samples: Samples, bound: float) -> Tensor | None:
         """Return the step (P,) along the natural gradient at whose end the quadratic model of the KL is the bound.
 
         None where the curvature is not a positive finite number.
+
+        Args:
+            actor: at the samples.
+            samples: of the policy as it is.
+            bound: on the KL.
         """
-        log_prob = self.policy.log_prob(samples.features, samples.actions)
-        objective = surrogate(log_prob, log_prob.detach(), samples.advantages)
-        gradient = flat(torch.autograd.grad(objective, self.policy.actor_parameters()))
+
+        def gain(policy: Distribution) -> Tensor:
+            log_prob = policy.log_prob(samples.actions)
+            return surrogate(log_prob, log_prob.detach(), samples.advantages)
+
+        gradient = mean_gradient(self.policy, actor, gain, samples.shards)
         require_finite("the policy gradient", gradient.cpu().numpy())
-        fisher = self.fisher(samples.features[:: self.fisher_stride])
+        fisher = self.fisher(*strided(samples.features, samples.shards, self.fisher_stride))
         direction, residual = conjugate_gradient(fisher, gradient, self.cg_iterations)
         step = natural_step(fisher, direction, bound)
         self.logger.record("train/cg_residual", residual)
         self.logger.record("train/curvature_ok", float(step is not None))
         return step
 
-    def fisher(self, features: Tensor) -> Product:
+    def fisher(self, features: Tensor, shards: Shards) -> Product:
         """Return products with the damped Fisher matrix, the Hessian of KL(old || new) at new = old."""
-        outputs = self.policy.distribution_parameters(features)
-        old = self.policy.distribution(tuple(output.detach() for output in outputs))
-        leaves = [output.detach().requires_grad_() for output in outputs]
-        kl = kl_divergence(old, self.policy.distribution(tuple(leaves))).mean()
-        slopes = torch.autograd.grad(kl, leaves, create_graph=True)
-        return gauss_newton_product(
-            outputs,
-            self.policy.actor_parameters(),
-            lambda tangents: torch.autograd.grad(slopes, leaves, tangents, retain_graph=True),
-            self.cg_damping,
-        )
+        actor = differentiable_actor(self.policy)(features, shards.sizes)
+        information = partial(self.policy.action_dist.information, actor.outputs)
+        return gauss_newton_product(actor, shards, information, self.cg_damping)

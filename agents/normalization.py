@@ -1,13 +1,13 @@
 """Running statistics as modules, so that they are part of the policy's state_dict."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import get_flattened_obs_dim
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
+
+from agents.numpy_layers import Elementwise
 
 
 class RunningMoments(nn.Module):
@@ -25,13 +25,11 @@ class RunningMoments(nn.Module):
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
 
     @torch.no_grad()
-    def update(self, rows: Tensor) -> None:
-        """Update the moments with rows (B, size)."""
-        rows = rows.double()
-        count = self.count + len(rows)
-        share = len(rows) / count
-        delta = rows.mean(0) - self.mean
-        var = rows.var(0, unbiased=False)
+    def update(self, rows: int, mean: Tensor, var: Tensor) -> None:
+        """Update the moments with the number of new rows, their mean and variance (size,)."""
+        count = self.count + rows
+        share = rows / count
+        delta = mean - self.mean
         self.var.copy_((1 - share) * self.var + share * var + share * (1 - share) * delta**2)
         self.mean.add_(share * delta)
         self.count.copy_(count)
@@ -67,14 +65,17 @@ class ObservationNormalizer(BaseFeaturesExtractor):
     def forward(self, observations: Tensor) -> Tensor:
         return ((observations.flatten(1) - self.shift) * self.scale).clamp(-self.clip, self.clip)
 
-    def as_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Return `forward`, with the statistics as they are now, for numpy."""
+    def as_numpy(self) -> Elementwise:
+        """Return `forward` of flat observations, with the statistics as they are now, for numpy."""
         shift, scale, clip = self.shift.numpy().copy(), self.scale.numpy().copy(), self.clip
-        return lambda x: ((x.reshape(len(x), -1).astype(np.float32) - shift) * scale).clip(-clip, clip)
+        return Elementwise(
+            lambda x: ((x.astype(np.float32) - shift) * scale).clip(-clip, clip),
+            lambda x, y: np.where(np.abs(y) < clip, scale, np.float32(0.0)),
+        )
 
-    def update(self, observations: Tensor) -> None:
-        """Update the statistics with observations (B, ...)."""
-        self.moments.update(observations.flatten(1))
+    def update(self, count: int, mean: Tensor, var: Tensor) -> None:
+        """Update the statistics with the number of new observations, their mean and variance (size,)."""
+        self.moments.update(count, mean, var)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -116,9 +117,9 @@ class ScaledValue(nn.Linear):
         return (returns - self.mean) / self.std
 
     @torch.no_grad()
-    def update(self, returns: Tensor) -> None:
-        """Update the statistics with returns (B, 1)."""
+    def update(self, count: int, mean: Tensor, var: Tensor) -> None:
+        """Update the statistics with the number of new returns, their mean and variance (1,)."""
         old_mean, old_std = self.mean, self.std
-        self.moments.update(returns)
+        self.moments.update(count, mean, var)
         self.weight.mul_(old_std / self.std)
         self.bias.copy_((old_std * self.bias + old_mean - self.mean) / self.std)

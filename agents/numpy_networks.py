@@ -1,34 +1,154 @@
-"""Actor and critic in plain numpy: for networks this small, a third of torch's time.
+"""Networks in plain numpy: for networks this small, a third of torch's time.
 
 A module that numpy has too brings its twin as `as_numpy()`; linear layers and activations, which are torch's own, have
 theirs here and in agents/activations.py.
+
+Rows are (shards, B, F): a product sees one shard alone, so that its last bits do not depend on the other shards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
-import torch
 from torch import nn
 
-from agents.activations import Activation, activation_of
+from agents.activations import activation_of
+from agents.numpy_layers import Layer, Step
 from agents.policies import ActorCritic
-
-Step = Callable[[np.ndarray], np.ndarray]
 
 
 @runtime_checkable
 class HasTwin(Protocol):
     """A module with a twin in numpy."""
 
-    def as_numpy(self) -> Step:
-        """Return a function of rows (B, ...) that equals the module as it is now."""
+    def as_numpy(self) -> Layer:
+        """Return a layer that equals the module as it is now."""
 
 
-def actor_in_numpy(policy: ActorCritic) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
+class Dense(NamedTuple):
+    """A linear layer."""
+
+    weight: np.ndarray  # (inputs, outputs)
+    bias: np.ndarray  # (outputs,)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return x @ self.weight + self.bias
+
+
+class NumpyNetwork:
+    """A chain of layers, which shares its parameters with torch's modules.
+
+    Args:
+        layers: in their order.
+    """
+
+    def __init__(self, layers: Iterable[Dense | Layer]):
+        self.layers = list(layers)
+
+    @classmethod
+    def of(cls, modules: Iterable[nn.Module]) -> Self | None:
+        """Return the chain of torch's modules, or None where numpy does not have all of them."""
+        layers = [in_numpy(module) for module in modules]
+        known = [layer for layer in layers if layer is not None]
+        return cls(known) if len(known) == len(layers) else None
+
+    def copy(self) -> NumpyNetwork:
+        """Return the network as it is now, whatever becomes of the modules."""
+        layers = [Dense(*(array.copy() for array in one)) if isinstance(one, Dense) else one for one in self.layers]
+        return NumpyNetwork(layers)
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return the outputs (shards, B, outputs) for rows (shards, B, F)."""
+        for layer in self.layers:
+            rows = layer(rows)
+        return rows
+
+    def linearised(self, rows: np.ndarray) -> LinearisedNetwork:
+        """Return the network at rows (shards, B, F)."""
+        return LinearisedNetwork(self, rows)
+
+
+class LinearisedNetwork:
+    """A network at some rows: its outputs there, and products with their Jacobian by the parameters.
+
+    The parameters are each linear layer's weight (outputs, inputs) and bias, one after the other, as in torch.
+
+    Args:
+        network: the network.
+        rows: (shards, B, F).
+    """
+
+    def __init__(self, network: NumpyNetwork, rows: np.ndarray):
+        self.outputs = rows
+        self._dense: list[tuple[Dense, np.ndarray] | None] = []  # a linear layer with its inputs
+        self._steps: list[tuple[Step, Step] | None] = []  # another layer's products
+        for layer in network.layers:
+            x, self.outputs = self.outputs, layer(self.outputs)
+            dense = isinstance(layer, Dense)
+            self._dense.append((layer, x) if isinstance(layer, Dense) else None)
+            self._steps.append(None if dense else layer.linearised(x, self.outputs))  # type: ignore[union-attr]
+        self.size = sum(one[0].weight.size + one[0].bias.size for one in self._dense if one is not None)
+
+    def push(self, vector: np.ndarray) -> np.ndarray:
+        """Return by how much the outputs (shards, B, outputs) change as the parameters move along a vector (P,)."""
+        change: np.ndarray | None = None  # the rows themselves do not change
+        begin = 0
+        for one, steps in zip(self._dense, self._steps, strict=True):
+            if one is None:
+                assert steps is not None
+                change = None if change is None else steps[0](change)
+                continue
+            (weight, bias), x = one
+            inputs, outputs = weight.shape
+            middle, end = begin + weight.size, begin + weight.size + bias.size
+            moved = x @ vector[begin:middle].reshape(outputs, inputs).T.copy() + vector[middle:end]
+            change = moved if change is None else change @ weight + moved
+            begin = end
+        assert change is not None
+        return change
+
+    def pull(self, slopes: np.ndarray) -> np.ndarray:
+        """Return the gradient (shards, P) of each shard's sum, given that by the outputs (shards, B, outputs)."""
+        gradient = np.empty((len(slopes), self.size), slopes.dtype)
+        end = self.size
+        first = next(i for i, one in enumerate(self._dense) if one is not None)
+        for i in reversed(range(first, len(self._dense))):
+            one, steps = self._dense[i], self._steps[i]
+            if one is None:
+                assert steps is not None
+                slopes = steps[1](slopes)
+                continue
+            (weight, bias), x = one
+            begin, middle = end - weight.size - bias.size, end - bias.size
+            by_weight = gradient[:, begin:middle].reshape(-1, *weight.shape[::-1])
+            np.matmul(slopes.swapaxes(1, 2), x, out=by_weight)
+            np.add.reduce(slopes, axis=1, out=gradient[:, middle:end])
+            if i > first:  # a product along one number is an outer one, for which BLAS is slow
+                slopes = slopes * weight[:, 0] if weight.shape[1] == 1 else slopes @ weight.T
+            end = begin
+        return gradient
+
+
+def in_numpy(module: nn.Module) -> Dense | Layer | None:
+    """Return the layer of rows (..., B, F) that equals a module, or None where numpy has none."""
+    if isinstance(module, nn.Linear):  # of a subclass, the linear part alone
+        if module.weight.device.type != "cpu":
+            return None
+        return Dense(module.weight.detach().numpy().T, module.bias.detach().numpy())
+    if isinstance(module, HasTwin):
+        return module.as_numpy()
+    activation = activation_of(module)
+    return activation and activation.layer
+
+
+def actor_in_numpy(policy: ActorCritic, shards: int = 1) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
     """Return the policy's actor as it is now, or None where numpy does not have all of it.
+
+    Args:
+        policy: the policy.
+        shards: equal ones, into which the robots are cut.
 
     Returns:
         (observations (N, ...), noise (N, actions)) -> sampled actions (N, actions), equal to those of
@@ -36,78 +156,14 @@ def actor_in_numpy(policy: ActorCritic) -> Callable[[np.ndarray, np.ndarray], np
     """
     if not (policy.continuous and policy.plain_vectors and policy.device.type == "cpu"):
         return None
-    steps = [in_numpy(layer) for layer in (policy.pi_features_extractor, *policy.actor_layers())]
-    known = [step for step in steps if step is not None]
-    if len(known) < len(steps):
+    network = NumpyNetwork.of([policy.pi_features_extractor, *policy.actor_layers()])
+    if network is None:
         return None
+    network = network.copy()  # matrices in the layout of the product are twice as fast
     std = policy.action_log_std.detach().exp().numpy()
 
     def act(observations: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        x = observations
-        for step in known:
-            x = step(x)
-        return x + std * noise
+        means = network(observations.reshape(shards, len(observations) // shards, -1))
+        return means.reshape(noise.shape) + std * noise
 
     return act
-
-
-def in_numpy(layer: nn.Module) -> Step | None:
-    """Return a function of rows (B, ...) that equals the layer as it is now, or None where numpy has none."""
-    if isinstance(layer, nn.Linear):
-        # Copies: a matrix in the layout of the product is twice as fast, and later updates must not show here.
-        weight, bias = layer.weight.detach().numpy().T.copy(), layer.bias.detach().numpy().copy()
-        return lambda x: x @ weight + bias
-    if isinstance(layer, HasTwin):
-        return layer.as_numpy()
-    activation = activation_of(layer)
-    return activation and activation.value
-
-
-class NumpyCritic:
-    """A chain of linear layers and activations, and the gradient of its squared error by backpropagation in numpy.
-
-    It shares its parameters and their `grad` with the layers.
-
-    Args:
-        layers: `nn.Linear` (of a subclass, the linear part alone) and activations; the last one has one output.
-
-    Raises:
-        TypeError: for a layer that is not `is_differentiable`.
-    """
-
-    def __init__(self, layers: Iterable[nn.Module]):
-        self._layers: list[tuple[np.ndarray, ...] | Activation] = []
-        for layer in layers:
-            if not is_differentiable(layer):
-                raise TypeError(f"neither a linear layer on the CPU nor an activation with a name: {layer}")
-            if isinstance(layer, nn.Linear):
-                for parameter in (layer.weight, layer.bias):
-                    parameter.grad = torch.zeros_like(parameter)
-                tensors = (layer.weight.detach(), layer.bias.detach(), layer.weight.grad, layer.bias.grad)
-                self._layers.append(tuple(tensor.numpy() for tensor in tensors))  # type: ignore[union-attr]
-            elif (activation := activation_of(layer)) is not None:
-                self._layers.append(activation)
-
-    def differentiate(self, features: np.ndarray, targets: np.ndarray) -> None:
-        """Write the gradient of the mean squared error at features (B, F) to targets (B,) into `grad`."""
-        outputs = [features]
-        for layer in self._layers:
-            x = outputs[-1]
-            outputs.append(layer.value(x) if isinstance(layer, Activation) else x @ layer[0].T + layer[1])
-        slope = (outputs[-1] - targets[:, None]) * (2.0 / len(targets))
-        for layer, x, y in zip(self._layers[::-1], outputs[-2::-1], outputs[:0:-1], strict=True):
-            if isinstance(layer, Activation):
-                slope = slope * layer.slope(y)
-            else:
-                weight, _, weight_slope, bias_slope = layer
-                np.matmul(slope.T, x, out=weight_slope)
-                slope.sum(axis=0, out=bias_slope)
-                if x is not features:
-                    slope = slope @ weight
-
-
-def is_differentiable(layer: nn.Module) -> bool:
-    """Return whether NumpyCritic takes a layer: a linear one on the CPU, or an activation that has a name."""
-    if isinstance(layer, nn.Linear):
-        return layer.weight.device.type == "cpu"
-    return activation_of(layer) is not None

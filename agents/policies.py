@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,6 +26,7 @@ from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.spaces import require_actions
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
+from agents.team import Shards, one_shard
 
 LEAST_LOG_STD = -10.0  # as for `Network.log_std_init`
 
@@ -201,6 +203,12 @@ class ActorCritic(ActorCriticPolicy):
         """Return the action distribution with the given parameters; its KL, entropy and log_prob are (B,)."""
         return self.action_dist.at(*parameters)
 
+    def slopes(self, gain: Callable[[Distribution], Tensor], parameters: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the slopes of a gain (B,) of action distributions by each of the distributions' parameters."""
+        leaves = tuple(parameter.detach().clone().requires_grad_() for parameter in parameters)
+        with torch.enable_grad():
+            return torch.autograd.grad(gain(self.distribution(leaves)).sum(), leaves, materialize_grads=True)
+
     def _parameters_from_latent(self, latent: Tensor) -> tuple[Tensor, ...]:
         output = self.action_net(latent)
         return (output, self.action_log_std.expand_as(output)) if self.continuous else (output,)
@@ -222,6 +230,11 @@ class ActorCritic(ActorCriticPolicy):
         """Log standard deviation of the actions (actions,) in the actor's unit, `min_std` included."""
         min_std = self.network.min_std
         return (min_std + self.log_std.exp()).log() if min_std else self.log_std
+
+    @property
+    def floored_log_std_slope(self) -> Tensor:
+        """Slope of `floored_log_std` by `log_std` (actions,)."""
+        return self.log_std.exp() / (self.network.min_std + self.log_std.exp())
 
     @property
     def action_log_std(self) -> Tensor:
@@ -279,14 +292,24 @@ class ActorCritic(ActorCriticPolicy):
             return np.clip(actions, self.action_space.low, self.action_space.high)
         return actions
 
-    def update_normalizer(self, observations: np.ndarray) -> None:
-        """Update the observation statistics with observations (B, ...), between two rollouts."""
-        tensor = torch.as_tensor(observations, device=self.device)
+    def update_normalizer(self, observations: np.ndarray, shards: Shards | None = None) -> None:
+        """Update the observation statistics, between two rollouts.
+
+        Args:
+            observations: new ones (B, ...).
+            shards: of which they are; by default one of a single process.
+        """
+        shards = shards or one_shard(len(observations))
+        extractors = {self.pi_features_extractor, self.vf_features_extractor}
+        normalizers = [one for one in extractors if isinstance(one, ObservationNormalizer)]
+        if not normalizers:
+            return
+        count, mean, var = shards.moments(torch.as_tensor(observations, device=self.device).flatten(1))
         if isinstance(first := self.actor_layers()[0], WithMirrorImages):
-            tensor = first(tensor)  # symmetric statistics: the mirror image of a normalised vector is normalised
-        for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
-            if isinstance(extractor, ObservationNormalizer):
-                extractor.update(tensor)
+            # Symmetric statistics: the mirror image of a normalised vector is normalised.
+            count, mean, var = first.of_both(count, mean, var)
+        for normalizer in normalizers:
+            normalizer.update(count, mean, var)
 
 
 def described(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections import deque
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,20 +16,30 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+from torch.distributions import Distribution
 
 from agents.advantages import GAE, AdvantageEstimator, PathReturn, RewardToGo
 from agents.baselines import Baseline, Constant, ValueNetwork
+from agents.cannot_learn import CannotLearn
 from agents.critics import TrustRegionFit
 from agents.finite import require_finite, restored_if_diverged
 from agents.guarded_env import guarded
 from agents.iteration_log import IterationLog, record_episodes, record_rollout
+from agents.jacobian import differentiable_actor, mean_gradient
 from agents.loadable import Loadable
 from agents.numpy_networks import actor_in_numpy
 from agents.policies import ActorCritic
 from agents.ranges import Checked, at_least_one, in_unit_interval, positive
-from agents.rollout import Rollout
+from agents.rollout import Rollout, Rows
 from agents.samples import Samples
 from agents.spaces import require_actions, require_observations
+from agents.team import Exchange, Team
+from agents.trust_region import flat
+
+# An episode's end: steps so far, the robot's number among all, and what its last info tells of it.
+Ending = tuple[int, int, dict[str, Any]]
+TOLD_AT_AN_END = ("episode", "is_success", "physics_error")
 
 
 class PolicyGradient(Loadable):
@@ -162,6 +173,24 @@ class PolicyGradient(Loadable):
         if learned is not None:
             self.baseline.restore(learned)
         self.elapsed = np.zeros(self.n_envs, np.int64)
+        self.team = Team(self.n_envs)
+
+    def join(self, exchange: Exchange) -> None:
+        """Learn together with other processes, each of which has equal settings and its share of the robots.
+
+        Args:
+            exchange: between them.
+
+        Raises:
+            ValueError: where the robots cannot be shared by so many processes, or this one has another number of them.
+        """
+        robots = sum(int(count) for count in exchange.gather(torch.tensor([self.n_envs])))
+        team = Team(robots, exchange)
+        if len(range(robots)[team.own_robots]) != self.n_envs:
+            raise ValueError(f"process {exchange.rank} must have {len(range(robots)[team.own_robots])} robots")
+        self.team = team
+        if self.seed is not None:
+            self.get_env().seed(self.seed + team.own_robots.start)  # type: ignore[union-attr]
 
     @staticmethod
     def _wrap_env(env: GymEnv, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
@@ -170,9 +199,20 @@ class PolicyGradient(Loadable):
     def improve(self, samples: Samples) -> None:
         """Update the actor, `self.policy.actor_parameters()`, and record figures by `self.logger.record`.
 
-        `self.policy.log_prob(samples.features, samples.actions)` (B,) has a graph that leads to those parameters.
+        `gradient` is that of a mean over the samples of all processes; so are `samples.shards.mean` and its kin. Means
+        over this process's samples alone would lead the processes' policies apart.
         """
         raise NotImplementedError
+
+    def gradient(self, gain: Callable[[Distribution], Tensor], samples: Samples) -> Tensor:
+        """Return the gradient (P,), by the actor's parameters, of a mean over the samples of all processes.
+
+        Args:
+            gain: of the policy's action distributions at the samples -> for each (B,), what is averaged.
+            samples: of this process.
+        """
+        actor = differentiable_actor(self.policy)(samples.features, samples.shards.sizes)
+        return mean_gradient(self.policy, actor, gain, samples.shards)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return the optimisers by name: their statistics belong to a checkpoint."""
@@ -187,6 +227,14 @@ class PolicyGradient(Loadable):
         self.elapsed = state["elapsed"]
         learned = {name: array for name, array in state.items() if name.startswith("baseline.")}
         self.baseline.restore({name.removeprefix("baseline."): array for name, array in learned.items()})
+
+    def merged(self, states: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """Return the state of all processes, given each one's, by rank."""
+        return states[0] | {"elapsed": np.concatenate([state["elapsed"] for state in states])}
+
+    def own_part(self, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return this process's part of a state of all processes."""
+        return state | {"elapsed": state["elapsed"][self.team.own_robots]}
 
     def learn(  # type: ignore[override]
         self,
@@ -225,35 +273,49 @@ class PolicyGradient(Loadable):
         assert self._last_obs is not None
         rollout_buffer.buffer_size = n_rollout_steps
         rollout_buffer.begin(np.where(self._last_episode_starts, 0, self.elapsed))  # type: ignore[arg-type]
-        noise = self.policy.sample_noise(n_rollout_steps, env.num_envs)
-        act = actor_in_numpy(self.policy) or self.policy.act
+        # Each robot's own, whatever process it is in: all processes draw the same numbers.
+        noise = self.policy.sample_noise(n_rollout_steps, self.team.robots)[:, self.team.own_robots]
+        act = actor_in_numpy(self.policy, len(self.team.own)) or self.policy.act
+        endings: list[Ending] = []
+        first = self.team.own_robots.start
         for t in range(n_rollout_steps):
             actions = act(self._last_obs, noise[t])  # type: ignore[arg-type]
             with self.iteration_log.environment():
                 new_obs, rewards, dones, infos = env.step(self.policy.clip(actions))
-            self.num_timesteps += env.num_envs
+            self.num_timesteps += self.team.robots
             callback.update_locals(locals())
             goes_on = callback.on_step()
-            if dones.any():
-                self._update_info_buffer(infos, dones)
-                told = [infos[i]["physics_error"] for i in np.flatnonzero(dones) if "physics_error" in infos[i]]
-                self.physics_errors += len(told)
-                self.blow_ups.extend((self.num_timesteps, one) for one in told)
+            for i in np.flatnonzero(dones):
+                told = {name: infos[i][name] for name in TOLD_AT_AN_END if name in infos[i]}
+                endings.append((self.num_timesteps, first + int(i), told))
             rollout_buffer.add_step(self._last_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
             self.elapsed = rollout_buffer.elapsed
             if not goes_on:
+                self._note(endings)
                 return False
-            if self.episodic and rollout_buffer.ended.all():
-                break
+            if self.episodic and not self.team.most(int(not rollout_buffer.ended.all())):
+                break  # all processes at once: their robots take equally many steps
         if self.episodic:
             rollout_buffer.keep_first_episodes()
-        rollout_buffer.evaluate(self.baseline, self._last_obs)  # type: ignore[arg-type]
+        rollout_buffer.evaluate(self.baseline, self._last_obs, len(self.team.own))  # type: ignore[arg-type]
         rollout_buffer.estimate(self.advantage, self.learned_estimator(), self.gamma)
+        self._note(endings)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def _note(self, endings: list[Ending]) -> None:
+        """Note the ends of all processes' episodes, in process 0, in the order of their steps and robots."""
+        everyones = self.team.exchange.collect(endings)
+        if everyones is None:
+            return
+        for step, _, info in sorted((one for some in everyones for one in some), key=itemgetter(0, 1)):
+            self._update_info_buffer([info], np.ones(1, bool))
+            if "physics_error" in info:
+                self.physics_errors += 1
+                self.blow_ups.append((step, info["physics_error"]))
 
     def learned_estimator(self) -> AdvantageEstimator:
         """Return the estimator whose advantages plus values are the baseline's regression target."""
@@ -274,17 +336,33 @@ class PolicyGradient(Loadable):
         self.policy.set_training_mode(True)
         self._setup_lr_schedule()  # of the learning rate as it is now
         self._update_learning_rate(self.policy.optimizer)  # the critic's; an actor's has a schedule of its own
+        counted, steps = rollout.rows(self.team), rollout.rows(self.team, counted=False)
         if not self.episodic:
-            self.iteration_log.warn_of_few_samples(rollout)
+            self.iteration_log.warn_of_few_samples(counted.shards.count, steps.shards.count, self.n_steps)
         with restored_if_diverged([*self.policy.parameters(), *self.policy.value_net.buffers()], self._n_updates + 1):
-            self._learn_from(rollout)
-        self.policy.update_normalizer(rollout.observations.reshape(-1, *rollout.obs_shape))  # type: ignore[misc]
+            self._learn_from(rollout, counted)
+        self.policy.update_normalizer(steps.of(rollout.observations), steps.shards)
         self._n_updates += 1
-        self._record(rollout)
+        if self._n_updates == 1:
+            self._require_agreement()
+        self._record(rollout, counted, steps)
         if self._log_interval is not None and self._n_updates % self._log_interval == 0:
             self.dump_logs(self._n_updates)
 
-    def _learn_from(self, rollout: Rollout) -> None:
+    def _require_agreement(self) -> None:
+        """Make sure that all processes have learned the same.
+
+        Raises:
+            CannotLearn: where an update rule takes means over the samples of one process alone.
+        """
+        mine = flat(list(self.policy.parameters())).detach().cpu()
+        if not all(torch.equal(mine, other) for other in self.team.exchange.gather(mine)):
+            raise CannotLearn(
+                "its processes have learned different policies: `improve` must average over the samples of all of them,"
+                " by `self.gradient` or `samples.shards`; with --processes 1 it can learn as it is"
+            )
+
+    def _learn_from(self, rollout: Rollout, rows: Rows) -> None:
         """Update actor and baseline.
 
         Raises:
@@ -292,9 +370,9 @@ class PolicyGradient(Loadable):
         """
         for name in ("observations", "rewards", "values", "advantages", "returns"):
             require_finite(f"the rollout's {name}", getattr(rollout, name))
-        if rollout.counts.sum() < 2:  # a single one has no spread
+        if rows.shards.count < 2:  # a single one has no spread
             return
-        samples = self.samples(rollout)
+        samples = self.samples(rollout, rows)
         self.improve(samples)
         for figure, value in self.logger.name_to_value.items():
             if figure.startswith("train/"):
@@ -307,33 +385,31 @@ class PolicyGradient(Loadable):
             require_finite(f"the baseline's {name}", array)
         require_finite("the critic's parameters", self.policy.critic_parameters())
 
-    def samples(self, rollout: Rollout) -> Samples:
-        """Return the steps of the rollout that count, in one row, with the policy's features of them.
+    def samples(self, rollout: Rollout, rows: Rows) -> Samples:
+        """Return steps of the rollout, shard by shard, with the policy's features of them.
 
         Advantages are scaled to a spread of 1. Their mean is subtracted unless the baseline is a constant, whose value
         would then not matter.
         """
-        flat = slice(None) if rollout.counts.all() else np.flatnonzero(rollout.counts)
-
-        def row(array: np.ndarray) -> np.ndarray:
-            return array.reshape(-1, *array.shape[2:])[flat]
-
-        observations = row(rollout.observations)
+        observations = rows.of(rollout.observations)
         features, critic_features = self.policy.features(observations)
         advantages, returns, actions = (
-            torch.as_tensor(row(array), device=self.device)
+            torch.as_tensor(rows.of(array), device=self.device)
             for array in (rollout.advantages, rollout.returns, rollout.actions)
         )
-        mean = 0.0 if isinstance(self.baseline, Constant) else advantages.mean()
-        normalized = (advantages - mean) / (advantages.std() + 1e-8)
-        return Samples(observations, row(rollout.times), features, critic_features, actions, normalized, returns)
+        count, mean, var = rows.shards.moments(advantages[:, None])
+        spread = float((var * count / max(count - 1, 1)).sqrt())
+        centre = 0.0 if isinstance(self.baseline, Constant) else float(mean)
+        normalized = (advantages - centre) / (spread + 1e-8)
+        times = rows.of(rollout.times)
+        return Samples(observations, times, features, critic_features, actions, normalized, returns, rows.shards)
 
-    def _record(self, rollout: Rollout) -> None:
-        record_rollout(self.logger, rollout, self.policy)
+    def _record(self, rollout: Rollout, counted: Rows, steps: Rows) -> None:
+        record_rollout(self.logger, rollout, self.policy, counted, steps)
         if self.policy.continuous:
             self.iteration_log.warn_of_clipping(self.logger.name_to_value["train/clipped_actions"])
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.iteration_log.record_speed(self.logger, rollout.rewards.size)
+        self.iteration_log.record_speed(self.logger, steps.shards.count)
         self.iteration_log.record_physics_share(self.logger)
         self.logger.record("rollout/physics_errors", self.physics_errors)
         record_episodes(self.logger, self.ep_info_buffer or [])

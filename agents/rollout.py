@@ -1,6 +1,6 @@
 """One rollout: T steps of N robots, as arrays."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -8,6 +8,26 @@ from stable_baselines3.common.buffers import RolloutBuffer
 
 from agents.advantages import AdvantageEstimator, whole_episodes
 from agents.baselines import Baseline
+from agents.team import Shards, Team
+
+
+class Rows(NamedTuple):
+    """Steps of a rollout in one row, those of a shard of robots one after the other."""
+
+    shards: Shards
+    places: slice | np.ndarray  # of the steps among all, shard by shard
+
+    def of(self, array: np.ndarray) -> np.ndarray:
+        """Return these steps' rows (B, ...) of an array (T, N, ...)."""
+        return by_shard(array, self.shards.team).reshape(-1, *array.shape[2:])[self.places]
+
+
+def by_shard(array: np.ndarray, team: Team) -> np.ndarray:
+    """Return an array (T, N, ...) as (own shards, T * robots of a shard, ...)."""
+    steps, robots = array.shape[:2]
+    shards = len(team.own)
+    apart = array.reshape(steps, shards, robots // shards, *array.shape[2:]).swapaxes(0, 1)
+    return apart.reshape(shards, -1, *array.shape[2:])
 
 
 class Rollout(RolloutBuffer):
@@ -73,6 +93,13 @@ class Rollout(RolloutBuffer):
         """Whether a step was its episode's first (T, N)."""
         return self.times == 0
 
+    def rows(self, team: Team, counted: bool = True) -> Rows:
+        """Return the steps that count, or all, shard by shard."""
+        counts = by_shard(self.counts, team)
+        if counts.all() or not counted:
+            return Rows(Shards(team, [counts.shape[1]] * len(counts)), slice(None))
+        return Rows(Shards(team, counts.sum(axis=1).tolist()), np.flatnonzero(counts))
+
     def add_step(  # not `add`: SB3's wants values and log-probabilities at every step, ours come once at the end
         self,
         observations: np.ndarray,
@@ -98,24 +125,29 @@ class Rollout(RolloutBuffer):
         self.pos += 1
         self.full = self.pos == self.buffer_size
 
-    def evaluate(self, baseline: Baseline, last_observations: np.ndarray) -> None:
-        """Compute all values by the baseline as it is now, in one batch.
+    def evaluate(self, baseline: Baseline, last_observations: np.ndarray, shards: int = 1) -> None:
+        """Compute all values by the baseline as it is now, in one batch for each shard.
 
         Args:
             baseline: predicts the values.
             last_observations: the observations (N, ...) after the last step.
+            shards: equal ones, into which the robots are cut.
         """
         steps, robots = self.rewards.shape
-        ends = list(self.final_observations)
-        finals = [self.final_observations[end][None] for end in ends]
-        observations = [self.observations.reshape(-1, *self.obs_shape), last_observations, *finals]  # type: ignore[misc]
-        final_times = np.array([self.times[end] + 1 for end in ends], np.int64)
-        times = np.concatenate([self.times.ravel(), self.elapsed, final_times])
-        values = baseline.values(np.concatenate(observations).astype(np.float32), times)
-        self.values = values[: steps * robots].reshape(steps, robots)
-        self.next_values = values[robots : (steps + 1) * robots].reshape(steps, robots).copy()
-        for end, value in zip(ends, values[(steps + 1) * robots :], strict=True):
-            self.next_values[end] = value
+        size = robots // shards
+        for first in range(0, robots, size):
+            own = slice(first, first + size)
+            ends = sorted(end for end in self.final_observations if own.start <= end[1] < own.stop)
+            finals = [self.final_observations[end][None] for end in ends]
+            seen = self.observations[:, own].reshape(-1, *self.obs_shape)  # type: ignore[misc]
+            final_times = np.array([self.times[end] + 1 for end in ends], np.int64)
+            times = np.concatenate([self.times[:, own].ravel(), self.elapsed[own], final_times])
+            rows = np.concatenate([seen, last_observations[own], *finals]).astype(np.float32)
+            values = baseline.values(rows, times)
+            self.values[:, own] = values[: steps * size].reshape(steps, size)
+            self.next_values[:, own] = values[size : (steps + 1) * size].reshape(steps, size)
+            for end, value in zip(ends, values[(steps + 1) * size :], strict=True):
+                self.next_values[end] = value
 
     def estimate(self, advantage: AdvantageEstimator, target: AdvantageEstimator, gamma: float) -> None:
         """Compute the advantages by one estimator, and by another the `returns` that the baseline is fitted to.

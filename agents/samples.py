@@ -1,4 +1,4 @@
-"""The samples that an update rule and a baseline learn from: the steps of a rollout that count, in one row."""
+"""The samples that an update rule and a baseline learn from: the steps of a rollout that count, shard by shard."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
+from agents.team import Shards
+
 
 class Samples(NamedTuple):
-    """B steps."""
+    """B steps of this process's robots, those of a shard one after the other."""
 
     observations: np.ndarray  # (B, ...) as the environment gave them
     times: np.ndarray  # (B,) steps since the episode began
@@ -18,3 +20,4 @@ class Samples(NamedTuple):
     actions: Tensor  # (B, ...) as sampled, not clipped
     advantages: Tensor  # (B,) scaled to a spread of 1
     returns: Tensor  # (B,) targets of the baseline
+    shards: Shards  # means over the samples of all processes

@@ -4,13 +4,15 @@ The average of an actor's outputs for an observation x and for its mirror image 
 group average (for locomotion Abdolhosseini et al. 2019, "On Learning Symmetric Locomotion").
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import get_action_dim, get_flattened_obs_dim
 from torch import Tensor, nn
+
+from agents.numpy_layers import Rearrangement
 
 # (order, sign): the mirror image of a vector x is `sign * x[order]`.
 SignedPermutation = tuple[np.ndarray | Sequence[int], np.ndarray | Sequence[float]]
@@ -55,10 +57,21 @@ class WithMirrorImages(Reflection):
     def forward(self, vectors: Tensor) -> Tensor:
         return torch.cat([vectors, self.reflect(vectors)])
 
-    def as_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+    def of_both(self, count: int, mean: Tensor, var: Tensor) -> tuple[int, Tensor, Tensor]:
+        """Return number, mean and variance (size,) of vectors and their mirror images together, given the vectors'."""
+        mirrored, spread = mean[self.order] * self.sign, var[self.order]
+        return 2 * count, (mean + mirrored) / 2, (var + spread) / 2 + (mean - mirrored) ** 2 / 4
+
+    def as_numpy(self) -> Rearrangement:
         """Return `forward` for numpy."""
         order, sign = self.order.numpy(), self.sign.numpy()
-        return lambda x: np.concatenate([x, x[:, order] * sign])
+        back = np.argsort(order)
+
+        def transpose(y: np.ndarray) -> np.ndarray:
+            straight, mirrored = np.split(y, 2, axis=-2)
+            return straight + (mirrored * sign)[..., back]
+
+        return Rearrangement(lambda x: np.concatenate([x, x[..., order] * sign], axis=-2), transpose)
 
 
 class MirrorAverage(Reflection):
@@ -68,7 +81,17 @@ class MirrorAverage(Reflection):
         straight, mirrored = vectors.unflatten(0, (2, -1))
         return (straight + self.reflect(mirrored)) / 2
 
-    def as_numpy(self) -> Callable[[np.ndarray], np.ndarray]:
+    def as_numpy(self) -> Rearrangement:
         """Return `forward` for numpy."""
         order, sign = self.order.numpy(), self.sign.numpy()
-        return lambda x: (x[: len(x) // 2] + x[len(x) // 2 :, order] * sign) / 2
+        back = np.argsort(order)
+
+        def average(x: np.ndarray) -> np.ndarray:
+            straight, mirrored = np.split(x, 2, axis=-2)
+            return (straight + mirrored[..., order] * sign) / 2
+
+        def transpose(y: np.ndarray) -> np.ndarray:
+            half = y / 2
+            return np.concatenate([half, (half * sign)[..., back]], axis=-2)
+
+        return Rearrangement(average, transpose)

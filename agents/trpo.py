@@ -9,6 +9,7 @@ from stable_baselines3.common.type_aliases import GymEnv
 from torch.distributions import kl_divergence
 
 from agents.importance import surrogate
+from agents.jacobian import differentiable_actor
 from agents.natural_gradient import NPG
 from agents.policies import ActorCritic
 from agents.ranges import Checked, between_zero_and_one
@@ -41,23 +42,24 @@ class TRPO(NPG):
 
     def improve(self, samples: Samples) -> None:
         """Maximise the surrogate under mean KL(old || new) <= target_kl (the paper's equation 14 and appendix C)."""
-        policy, parameters = self.policy, self.policy.actor_parameters()
+        policy, parameters, shards = self.policy, self.policy.actor_parameters(), samples.shards
         target_kl = self.scheduled(self.target_kl)
-        step = self.trust_region_step(samples, target_kl)
+        actor_at = differentiable_actor(policy)
+        actor = actor_at(samples.features, shards.sizes)
+        step = self.trust_region_step(actor, samples, target_kl)
         start = flat(parameters).detach()
-        with torch.no_grad():
-            old = policy.pi(samples.features)
-            old_log_prob = old.log_prob(samples.actions)
-        gain_before = float(samples.advantages.mean())
+        old = policy.distribution(actor.outputs)
+        old_log_prob = old.log_prob(samples.actions)
+        gain_before = float(shards.mean(samples.advantages))
 
-        @torch.no_grad()
         def measure(fraction: float) -> tuple[float, float]:
             """Return surrogate and KL with a fraction of the step taken; the parameters stay there."""
             assert step is not None
             assign(parameters, start + fraction * step)
-            new = policy.pi(samples.features)
-            gain = surrogate(new.log_prob(samples.actions), old_log_prob, samples.advantages)
-            return float(gain), float(kl_divergence(old, new).mean())
+            new = policy.distribution(actor_at(samples.features, shards.sizes).outputs)
+            gains = surrogate(new.log_prob(samples.actions), old_log_prob, samples.advantages)
+            gain, kl = shards.mean(torch.stack([gains, kl_divergence(old, new)], dim=1)).tolist()
+            return gain, kl
 
         def accept(measured: tuple[float, float]) -> bool:
             gain, kl = measured
@@ -71,5 +73,5 @@ class TRPO(NPG):
         record("train/surrogate_before", gain_before)
         record("train/surrogate_after", gain)
         record("train/kl", kl)
-        record("train/entropy", float(old.entropy().mean()))
+        record("train/entropy", float(shards.mean(old.entropy())))
         record("train/step_fraction", fraction)

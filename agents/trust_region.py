@@ -1,4 +1,4 @@
-"""The numerical kernels of trust-region methods: curvature products, conjugate gradients, the line search."""
+"""The numerical kernels of trust-region methods: conjugate gradients, the scaled step, the line search."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -38,47 +38,28 @@ def conjugate_gradient(product: Product, b: Tensor, iterations: int, tolerance: 
     return x, float((square / start).sqrt()) if start > 0 else 0.0
 
 
-def gauss_newton_product(
-    outputs: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    metric: Callable[[Sequence[Tensor]], Sequence[Tensor]],
-    damping: float,
-) -> Product:
-    """Return v -> (J^T M J + damping I) v, J the Jacobian of a network's outputs by its parameters.
-
-    With M the Hessian of the mean KL divergence by the distribution's parameters this is the Fisher matrix (Martens
-    2014, section 9); with M = 1/B, the Gauss-Newton matrix of a mean squared error. J v comes from differentiating
-    J^T u, linear in u, by u: both graphs are built once, for all products.
-
-    Args:
-        outputs: tensors (B, ...) with a graph that leads to the parameters.
-        parameters: tensors of P numbers in all.
-        metric: tangents of the outputs -> M times them.
-        damping: added to the diagonal.
-    """
-    cotangents = [torch.zeros_like(output, requires_grad=True) for output in outputs]
-    pulled_back = torch.autograd.grad(outputs, parameters, cotangents, create_graph=True)
-    sizes = [parameter.numel() for parameter in parameters]
-
-    def product(v: Tensor) -> Tensor:
-        pieces = [piece.view_as(p) for piece, p in zip(v.split(sizes), parameters, strict=True)]
-        tangents = torch.autograd.grad(pulled_back, cotangents, pieces, retain_graph=True)
-        curved = torch.autograd.grad(outputs, parameters, metric(tangents), retain_graph=True)
-        return flat(curved) + damping * v
-
-    return product
-
-
 def flat(tensors: Sequence[Tensor]) -> Tensor:
     """Return all numbers of the tensors as one vector (P,)."""
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
+def unflattened(parameters: Sequence[Tensor], vector: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Return each parameter with its part of a vector (P,), in its shape."""
+    pieces = vector.split([parameter.numel() for parameter in parameters])
+    return [(parameter, piece.view_as(parameter)) for parameter, piece in zip(parameters, pieces, strict=True)]
+
+
 @torch.no_grad()
 def assign(parameters: Sequence[Tensor], vector: Tensor) -> None:
     """Write a vector (P,) into the parameters, in place: the inverse of `flat`."""
-    for parameter, piece in zip(parameters, vector.split([p.numel() for p in parameters]), strict=True):
-        parameter.copy_(piece.view_as(parameter))
+    for parameter, piece in unflattened(parameters, vector):
+        parameter.copy_(piece)
+
+
+def hand_over(parameters: Sequence[Tensor], gradient: Tensor) -> None:
+    """Make a vector (P,) the parameters' gradient, for an optimiser."""
+    for parameter, piece in unflattened(parameters, gradient):
+        parameter.grad = piece
 
 
 def natural_step(product: Product, direction: Tensor, bound: float) -> Tensor | None:

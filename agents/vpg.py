@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from torch import Tensor
+from torch.distributions import Distribution
 
 from agents.gradient_ascent import GradientAscent
 from agents.importance import Remembered, effective_sample_size, joined, surrogate
+from agents.jacobian import differentiable_actor
 from agents.policies import ActorCritic
 from agents.ranges import not_negative
 from agents.samples import Samples
+from agents.team import Shards
 
 
 class VPG(GradientAscent):
@@ -59,20 +63,40 @@ class VPG(GradientAscent):
         super().set_state(state)
         self.memory.clear()
         while f"memory.{len(self.memory)}.actions" in state:
-            first, *others = (state[f"memory.{len(self.memory)}.{name}"] for name in Remembered._fields)
-            self.memory.append(Remembered(first, *map(torch.as_tensor, others)))
+            fields = (state[f"memory.{len(self.memory)}.{name}"] for name in Remembered._fields)
+            self.memory.append(Remembered(*map(torch.as_tensor, fields)))
+
+    def merged(self, states: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        remembered = {name for name in states[0] if name.startswith("memory.")}
+        together = {name: np.concatenate([state[name] for state in states]) for name in remembered}
+        return super().merged(states) | together
+
+    def own_part(self, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        part, own = super().own_part(state), self.team.own
+        for name in [name for name in state if name.startswith("memory.")]:
+            sizes = state[name[: name.rindex(".")] + ".sizes"]
+            begin, end = sizes[: own.start].sum(), sizes[: own.stop].sum()
+            part[name] = sizes[own.start : own.stop] if name.endswith(".sizes") else state[name][begin:end]
+        return part
 
     def improve(self, samples: Samples) -> None:
         """Climb the surrogate; its gradient at the policy that acted is the policy gradient (Tang and Abbeel 2011)."""
         policy = self.policy
-        with torch.no_grad():
-            log_prob = policy.log_prob(samples.features, samples.actions)
-        new = Remembered(samples.observations, samples.actions, samples.advantages, log_prob)
+        actor_at = differentiable_actor(policy)
+        actor = actor_at(samples.features, samples.shards.sizes)
+        log_prob = policy.distribution(actor.outputs).log_prob(samples.actions)
+        seen, sizes = torch.from_numpy(samples.observations), torch.tensor(samples.shards.sizes)
+        new = Remembered(seen, samples.actions, samples.advantages, log_prob, sizes)
         known = joined([*self.memory, new])
         self.memory.append(new)
-        features, _ = policy.features(known.observations)
-        log_prob = policy.log_prob(features, known.actions)
-        norm = self.climb(surrogate(log_prob, known.log_prob, known.advantages))
-        weights = (log_prob.detach() - known.log_prob).exp()
+        weights: list[Tensor] = []
+
+        def gain(policy: Distribution) -> Tensor:
+            log_prob = policy.log_prob(known.actions)
+            weights.append((log_prob.detach() - known.log_prob).exp())
+            return surrogate(log_prob, known.log_prob, known.advantages)
+
+        shards = Shards(samples.shards.team, known.sizes.tolist())
+        norm = self.climb(actor_at(policy.features(known.observations)[0], shards.sizes), gain, shards)
         self.logger.record("train/gradient_norm", norm)
-        self.logger.record("train/effective_samples", effective_sample_size(weights))
+        self.logger.record("train/effective_samples", effective_sample_size(weights[0], shards))

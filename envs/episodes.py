@@ -77,10 +77,15 @@ class Episodes:
         self.returns[ids] = 0.0
         self._totals[:, ids] = 0.0
 
-    def stagger(self) -> None:
-        """Spread the ends of the present episodes evenly over an episode's length."""
-        count = len(self.limits)
-        turn = np.arange(1, count + 1)
+    def stagger(self, first: int = 0, of: int | None = None) -> None:
+        """Spread the ends of the present episodes, and of others, evenly over an episode's length.
+
+        Args:
+            first: number of the first of these robots among all.
+            of: number of all; by default these.
+        """
+        count = of or len(self.limits)
+        turn = first + np.arange(1, len(self.limits) + 1)
         self.limits[:] = self.limits * turn // count
         self.whole[:] = turn == count
 

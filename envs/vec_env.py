@@ -29,7 +29,7 @@ def make_vec(
     render_mode: str | None = None,
     width: int = 480,
     height: int = 480,
-    stagger: bool = False,
+    stagger: bool | tuple[int, int] = False,
     **task_kwargs: Any,
 ) -> VecEnv:
     """Return `num_envs` robots behind Stable-Baselines3's VecEnv interface.
@@ -46,7 +46,8 @@ def make_vec(
         render_mode: None or `rgb_array` (or a mode of the other environment's).
         width: of a batch's pictures, in pixels.
         height: of a batch's pictures, in pixels.
-        stagger: whether the ends of a batch's first episodes are evenly spread (see `World.stagger`).
+        stagger: whether the ends of a batch's first episodes are evenly spread; where these robots are some of many,
+            the number of the first and that of all (see `World.stagger`).
         **task_kwargs: the task's fields, or the other environment's keyword arguments.
 
     Raises:
@@ -107,7 +108,7 @@ class BatchedVecEnv(VecEnv):
         *,
         num_threads: int | None = None,
         pictures: Pictures | None = None,
-        stagger: bool = False,
+        stagger: bool | tuple[int, int] = False,
     ):
         self.world = World(task, num_envs, num_threads)
         num_envs = self.world.num_robots
@@ -124,7 +125,7 @@ class BatchedVecEnv(VecEnv):
     def reset(self) -> np.ndarray:
         observations = self.world.reset(np.arange(self.num_envs), self._seeds)
         if self._stagger:
-            self.world.stagger()
+            self.world.stagger(*self._stagger) if isinstance(self._stagger, tuple) else self.world.stagger()
         self.reset_infos = [{} for _ in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()

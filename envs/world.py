@@ -172,12 +172,16 @@ class World:
         contract.require_finite_observations(task, parts, observations)
         self._observations[ids] = observations
 
-    def stagger(self) -> None:
+    def stagger(self, first: int = 0, of: int | None = None) -> None:
         """Spread the ends of the present episodes evenly over an episode's length.
 
         A rollout shorter than an episode then shows all parts of an episode. Shortened episodes are not reported.
+
+        Args:
+            first: number of the first of these robots among all, where other processes have others.
+            of: number of all; by default these.
         """
-        self.episodes.stagger()
+        self.episodes.stagger(first, of)
 
     def _remember(self, now: Measured) -> None:
         """Keep copies of the quantities that the next step gets as `before`."""

@@ -10,5 +10,5 @@ Each room imports from the floors below its own, and from `envs` and `agents`; t
 - policies
 - runs, laboratory
 - errors, tables, loading, command_line, launch, interrupts, progress, field_notes, files, checksums, locks, streams,
-  threads, environments, task_options, unfinished
+  threads, torchrun, environments, task_options, unfinished
 """

@@ -25,6 +25,13 @@ TASK_HELP = "--task.NAME VALUE tries the policy with another number of its task;
 
 def train(arguments: list[str]) -> int:
     """Train a robot, or go on training one."""
+    from locomotion.torchrun import is_follower
+
+    if is_follower():  # what to learn, it is told
+        from locomotion.training.processes import follow_as_launched
+
+        follow_as_launched()
+        return 0
     from locomotion.runs.parsing import parse
 
     settings = parse(arguments)
@@ -81,12 +88,12 @@ def ship(arguments: list[str]) -> int:
 
 def benchmark(arguments: list[str]) -> int:
     """Measure speed, scores, estimators, or the effect of gamma and lambda."""
-    from locomotion.benchmarks.commands import Scores, Throughput, Training, Workers
+    from locomotion.benchmarks.commands import Processes, Scores, Throughput, Training, Workers
     from locomotion.laboratory.commands import Derivatives, Estimators
     from locomotion.sweeps.command import GammaLambda
 
     words, task_words = split_task_options(arguments)
-    choices: Any = Throughput | Training | Workers | Scores | Estimators | Derivatives | GammaLambda
+    choices: Any = Throughput | Training | Processes | Workers | Scores | Estimators | Derivatives | GammaLambda
     wanted = parse(choices, words, description="Measure; each benchmark has its own --help.")
     if task_words:
         if not hasattr(wanted, "task_words"):

@@ -13,7 +13,7 @@ from envs.registry import GYMNASIUM_TASKS
 from locomotion.command_line import Load, Robots, optional, require_at_least_one, require_robots
 from locomotion.environments import EVALUATION_STEPS, known_environment
 from locomotion.errors import UsageError
-from locomotion.runs.rules import RULES, rule_named
+from locomotion.runs.rules import RULES, rule_named, rules_on_one_core
 from locomotion.tables import print_table
 from locomotion.task_options import task_values
 
@@ -93,6 +93,34 @@ class Workers:
 
         rows = training_speed.measure_workers(self.robots, self.rounds)
         print_table(rows, training_speed.workers_table, len(self.robots))
+        return 0
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Steps/s of one policy's training by one, two and more processes, in turns, and what these tell each other."""
+
+    robots: Robots = ("Hopper-v5", "Go1")
+    """Which robots."""
+    algo: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(rules_on_one_core()) + "}")] = "trpo"
+    """Update rule."""
+    counts: tuple[int, ...] = (1, 2)
+    """Numbers of processes; the others are compared with the first."""
+    rounds: int = 3
+    """Turns of each number of processes; medians are reported."""
+
+    def __post_init__(self) -> None:
+        require_robots("robots", self.robots)
+        if self.algo not in rules_on_one_core():
+            raise UsageError(f"--algo must be one of {', '.join(rules_on_one_core())}, got {self.algo!r}")
+        require_at_least_one(rounds=self.rounds, counts=min(self.counts, default=0))
+
+    def run(self) -> int:
+        """Print the table of the numbers of processes."""
+        from locomotion.benchmarks import process_speed
+
+        rows = process_speed.measure_processes(self.robots, self.algo, self.counts, self.rounds)
+        print_table(rows, process_speed.processes_table, len(self.robots) * len(self.counts))
         return 0
 
 

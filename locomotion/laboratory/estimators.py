@@ -17,6 +17,7 @@ import torch
 from agents.advantages import GAE, AdvantageEstimator, KStep, PathReturn, RewardToGo, path_returns, rewards_to_go
 from agents.baselines import Baseline, Constant, LinearFeatures, NoBaseline, TimeDependent, optimal_constant
 from agents.samples import Samples
+from agents.team import one_shard
 from locomotion.laboratory.finite_differences import central_differences
 from locomotion.laboratory.linear_quadratic import Noise
 from locomotion.laboratory.pathwise import pathwise_gradients
@@ -108,7 +109,8 @@ def learned(baseline: B, paths: Paths, gamma: float = 1.0, *, whole: bool = Fals
     returns = rewards_to_go(paths.rewards, paths.terminated, np.zeros_like(wanted), gamma)[wanted]
     seen, targets = torch.as_tensor(observations), torch.as_tensor(returns)
     actions = torch.as_tensor(paths.actions[wanted])
-    baseline.fit(Samples(observations, paths.times[:-1][wanted], seen, seen, actions, targets, targets))
+    times, shards = paths.times[:-1][wanted], one_shard(len(observations))
+    baseline.fit(Samples(observations, times, seen, seen, actions, targets, targets, shards))
     return baseline
 
 
@@ -122,7 +124,8 @@ def least_variance(paths: Paths, *, whole: bool = False) -> Constant:
         scores = paths.scores
         returns = rewards_to_go(paths.rewards, paths.terminated, never, gamma=1.0)
     baseline = Constant()
-    baseline.value[0] = optimal_constant((scores**2).sum(axis=-1), returns)
+    weights = torch.as_tensor((scores**2).sum(axis=-1)).flatten()
+    baseline.value[0] = optimal_constant(weights, torch.as_tensor(returns).flatten(), one_shard(len(weights)))
     return baseline
 
 

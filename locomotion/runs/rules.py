@@ -176,6 +176,8 @@ class Rule:
         one_critic_step: whether its critic takes one gradient step an iteration, in step with the actor.
         asynchronous: whether its workers wait for nothing, so that it uses every core, knows no episodic rollouts, and
             fits no baseline but the value network, and that by gradient steps.
+        small_steps: whether it takes so many steps, each of so few samples, that several processes pay only where it is
+            measured: it learns in one unless `--processes` says more.
     """
 
     learner: str | type[PolicyGradient]
@@ -183,6 +185,7 @@ class Rule:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     one_critic_step: bool = False
     asynchronous: bool = False
+    small_steps: bool = False
 
     @property
     def learner_class(self) -> type[PolicyGradient]:
@@ -201,13 +204,14 @@ class Rule:
     def without(self) -> tuple[str, ...]:
         """Names of the common settings that have no effect with it."""
         critic = ("proximity", "critic_epochs") if self.one_critic_step else ()
-        return (*critic, *(("episodic", "baseline", "critic") if self.asynchronous else ()))
+        return (*critic, *(("episodic", "baseline", "critic", "processes") if self.asynchronous else ()))
 
 
 # Defaults of rules that take one step an iteration: very many iterations of few samples, and a horizon that these can
 # see. Pendulum-v1 after 300,000 steps (seeds 0 to 2): -166, -182, -166 (vpg) and -162, -161, -165 (a2c); with twice as
 # many samples an iteration, or another gamma, half of the seeds or more stayed below -800.
 ONE_STEP: dict[str, Any] = {"num_envs": 8, "gae_lambda": 0.95}
+VPG_DEFAULTS: dict[str, Any] = {**ONE_STEP, "n_steps": 16, "gamma": 0.97, "actor_learning_rate": 5e-3}
 STEPWISE: dict[str, Any] = {
     **ONE_STEP,
     "n_steps": 8,
@@ -219,9 +223,9 @@ STEPWISE: dict[str, Any] = {
 RULES: dict[str, Rule] = {
     "trpo": Rule("agents.trpo:TRPO", LineSearch),
     "npg": Rule("agents.natural_gradient:NPG", TrustRegion),
-    "ppo": Rule("agents.ppo:PPO", Proximal),
-    "vpg": Rule("agents.vpg:VPG", Vanilla, {**ONE_STEP, "n_steps": 16, "gamma": 0.97, "actor_learning_rate": 5e-3}),
-    "a2c": Rule("agents.a2c:A2C", Synchronous, STEPWISE, one_critic_step=True),
+    "ppo": Rule("agents.ppo:PPO", Proximal, small_steps=True),
+    "vpg": Rule("agents.vpg:VPG", Vanilla, VPG_DEFAULTS, small_steps=True),
+    "a2c": Rule("agents.a2c:A2C", Synchronous, STEPWISE, one_critic_step=True, small_steps=True),
     "a3c": Rule("agents.a3c:A3C", Asynchronous, STEPWISE, one_critic_step=True, asynchronous=True),
 }
 

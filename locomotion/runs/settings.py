@@ -27,7 +27,7 @@ TrackingMode = Literal["offline", "online", "off"]
 
 # What may differ from the saved settings when a run is resumed: how long, where from, where logged, what is kept.
 CHANGEABLE = (
-    *("steps", "resume", "out", "load", "track", "threads", "workers"),
+    *("steps", "resume", "out", "load", "track", "threads", "processes", "workers"),
     *("evaluation_steps", "final_episodes", "video_seconds", "keep_checkpoints", "checkpoint_seconds"),
 )
 MOST_SAMPLES = 10_000_000  # of an iteration, which is held in memory
@@ -98,6 +98,8 @@ class RunOptions:
     """Seconds between checkpoints."""
     threads: Annotated[int | None, Ge(1), optional("all cores")] = None
     """Threads of the physics."""
+    processes: Annotated[int | None, Ge(1), optional("a core each for long trainings by trpo or npg; else 1")] = None
+    """Processes that learn one policy together, each with its share of the robots; results do not depend on it."""
     out: Annotated[Path | None, optional("runs/ENV/ALGO/DATE-TIME-seedS", "FOLDER")] = None
     """The run's folder, which must be new or empty."""
     resume: Annotated[Path | None, optional("none", "RUN")] = None

@@ -28,7 +28,7 @@ BaselineName = Literal["value", "time", "none"]
 LAMBDAS = (0.0, 0.36, 0.68, 0.84, 0.92, 0.96, 0.98, 0.99, 1.0)
 GAMMAS = (0.9, 0.96, 0.98, 0.99, 0.995, 1.0)
 DIALS = ("gamma", "gae_lambda", "baseline", "seed", "steps")  # settings that differ within a sweep
-HEADLESS: dict[str, Any] = {"threads": 1, "evaluations": 0, "video_seconds": 0.0, "track": "off"}
+HEADLESS: dict[str, Any] = {"threads": 1, "processes": 1, "evaluations": 0, "video_seconds": 0.0, "track": "off"}
 
 
 class Point(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,15 +44,17 @@ STATE: dict[str, Any] = {  # types of what every state.json holds
 
 
 def save_checkpoint(folder: Path, model: PolicyGradient, card: PolicyCard, extra: dict[str, Any]) -> None:
-    """Write a checkpoint, between two iterations: whole, or not at all.
+    """Write a checkpoint, between two iterations: whole, or not at all. The learner's processes must all call `tell`.
 
     Args:
         folder: of the checkpoint.
         model: the learner with its environment.
         card: of its policy.
-        extra: JSON values of the caller's, which `load_checkpoint` gives back.
+        extra: JSON values of the caller's, which `read_checkpoint` gives back.
     """
-    tensors, values = _state(model)
+    states = tell(model)
+    assert states is not None
+    tensors, values = _merged(model, states)
     with atomic_folder(folder) as temporary:
         save_policy(model.policy, card, temporary)
         write_tensors(tensors, temporary / "state.safetensors")
@@ -61,16 +64,15 @@ def save_checkpoint(folder: Path, model: PolicyGradient, card: PolicyCard, extra
 def load_checkpoint(folder: Path, model: PolicyGradient) -> dict[str, Any]:
     """Restore the saved state of a learner, just built, and its environment; return `extra`.
 
-    A foreign environment cannot be saved: it starts new episodes instead.
+    All processes of the learner must call it; process 0 alone reads the files. A foreign environment cannot be saved:
+    it starts new episodes instead.
 
     Raises:
         UsageError: where a file is missing or damaged.
     """
-    read_card(folder, REMEDY)
-    policy = folder / "policy.safetensors"
-    fill(model.policy, read_tensors(policy, REMEDY), policy)
-    tensors = read_tensors(folder / "state.safetensors", REMEDY)
-    values = read_json(folder / "state.json", *STATE, remedy=REMEDY)
+    exchange, file = model.team.exchange, folder / "policy.safetensors"
+    policy, tensors, values = exchange.announce(_read(folder) if exchange.rank == 0 else None)
+    fill(model.policy, policy, file)
     try:
         check_fields(STATE, {name: values[name] for name in STATE})
         _restore(model, tensors, values)
@@ -80,7 +82,23 @@ def load_checkpoint(folder: Path, model: PolicyGradient) -> dict[str, Any]:
     return values["extra"]
 
 
-def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(folder: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+    read_card(folder, REMEDY)
+    policy = read_tensors(folder / "policy.safetensors", REMEDY)
+    tensors = read_tensors(folder / "state.safetensors", REMEDY)
+    return policy, tensors, read_json(folder / "state.json", *STATE, remedy=REMEDY)
+
+
+def tell(model: PolicyGradient) -> list[dict[str, Any]] | None:
+    """Return, in process 0, what depends on each process's robots, by rank; in others nothing."""
+    own: dict[str, Any] = {"learner": model.get_state(), "env": {}, "last_obs": None}
+    robots = batched(model.env)
+    if robots is not None and model._last_obs is not None:
+        own |= {"env": robots.get_state(), "last_obs": model._last_obs}
+    return model.team.exchange.collect(own)
+
+
+def _merged(model: PolicyGradient, states: list[dict[str, Any]]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and JSON values of a learner's state, without its policy."""
     numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - SB3 and its callbacks use it
     keys = numpy_state["state"]["key"]  # type: ignore[call-overload, index]
@@ -99,15 +117,17 @@ def _state(model: PolicyGradient) -> tuple[dict[str, Tensor], dict[str, Any]]:
     for optimizer, statistics in model.optimizers().items():
         for i, state in statistics.state_dict()["state"].items():
             tensors |= {f"{optimizer}.{i}.{name}": value.contiguous() for name, value in state.items()}
-    tensors |= {LEARNER + name: torch.from_numpy(array) for name, array in model.get_state().items()}
-    robots = batched(model.env)
-    if robots is not None and model._last_obs is not None:
-        tensors["last_obs"] = torch.from_numpy(np.ascontiguousarray(model._last_obs))
-        for name, value in robots.get_state().items():
-            if isinstance(value, np.ndarray):
-                tensors[ENV + name] = torch.from_numpy(np.ascontiguousarray(value))
-            else:
-                values["env"][name] = value
+    learner = model.merged([state["learner"] for state in states])
+    arrays = {LEARNER + name: array for name, array in learner.items()}
+    if states[0]["env"]:
+        arrays["last_obs"] = np.concatenate([state["last_obs"] for state in states])
+        for name, first in states[0]["env"].items():
+            parts = [state["env"][name] for state in states]
+            if isinstance(first, np.ndarray):
+                arrays[ENV + name] = np.concatenate(parts)
+            else:  # of lists, all; of counts, the sum
+                values["env"][name] = list(chain(*parts)) if isinstance(first, list) else sum(parts)
+    tensors |= {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     return tensors, values
 
 
@@ -129,13 +149,20 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
                     raise ValueError(f"{key} is of shape {tuple(value.shape)}")
                 state["state"].setdefault(int(i), {})[name] = value
         statistics.load_state_dict(state)
-    model.set_state(_saved(tensors, LEARNER, model.get_state()))
+    own = model.team.own_robots
+    model.set_state(model.own_part(_saved(tensors, LEARNER, model.get_state())))
     robots = batched(model.env)
     if robots is not None and "last_obs" in tensors:
-        own = {name: value for name, value in robots.get_state().items() if isinstance(value, np.ndarray)}
+        state = robots.get_state()
+        arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
         check_fields(ENV_STATE, {name: value for name, value in values["env"].items() if name in ENV_STATE})
-        robots.set_state(_saved(tensors, ENV, own, shapes=True) | values["env"])
-        model._last_obs = _saved(tensors, "last_", {"obs": own["observations"]}, shapes=True)["obs"]
+        everyones = _saved(tensors, ENV, arrays, robots=model.team.robots)
+        mine = {name: value[own] if isinstance(value, list) else value for name, value in values["env"].items()}
+        if own.start > 0:  # the first process counts for all
+            mine["physics_errors"] = 0
+        robots.set_state({name: array[own] for name, array in everyones.items()} | mine)
+        seen = _saved(tensors, "last_", {"obs": arrays["observations"]}, robots=model.team.robots)["obs"]
+        model._last_obs = np.ascontiguousarray(seen[own])
         model._last_episode_starts = np.zeros(model.n_envs, bool)
     numpy_state = values["numpy"]
     check_fields({"pos": Annotated[int, Interval(ge=0, le=MT19937)]}, {"pos": numpy_state["state"]["pos"]})
@@ -147,15 +174,15 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
 
 
 def _saved(
-    tensors: Mapping[str, Tensor], prefix: str, own: Mapping[str, np.ndarray], shapes: bool = False
+    tensors: Mapping[str, Tensor], prefix: str, own: Mapping[str, np.ndarray], robots: int | None = None
 ) -> dict[str, np.ndarray]:
     """Return the saved arrays of a prefix.
 
     Args:
         tensors: all.
         prefix: of their names, which is taken off.
-        own: arrays that must be among them, of the same type and as many dimensions.
-        shapes: whether they must be of the same shape, too.
+        own: this process's arrays, which must be among them, of the same type and as many dimensions.
+        robots: where it is given, they must be of the same shape, too, but for so many rows.
 
     Raises:
         KeyError, ValueError: naming the first that is missing or of another kind.
@@ -163,7 +190,7 @@ def _saved(
     saved = {name.removeprefix(prefix): one.numpy() for name, one in tensors.items() if name.startswith(prefix)}
     for name, array in own.items():
         found = saved[name]
-        same = found.shape == array.shape if shapes else found.ndim == array.ndim
+        same = found.ndim == array.ndim if robots is None else found.shape == (robots, *array.shape[1:])
         if not same or found.dtype != array.dtype:
             raise ValueError(f"{prefix}{name} is of type {found.dtype} and shape {found.shape}")
     return saved

@@ -27,6 +27,7 @@ from locomotion.policies.stored import describe, save_policy
 from locomotion.runs.folder import Run
 from locomotion.runs.settings import Settings, field_types
 from locomotion.training.checkpoints import REMEDY, save_checkpoint
+from locomotion.training.processes import Order, give
 
 
 @dataclass
@@ -81,6 +82,7 @@ class RunCallback(BaseCallback):
         self.request.check()
         if due:
             self._evaluate()
+        give(Order.GO_ON, self.learner)
 
     def _on_step(self) -> bool:
         return True
@@ -93,9 +95,11 @@ class RunCallback(BaseCallback):
         if self._evaluation_is_due():
             self._evaluate()
             self.save()
+        give(Order.END, self.learner)
 
     def save(self) -> None:
         """Write a checkpoint of this moment, which must lie between two iterations."""
+        give(Order.SAVE, self.learner)
         save_checkpoint(self.run.checkpoint(self.step), self.learner, self.card(), vars(self.progress))
         self.run.prune(self.settings.run.keep_checkpoints)
         self._saved_at = time.monotonic()

@@ -10,7 +10,6 @@ from typing import Any
 from stable_baselines3.common.logger import Logger
 
 from locomotion.command_line import invocation, loading
-from locomotion.environments import make_env
 from locomotion.errors import UsageError, refusals_told
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate_folder
 from locomotion.files import remove_checked, write_json
@@ -26,6 +25,7 @@ from locomotion.training.event_files import TensorBoard
 from locomotion.training.keeping_blow_ups import KeepBlowUps, blow_ups_told
 from locomotion.training.learners import build_learner, unable_told
 from locomotion.training.metrics import CsvRows, Terminal, read_rows
+from locomotion.training.processes import place, robots_at, together
 from locomotion.training.run_callback import Progress, RunCallback, last_sound_policy_kept, progress_at
 from locomotion.training.wandb_rows import WandbRows, new_run_id
 
@@ -60,23 +60,19 @@ def train(settings: Settings) -> Outcome:
     resumed = settings.run.resume
     if resumed is not None and not resumed.is_dir():
         raise UsageError(f"there is no folder {resumed}: --resume takes that of a run")
-    rollout = settings.rollout
-    env = make_env(
-        settings.env,
-        rollout.num_envs,
-        seed=settings.seed,
-        threads=threads,
-        task=settings.task,
-        stagger=rollout.stagger,
-    )
+    here = place(settings)
+    env = robots_at(settings, here, max(1, threads // here.size))
     learner = build_learner(settings, env)
     run = Run.create(settings) if resumed is None else Run(resumed)
     with (
         keeping(lambda: kept(run, settings)),
         run.locked(),
         refusals_told(run.folder, advice := lambda: f"; {kept(run, settings)}"),
+        together(settings, here.size, advice) as exchange,
     ):
+        learner.join(exchange)
         checkpoint = run.latest()  # None also where a run was killed before its first one: it begins anew
+        exchange.announce(checkpoint)
         progress = progress_at(checkpoint, load_checkpoint(checkpoint, learner)) if checkpoint else Progress()
         if resumed is not None:
             go_on(run, settings, learner.num_timesteps)

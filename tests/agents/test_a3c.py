@@ -15,10 +15,11 @@ from stable_baselines3.common.callbacks import BaseCallback
 import envs
 from agents import A2C, A3C
 from agents.a3c import MAX_DEATHS
-from agents.a3c_worker import Shared, Worker, as_sent
+from agents.a3c_worker import Shared, Worker
 from agents.advantages import GAE
 from agents.baselines import Constant, ValueNetwork
 from agents.critics import AdamFit, TrustRegionFit
+from agents.sent import as_sent
 from envs.registry import require_task
 
 ROBOTS, STEPS = 4, 8
@@ -184,6 +185,9 @@ class TwoWords(Exception):  # noqa: N818
 
     def __init__(self, one, other):
         super().__init__(f"{one} {other}")
+
+    def __reduce__(self):  # what pickle does by itself, before a library teaches it better
+        return TwoWords, self.args
 
 
 class Local(Exception):  # noqa: N818

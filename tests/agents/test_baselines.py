@@ -17,6 +17,7 @@ from agents.baselines import (
     squared_scores,
 )
 from agents.samples import Samples
+from agents.team import one_shard
 
 
 def samples(observations, times, returns, features=None, actions=None):
@@ -29,6 +30,7 @@ def samples(observations, times, returns, features=None, actions=None):
         row[:, None] if actions is None else actions,
         row,
         torch.as_tensor(np.asarray(returns, np.float32)),
+        one_shard(len(times)),
     )
 
 
@@ -70,7 +72,7 @@ def test_a_constant_is_the_mean_return(data):
 @given(st.lists(st.tuples(st.just(0.0) | st.floats(0.01, 100), RETURNS), min_size=1, max_size=20))
 def test_the_optimal_constant_has_the_least_variance_of_all_constants(pairs):
     weights, returns = np.array(pairs).T
-    best = optimal_constant(weights, returns)
+    best = optimal_constant(torch.tensor(weights), torch.tensor(returns), one_shard(len(pairs)))
     assert returns.min() - 0.01 <= best <= returns.max() + 0.01
 
     def second_moment(b):

@@ -5,8 +5,7 @@ from gymnasium import spaces
 from torch import nn
 
 from agents import ActorCritic, Network
-from agents.activations import ACTIVATIONS
-from agents.numpy_networks import NumpyCritic, actor_in_numpy
+from agents.numpy_networks import actor_in_numpy
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (5,), np.float64)
 ACTIONS = spaces.Box(-1.0, 1.0, (3,), np.float32)
@@ -60,24 +59,12 @@ def test_leaves_to_torch_what_numpy_does_not_have():
     assert actor_in_numpy(make(action_space=spaces.Discrete(2))) is None
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_the_gradient_by_hand_is_autograds_also_after_the_parameters_have_moved(activation):
-    torch.manual_seed(0)
-    module = ACTIVATIONS[activation].module
-    network = nn.Sequential(nn.Linear(5, 7), module(), nn.Linear(7, 4), module(), nn.Linear(4, 1)).double()
-    critic = NumpyCritic(network)
-    for _ in range(2):
-        features, targets = torch.randn(30, 5, dtype=torch.float64), torch.randn(30, dtype=torch.float64)
-        critic.differentiate(features.numpy(), targets.numpy())
-        by_hand = [parameter.grad.clone() for parameter in network.parameters()]
-        error = ((network(features).squeeze(1) - targets) ** 2).mean()
-        for mine, reference in zip(by_hand, torch.autograd.grad(error, list(network.parameters())), strict=True):
-            np.testing.assert_allclose(mine, reference, atol=1e-12)
-        with torch.no_grad():
-            for parameter in network.parameters():
-                parameter.add_(0.1 * torch.randn_like(parameter))
-
-
-def test_a_layer_that_is_not_known_is_refused():
-    with pytest.raises(TypeError, match="Softmax"):
-        NumpyCritic([nn.Linear(3, 2), nn.Softmax(dim=1)])
+def test_a_robot_acts_alike_to_the_last_bit_whatever_the_other_shards():
+    policy, noise = make(mirror=MIRROR), torch.randn(48, 3).numpy()
+    rows = np.tile(ROWS, (1, 1))[:48]
+    together = actor_in_numpy(policy, shards=8)(rows, noise)
+    for shards in (1, 2, 4):  # of six robots each
+        act, size = actor_in_numpy(policy, shards), 6 * shards
+        for first in range(0, 48, size):
+            own = slice(first, first + size)
+            np.testing.assert_array_equal(act(rows[own], noise[own]), together[own])

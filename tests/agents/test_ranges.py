@@ -30,6 +30,6 @@ def test_a_schedule_may_be_changed_later():
     model = TRPO("MlpPolicy", envs.make_vec("CartPole", 2, num_threads=1), n_steps=64, seed=0)
     model.target_kl = lambda remaining: 1e-4 * remaining
     seen = []
-    model.trust_region_step = lambda samples, bound: seen.append(bound)
+    model.trust_region_step = lambda actor, samples, bound: seen.append(bound)
     model.learn(2 * 64 * 2)
     assert seen == [5e-5, 0.0]

@@ -11,6 +11,7 @@ from agents import TRPO
 from agents.baselines import ValueNetwork
 from agents.cannot_learn import Diverged
 from agents.critics import AdamFit
+from agents.team import one_shard
 from agents.trust_region import flat
 
 
@@ -89,7 +90,7 @@ def test_parameters_are_restored_when_the_line_search_fails(trpo, monkeypatch):
 def test_a_curvature_that_is_not_finite_ends_learning_with_the_policy_before(trpo):
     model, _ = trpo()
     before = flat(model.policy.actor_parameters()).clone()
-    model.fisher = lambda features: lambda v: v * float("nan")
+    model.fisher = lambda *_: lambda v: v * float("nan")
     with pytest.raises(Diverged, match="train/cg_residual became nan in iteration 1"):
         model.learn(4 * 64)
     assert torch.equal(before, flat(model.policy.actor_parameters()))
@@ -106,7 +107,7 @@ def test_a_critic_that_diverges_is_told_in_one_sentence_alone():
 def test_no_update_where_the_curvature_is_negative(trpo):
     model, rows = trpo()
     before = flat(model.policy.actor_parameters()).clone()
-    model.fisher = lambda features: lambda v: -v
+    model.fisher = lambda *_: lambda v: -v
     model.learn(4 * 64)
     assert torch.equal(before, flat(model.policy.actor_parameters()))
     assert rows[0]["train/curvature_ok"] == 0.0
@@ -114,7 +115,7 @@ def test_no_update_where_the_curvature_is_negative(trpo):
 
 def test_the_fisher_matrix_knows_log_std(trpo):
     model, _ = trpo(cg_damping=0.0)
-    product = model.fisher(torch.zeros(10, 1))
+    product = model.fisher(torch.zeros(10, 1), one_shard(10))
     # Parameters in order: weight (2), bias (2), log_std (2); the weights meet only zeros.
     matrix = torch.stack([product(row) for row in torch.eye(6)])
     torch.testing.assert_close(matrix, torch.diag(torch.tensor([0.0, 0, 1, 1, 2, 2])))

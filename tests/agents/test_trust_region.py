@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from torch.distributions import Categorical, kl_divergence
 
-from agents.trust_region import conjugate_gradient, flat, gauss_newton_product, line_search, natural_step
+from agents.trust_region import assign, conjugate_gradient, flat, hand_over, line_search, natural_step
 
 
 @pytest.fixture
@@ -32,49 +31,6 @@ def test_conjugate_gradient_of_nothing_is_nothing(matrix):
     assert residual == 0.0
 
 
-def dense(product, size):
-    return torch.stack([product(row) for row in torch.eye(size, dtype=torch.float64)])
-
-
-def small_network(outputs):
-    torch.manual_seed(0)
-    layers = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, outputs)).double()
-    return layers, list(layers.parameters()), torch.randn(20, 3, dtype=torch.float64)
-
-
-def test_gauss_newton_product_equals_the_dense_matrix():
-    network, parameters, inputs = small_network(outputs=1)
-    product = gauss_newton_product([network(inputs)], parameters, lambda tangents: [tangents[0] / 20], damping=0.3)
-    rows = network(inputs).squeeze(1)
-    jacobian = torch.stack([flat(torch.autograd.grad(y, parameters, retain_graph=True)) for y in rows])
-    expected = jacobian.T @ jacobian / 20 + 0.3 * torch.eye(jacobian.shape[1], dtype=torch.float64)
-    torch.testing.assert_close(dense(product, jacobian.shape[1]), expected)
-
-
-def test_with_the_divergence_as_metric_it_is_the_hessian_of_the_divergence():
-    network, parameters, inputs = small_network(outputs=3)
-    logits = network(inputs)
-    leaf = logits.detach().requires_grad_()
-    kl = kl_divergence(Categorical(logits=logits.detach()), Categorical(logits=leaf)).mean()
-    (slope,) = torch.autograd.grad(kl, leaf, create_graph=True)
-    product = gauss_newton_product(
-        [logits], parameters, lambda t: torch.autograd.grad([slope], [leaf], t, retain_graph=True), damping=0.0
-    )
-
-    def divergence(vector):
-        named = dict(zip(dict(network.named_parameters()), split(vector, parameters), strict=True))
-        new = torch.func.functional_call(network, named, inputs)
-        return kl_divergence(Categorical(logits=logits.detach()), Categorical(logits=new)).mean()
-
-    hessian = torch.autograd.functional.hessian(divergence, flat(parameters).detach())
-    torch.testing.assert_close(dense(product, len(hessian)), hessian, rtol=1e-6, atol=1e-9)
-
-
-def split(vector, parameters):
-    pieces = vector.split([p.numel() for p in parameters])
-    return [piece.view_as(p) for piece, p in zip(pieces, parameters, strict=True)]
-
-
 def test_natural_step_lies_on_the_border_of_the_region(matrix):
     step = natural_step(lambda v: matrix @ v, torch.ones(12, dtype=torch.float64), bound=0.02)
     assert float(step @ matrix @ step / 2) == pytest.approx(0.02)
@@ -100,3 +56,12 @@ def test_line_search_gives_up():
     tried = []
     assert line_search(tried.append, lambda measured: False, 0.5, max_backtracks=3) is None
     assert len(tried) == 4
+
+
+def test_a_vector_becomes_the_parameters_and_their_gradient():
+    parameters = [torch.nn.Parameter(torch.zeros(2, 3)), torch.nn.Parameter(torch.zeros(4))]
+    vector = torch.arange(10.0)
+    assign(parameters, vector)
+    hand_over(parameters, 2 * vector)
+    assert torch.equal(flat(parameters), vector)
+    assert torch.equal(flat([parameter.grad for parameter in parameters]), 2 * vector)

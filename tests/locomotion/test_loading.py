@@ -198,8 +198,6 @@ def test_a_bug_in_ones_own_task_keeps_its_place_and_a_foreign_environments_one_s
 
 
 RULE = '''
-import torch
-
 from agents.policy_gradient import PolicyGradient
 from agents.trust_region import assign, flat
 from locomotion.runs.rules import Rule, register_rule
@@ -210,8 +208,8 @@ class Plain(PolicyGradient):
 
     def improve(self, samples):
         parameters = self.policy.actor_parameters()
-        gain = (self.policy.log_prob(samples.features, samples.actions) * samples.advantages).mean()
-        assign(parameters, flat(parameters) + 0.01 * flat(torch.autograd.grad(gain, parameters)))
+        gradient = self.gradient(lambda policy: policy.log_prob(samples.actions) * samples.advantages, samples)
+        assign(parameters, flat(parameters) + 0.01 * gradient)
 
 
 register_rule("plain", Rule(Plain, defaults={"num_envs": 4, "n_steps": 32}))

@@ -1,0 +1,236 @@
+"""The processes that learn one policy: how they are started, what they are told, and how they end.
+
+Process 0 is the command itself; it alone writes, prints, evaluates and decides. The others follow: they build the same
+learner with their share of the robots, learn in step, and save when they are told to. `torchrun` starts all of them,
+on several machines; otherwise process 0 starts the others, on this one, and shares memory with them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+from functools import partial
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, NamedTuple
+
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv
+from torch.multiprocessing import get_all_start_methods, get_context
+
+from agents.a3c import start_forkserver
+from agents.gloo import joined
+from agents.policy_gradient import PolicyGradient
+from agents.sent import as_sent
+from agents.shared_memory import Board, SharedMemory, board
+from agents.team import Alone, Exchange, Place, Somewhere, own_robots, shard_count
+from agents.threads import use_one_thread
+from envs.world import available_cores
+from locomotion.environments import make_env
+from locomotion.errors import UsageError
+from locomotion.loading import load_files
+from locomotion.runs.rules import rule_named
+from locomotion.runs.settings import Settings, from_json
+from locomotion.threads import set_threads
+from locomotion.torchrun import launched
+from locomotion.training.checkpoints import load_checkpoint, tell
+from locomotion.training.learners import build_learner
+
+SHORT = 100_000  # steps below which starting processes takes longer than they save
+
+
+class Order(IntEnum):
+    """What process 0 tells the others between two iterations."""
+
+    GO_ON = 0
+    SAVE = 1
+    END = 2
+
+
+def process_count(settings: Settings) -> int:
+    """Return the number of processes on this machine that learn by such settings.
+
+    Raises:
+        UsageError: where the robots cannot be shared by as many as are asked for.
+    """
+    asked, robots, rule = settings.run.processes, settings.rollout.num_envs, rule_named(settings.algo)
+    most = 1 if rule.asynchronous else shard_count(robots)
+    if asked is not None and asked > most:
+        raise UsageError(f"--processes must lie in [1, {most}] with {robots} robots, got {asked}")
+    if asked is None:
+        return 1 if rule.small_steps or settings.steps < SHORT else min(available_cores(), most)
+    return asked
+
+
+def place(settings: Settings) -> Somewhere:
+    """Return which process this one is, of those that will learn by such settings.
+
+    Raises:
+        UsageError: where the robots cannot be shared by as many as are asked for.
+    """
+    if not launched():
+        return Somewhere(0, process_count(settings))
+    size = int(os.environ["WORLD_SIZE"])
+    most = shard_count(settings.rollout.num_envs)
+    if size > most:
+        raise UsageError(f"{settings.rollout.num_envs} robots can be shared by at most {most} processes, not {size}")
+    return Somewhere(int(os.environ["RANK"]), size)
+
+
+class Follower(NamedTuple):
+    """A process that process 0 has started."""
+
+    process: BaseProcess
+    pipe: Connection  # of objects, to and fro
+    reports: Connection  # of the exception that ended it
+
+
+@contextmanager
+def together(settings: Settings, count: int, advice: Callable[[], str]) -> Iterator[Exchange]:
+    """Start the other processes that learn by such settings, or meet those that `torchrun` has started.
+
+    At the end the others are ended, whatever they are doing.
+
+    Args:
+        settings: of the run.
+        count: of processes, with this one.
+        advice: what is kept and how to go on, where one of them dies.
+
+    Raises:
+        UsageError: where one of them dies.
+    """
+    if launched():
+        with joined() as all_machines:
+            all_machines.announce((settings.run.load, settings.as_json()))
+            yield all_machines
+        return
+    if count == 1:
+        yield Alone()
+        return
+    # A fork of this process would copy locks that other threads may hold.
+    context: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    context.set_forkserver_preload([__name__, "torch._dynamo"])  # any optimiser imports the latter
+    start_forkserver()
+    shared = board(count)
+    followers: dict[int, Follower] = {}
+    try:
+        for rank in range(1, count):
+            ours, theirs = context.Pipe()
+            reports, told = context.Pipe(duplex=False)
+            process = context.Process(target=_work, args=(rank, shared, theirs, told), daemon=True)
+            process.start()
+            theirs.close()  # now the follower alone holds these ends: its death closes them
+            told.close()
+            followers[rank] = Follower(process, ours, reports)
+        pipes = [follower.pipe for follower in followers.values()]
+        exchange = SharedMemory(0, shared, pipes, partial(_require_alive, followers, advice))
+        exchange.announce((settings.run.load, settings.as_json()))
+        yield exchange
+    finally:
+        for follower in followers.values():
+            follower.process.kill()
+            follower.process.join()
+            follower.pipe.close()
+            follower.reports.close()
+
+
+def robots_at(settings: Settings, place: Place, threads: int) -> VecEnv:
+    """Return a process's robots."""
+    robots, rollout = settings.rollout.num_envs, settings.rollout
+    own = own_robots(robots, place)
+    return make_env(
+        settings.env,
+        own.stop - own.start,
+        seed=settings.seed + own.start,
+        threads=threads,
+        task=settings.task,
+        stagger=(own.start, robots) if rollout.stagger else False,
+        load=settings.run.load,
+    )
+
+
+def give(order: Order, learner: PolicyGradient) -> None:
+    """Tell the other processes what comes next."""
+    learner.team.exchange.announce(order)
+
+
+class Obey(BaseCallback):
+    """Does between two iterations what process 0 tells."""
+
+    def _on_rollout_start(self) -> None:
+        self.obey()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def obey(self) -> None:
+        """Do what is told, until that is to go on or to end."""
+        assert isinstance(self.model, PolicyGradient)
+        while self.model.team.exchange.announce(None) == Order.SAVE:
+            tell(self.model)
+
+
+def follow(exchange: Exchange) -> None:
+    """Learn in step with process 0, to the end."""
+    load, values = exchange.announce(None)
+    load_files(load)
+    settings = from_json(values)
+    set_threads(1)
+    env = robots_at(settings, exchange, threads=1)
+    learner = build_learner(settings, env)
+    learner.join(exchange)
+    learner.set_logger(Logger(None, []))
+    checkpoint = exchange.announce(None)
+    if checkpoint is not None:
+        load_checkpoint(checkpoint, learner)
+    callback = Obey()
+    callback.init_callback(learner)
+    first_step = learner.num_timesteps
+    if first_step < settings.steps:
+        learner.learn(settings.steps - first_step, callback, reset_num_timesteps=checkpoint is None)
+    callback.obey()
+    env.close()
+
+
+def follow_as_launched() -> None:
+    """Learn in step with process 0, in a process that `torchrun` has started."""
+    warnings.simplefilter("ignore")  # process 0 has the same to say
+    with joined() as exchange:
+        follow(exchange)
+
+
+def _work(rank: int, shared: Board, pipe: Connection, reports: Connection) -> None:
+    """Run a follower on this machine; report the exception that ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; process 0 answers it
+    use_one_thread()
+    warnings.simplefilter("ignore")  # process 0 has the same to say
+    try:
+        follow(SharedMemory(rank, shared, [pipe], _require_leader))
+    except Exception as error:
+        with suppress(OSError):  # process 0 has ended
+            reports.send(as_sent(rank, error))
+
+
+def _require_leader() -> None:
+    """End a follower whose process 0 has ended."""
+    leader = parent_process()
+    if leader is not None and not leader.is_alive():
+        os._exit(1)
+
+
+def _require_alive(followers: Mapping[int, Follower], advice: Callable[[], str]) -> None:
+    """Raise what a follower reports, or say that it has died."""
+    for rank, (process, _, reports) in followers.items():
+        with suppress(EOFError, OSError):
+            if reports.poll():
+                raise reports.recv()
+        if not process.is_alive():
+            code = process.exitcode or 0
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            raise UsageError(f"process {rank} of {len(followers) + 1} {how}{advice()}")
