@@ -41,7 +41,7 @@ class Report(NamedTuple):
     episodes: list[dict[str, Any]]  # that ended in its rollout, in the form of SB3's `ep_info_buffer`
     successes: list[float]
     physics_errors: int
-    blow_ups: list[tuple[int, Any]]  # the last of them, as the learner's own `blow_ups`
+    blow_ups: list[tuple[int, int, Any]]  # the last of them, as the learner's own `blow_ups`
 
 
 class Worker(A2C):

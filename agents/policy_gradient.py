@@ -144,7 +144,8 @@ class PolicyGradient(Loadable):
         self.elapsed = np.zeros(0, np.int64)  # steps since each robot's episode began (N,)
         self._log_interval: int | None = 1
         self.physics_errors = 0  # simulations that blew up so far
-        self.blow_ups: deque[tuple[int, Any]] = deque(maxlen=5)  # the last ones: step, and what the environment told
+        # The last ones: step, the robot's number among all, and what the environment told.
+        self.blow_ups: deque[tuple[int, int, Any]] = deque(maxlen=5)
         self.iteration_log = IterationLog()
         if _init_setup_model:
             self._setup_model()
@@ -311,11 +312,11 @@ class PolicyGradient(Loadable):
         everyones = self.team.exchange.collect(endings)
         if everyones is None:
             return
-        for step, _, info in sorted((one for some in everyones for one in some), key=itemgetter(0, 1)):
+        for step, robot, info in sorted((one for some in everyones for one in some), key=itemgetter(0, 1)):
             self._update_info_buffer([info], np.ones(1, bool))
             if "physics_error" in info:
                 self.physics_errors += 1
-                self.blow_ups.append((step, info["physics_error"]))
+                self.blow_ups.append((step, robot, info["physics_error"]))
 
     def learned_estimator(self) -> AdvantageEstimator:
         """Return the estimator whose advantages plus values are the baseline's regression target."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from stable_baselines3.common.callbacks import BaseCallback
@@ -39,7 +40,8 @@ class KeepBlowUps(BaseCallback):
         assert isinstance(learner, PolicyGradient)
         last = list(learner.blow_ups)
         learner.blow_ups.clear()
-        found = [Evidence.of(one, steps, self.env) for steps, one in last if isinstance(one, BlowUp)]
+        blow_ups = [(steps, replace(one, robot=robot)) for steps, robot, one in last if isinstance(one, BlowUp)]
+        found = [Evidence.of(one, steps, self.env) for steps, one in blow_ups]
         if not found:  # foreign environments leave words alone
             return
         keep_blow_ups(self.folder, found)

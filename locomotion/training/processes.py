@@ -103,7 +103,7 @@ def together(settings: Settings, count: int, advice: Callable[[], str]) -> Itera
         advice: what is kept and how to go on, where one of them dies.
 
     Raises:
-        UsageError: where one of them dies.
+        UsageError: where they can share no memory, or one of them dies.
     """
     if launched():
         with joined() as all_machines:
@@ -117,7 +117,10 @@ def together(settings: Settings, count: int, advice: Callable[[], str]) -> Itera
     context: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
     context.set_forkserver_preload([__name__, "torch._dynamo"])  # any optimiser imports the latter
     start_forkserver()
-    shared = board(count)
+    try:
+        shared = board(count)
+    except (OSError, RuntimeError) as error:  # RuntimeError: torch's, for what the system refuses
+        raise UsageError(f"{count} processes can share no memory: {error}; --processes 1 needs none") from error
     followers: dict[int, Follower] = {}
     try:
         for rank in range(1, count):

@@ -276,6 +276,6 @@ def test_refuses_what_cannot_work(kwargs, message):
 def test_the_workers_blow_ups_reach_the_learner():
     model = make(1, make_env_that_blows_up, seed=0)
     model.learn(3 * UPDATE)
-    ((step, told),) = model.blow_ups
-    assert (model.physics_errors, step, told.robot) == (1, 12 * ROBOTS, 2)
+    ((step, robot, told),) = model.blow_ups
+    assert (model.physics_errors, step, robot, told.robot) == (1, 12 * ROBOTS, 2, 2)
     assert "BADQVEL" in told.found

@@ -192,8 +192,8 @@ def test_the_last_blow_ups_are_kept_with_their_steps():
     model = TRPO("MlpPolicy", envs.make_vec("CartPole", 4, num_threads=1), seed=0, n_steps=8)
     model.learn(4 * 8 * 7, Spoil())
     assert model.physics_errors == 7
-    assert [step for step, _ in model.blow_ups] == [4 * (8 * iteration + 4) for iteration in range(2, 7)]
-    assert all(isinstance(told, envs.BlowUp) and told.robot == 2 for _, told in model.blow_ups)
+    assert [step for step, _, _ in model.blow_ups] == [4 * (8 * iteration + 4) for iteration in range(2, 7)]
+    assert all(isinstance(told, envs.BlowUp) and told.robot == robot == 2 for _, robot, told in model.blow_ups)
 
 
 CHANGES = {

@@ -190,6 +190,16 @@ def test_more_processes_than_can_share_the_robots_are_refused(tmp_path, changes,
     assert not (tmp_path / "run").exists()
 
 
+def test_memory_that_cannot_be_shared_is_told(tmp_path, monkeypatch):
+    def refuse(count):
+        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+
+    monkeypatch.setattr(processes, "board", refuse)
+    sentence = r"2 processes can share no memory: .* space left .*; --processes 1 needs none"
+    with pytest.raises(UsageError, match=sentence):
+        train(settings(tmp_path / "run", processes=2))
+
+
 def test_two_nodes_of_torchrun_learn_what_one_process_learns(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
