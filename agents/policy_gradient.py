@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections import deque
 from collections.abc import Callable
-from operator import itemgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,28 +20,21 @@ from torch.distributions import Distribution
 
 from agents.advantages import GAE, AdvantageEstimator, PathReturn, RewardToGo
 from agents.baselines import Baseline, Constant, ValueNetwork
-from agents.cannot_learn import CannotLearn
 from agents.critics import TrustRegionFit
 from agents.finite import require_finite, restored_if_diverged
 from agents.guarded_env import guarded
 from agents.iteration_log import IterationLog, record_episodes, record_rollout
 from agents.jacobian import differentiable_actor, mean_gradient
-from agents.loadable import Loadable
+from agents.joint import TOLD_AT_AN_END, Ending, JointLearner
 from agents.numpy_networks import actor_in_numpy
 from agents.policies import ActorCritic
 from agents.ranges import Checked, at_least_one, in_unit_interval, positive
 from agents.rollout import Rollout, Rows
 from agents.samples import Samples
 from agents.spaces import require_actions, require_observations
-from agents.team import Exchange, Team
-from agents.trust_region import flat
-
-# An episode's end: steps so far, the robot's number among all, and what its last info tells of it.
-Ending = tuple[int, int, dict[str, Any]]
-TOLD_AT_AN_END = ("episode", "is_success", "physics_error")
 
 
-class PolicyGradient(Loadable):
+class PolicyGradient(JointLearner):
     """One iteration: rollout, advantages by the old baseline, policy update, baseline update, normaliser update.
 
     A subclass is an update rule: it implements `improve`, and works with any advantage estimator and any baseline.
@@ -141,11 +133,10 @@ class PolicyGradient(Loadable):
             self.advantage = advantage
         self.target = target
         self.make_baseline = baseline or (lambda policy: ValueNetwork(policy, TrustRegionFit()))
-        self.elapsed = np.zeros(0, np.int64)  # steps since each robot's episode began (N,)
+        self.elapsed = np.zeros(0, np.int64)
         self._log_interval: int | None = 1
-        self.physics_errors = 0  # simulations that blew up so far
-        # The last ones: step, the robot's number among all, and what the environment told.
-        self.blow_ups: deque[tuple[int, int, Any]] = deque(maxlen=5)
+        self.physics_errors = 0
+        self.blow_ups = deque(maxlen=5)
         self.iteration_log = IterationLog()
         if _init_setup_model:
             self._setup_model()
@@ -173,25 +164,6 @@ class PolicyGradient(Loadable):
         self.baseline = self.make_baseline(self.policy)
         if learned is not None:
             self.baseline.restore(learned)
-        self.elapsed = np.zeros(self.n_envs, np.int64)
-        self.team = Team(self.n_envs)
-
-    def join(self, exchange: Exchange) -> None:
-        """Learn together with other processes, each of which has equal settings and its share of the robots.
-
-        Args:
-            exchange: between them.
-
-        Raises:
-            ValueError: where the robots cannot be shared by so many processes, or this one has another number of them.
-        """
-        robots = sum(int(count) for count in exchange.gather(torch.tensor([self.n_envs])))
-        team = Team(robots, exchange)
-        if len(range(robots)[team.own_robots]) != self.n_envs:
-            raise ValueError(f"process {exchange.rank} must have {len(range(robots)[team.own_robots])} robots")
-        self.team = team
-        if self.seed is not None:
-            self.get_env().seed(self.seed + team.own_robots.start)  # type: ignore[union-attr]
 
     @staticmethod
     def _wrap_env(env: GymEnv, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
@@ -228,14 +200,6 @@ class PolicyGradient(Loadable):
         self.elapsed = state["elapsed"]
         learned = {name: array for name, array in state.items() if name.startswith("baseline.")}
         self.baseline.restore({name.removeprefix("baseline."): array for name, array in learned.items()})
-
-    def merged(self, states: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """Return the state of all processes, given each one's, by rank."""
-        return states[0] | {"elapsed": np.concatenate([state["elapsed"] for state in states])}
-
-    def own_part(self, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return this process's part of a state of all processes."""
-        return state | {"elapsed": state["elapsed"][self.team.own_robots]}
 
     def learn(  # type: ignore[override]
         self,
@@ -294,7 +258,7 @@ class PolicyGradient(Loadable):
             self._last_episode_starts = dones
             self.elapsed = rollout_buffer.elapsed
             if not goes_on:
-                self._note(endings)
+                self.note(endings)
                 return False
             if self.episodic and not self.team.most(int(not rollout_buffer.ended.all())):
                 break  # all processes at once: their robots take equally many steps
@@ -302,21 +266,10 @@ class PolicyGradient(Loadable):
             rollout_buffer.keep_first_episodes()
         rollout_buffer.evaluate(self.baseline, self._last_obs, len(self.team.own))  # type: ignore[arg-type]
         rollout_buffer.estimate(self.advantage, self.learned_estimator(), self.gamma)
-        self._note(endings)
+        self.note(endings)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
-
-    def _note(self, endings: list[Ending]) -> None:
-        """Note the ends of all processes' episodes, in process 0, in the order of their steps and robots."""
-        everyones = self.team.exchange.collect(endings)
-        if everyones is None:
-            return
-        for step, robot, info in sorted((one for some in everyones for one in some), key=itemgetter(0, 1)):
-            self._update_info_buffer([info], np.ones(1, bool))
-            if "physics_error" in info:
-                self.physics_errors += 1
-                self.blow_ups.append((step, robot, info["physics_error"]))
 
     def learned_estimator(self) -> AdvantageEstimator:
         """Return the estimator whose advantages plus values are the baseline's regression target."""
@@ -345,23 +298,10 @@ class PolicyGradient(Loadable):
         self.policy.update_normalizer(steps.of(rollout.observations), steps.shards)
         self._n_updates += 1
         if self._n_updates == 1:
-            self._require_agreement()
+            self.require_agreement()
         self._record(rollout, counted, steps)
         if self._log_interval is not None and self._n_updates % self._log_interval == 0:
             self.dump_logs(self._n_updates)
-
-    def _require_agreement(self) -> None:
-        """Make sure that all processes have learned the same.
-
-        Raises:
-            CannotLearn: where an update rule takes means over the samples of one process alone.
-        """
-        mine = flat(list(self.policy.parameters())).detach().cpu()
-        if not all(torch.equal(mine, other) for other in self.team.exchange.gather(mine)):
-            raise CannotLearn(
-                "its processes have learned different policies: `improve` must average over the samples of all of them,"
-                " by `self.gradient` or `samples.shards`; with --processes 1 it can learn as it is"
-            )
 
     def _learn_from(self, rollout: Rollout, rows: Rows) -> None:
         """Update actor and baseline.
