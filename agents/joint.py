@@ -84,5 +84,5 @@ class JointLearner(Loadable):
         if not all(torch.equal(mine, other) for other in self.team.exchange.gather(mine)):
             raise CannotLearn(
                 "its processes have learned different policies: `improve` must average over the samples of all of them,"
-                " by `self.gradient` or `samples.shards`; with --processes 1 it can learn as it is"
+                " by `self.gradient` or `samples.shards`; until it does, add --processes 1"
             )

@@ -41,7 +41,10 @@ def own_shards(robots: int, place: Place) -> range:
     """
     shards = shard_count(robots)
     if place.size > shards:
-        raise ValueError(f"{robots} robots can be shared by at most {shards} processes, got {place.size}")
+        raise ValueError(
+            f"{robots} robots, in equal shares of {FEWEST_ROBOTS} or more, can be shared by at most {shards} processes,"
+            f" got {place.size}"
+        )
     return range(place.rank * shards // place.size, (place.rank + 1) * shards // place.size)
 
 

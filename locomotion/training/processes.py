@@ -17,7 +17,7 @@ from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
@@ -53,34 +53,28 @@ class Order(IntEnum):
     END = 2
 
 
-def process_count(settings: Settings) -> int:
-    """Return the number of processes on this machine that learn by such settings.
-
-    Raises:
-        UsageError: where the robots cannot be shared by as many as are asked for.
-    """
-    asked, robots, rule = settings.run.processes, settings.rollout.num_envs, rule_named(settings.algo)
-    most = 1 if rule.asynchronous else shard_count(robots)
-    if asked is not None and asked > most:
-        raise UsageError(f"--processes must lie in [1, {most}] with {robots} robots, got {asked}")
-    if asked is None:
-        return 1 if rule.small_steps or settings.steps < SHORT else min(available_cores(), most)
-    return asked
-
-
 def place(settings: Settings) -> Somewhere:
     """Return which process this one is, of those that will learn by such settings.
 
     Raises:
-        UsageError: where the robots cannot be shared by as many as are asked for.
+        UsageError: where the robots cannot be shared by as many as are asked for, or `torchrun` has started several of
+            a rule that starts its own.
     """
-    if not launched():
-        return Somewhere(0, process_count(settings))
-    size = int(os.environ["WORLD_SIZE"])
-    most = shard_count(settings.rollout.num_envs)
-    if size > most:
-        raise UsageError(f"{settings.rollout.num_envs} robots can be shared by at most {most} processes, not {size}")
-    return Somewhere(int(os.environ["RANK"]), size)
+    asked, robots, rule = settings.run.processes, settings.rollout.num_envs, rule_named(settings.algo)
+    most = 1 if rule.asynchronous else shard_count(robots)
+    here = Somewhere(0, asked or 1)
+    if launched():
+        here = Somewhere(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
+        if asked is not None:
+            raise UsageError(f"torchrun has started {here.size} processes; leave out --processes, got {asked}")
+        if rule.asynchronous:
+            raise UsageError(f"--algo {settings.algo} starts its own --workers; start it without torchrun")
+    elif asked is None and not rule.small_steps and settings.steps >= SHORT:
+        here = Somewhere(0, min(available_cores(), most))
+    if here.size > most:
+        shares = f"{robots} robots, which are shared out in equal parts of two or more"
+        raise UsageError(f"--processes must lie in [1, {most}] with {shares}, got {here.size}")
+    return here
 
 
 class Follower(NamedTuple):
@@ -106,7 +100,7 @@ def together(settings: Settings, count: int, advice: Callable[[], str]) -> Itera
         UsageError: where they can share no memory, or one of them dies.
     """
     if launched():
-        with joined() as all_machines:
+        with joined(lambda: _refuse(f"another process does not answer any more{advice()}")) as all_machines:
             all_machines.announce((settings.run.load, settings.as_json()))
             yield all_machines
         return
@@ -204,8 +198,11 @@ def follow(exchange: Exchange) -> None:
 def follow_as_launched() -> None:
     """Learn in step with process 0, in a process that `torchrun` has started."""
     warnings.simplefilter("ignore")  # process 0 has the same to say
-    with joined() as exchange:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # process 0 answers it, and ends this one by its own end
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # torch, while it waits, would keep Python from answering
+    with joined(lambda: os._exit(1)) as exchange:
         follow(exchange)
+        os._exit(0)  # taking torch apart so soon after the last exchange hangs in one of a dozen runs
 
 
 def _work(rank: int, shared: Board, pipe: Connection, reports: Connection) -> None:
@@ -236,4 +233,8 @@ def _require_alive(followers: Mapping[int, Follower], advice: Callable[[], str])
         if not process.is_alive():
             code = process.exitcode or 0
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            raise UsageError(f"process {rank} of {len(followers) + 1} {how}{advice()}")
+            raise UsageError(f"process {rank + 1} of {len(followers) + 1} {how}{advice()}")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    raise UsageError(sentence)

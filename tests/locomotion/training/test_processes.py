@@ -108,7 +108,7 @@ def test_a_run_goes_on_with_another_number_of_processes_as_if_nothing_had_been(t
 
 def test_a_process_that_is_killed_ends_the_run_in_one_sentence_that_says_how_to_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "_require_alive", _killing_once(processes._require_alive))
-    sentence = r"process 1 of 2 was killed by signal 9; stopped at step 0; go on with: .* --resume"
+    sentence = r"process 2 of 2 was killed by signal 9; stopped at step 0; go on with: .* --resume"
     with pytest.raises(UsageError, match=sentence):
         train(settings(tmp_path / "run", processes=2, steps=10**6))
     monkeypatch.undo()
@@ -180,11 +180,27 @@ def test_a_rule_that_forgets_the_other_processes_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"processes": 9}, r"--processes must lie in \[1, 8\] with 16 robots, got 9"),
-        ({"processes": 2, "num_envs": 3}, r"--processes must lie in \[1, 1\] with 3 robots, got 2"),
+        ({"processes": 9}, r"--processes must lie in \[1, 8\] with 16 robots, .* of two or more, got 9"),
+        ({"processes": 2, "num_envs": 3}, r"--processes must lie in \[1, 1\] with 3 robots, .*, got 2"),
     ],
 )
 def test_more_processes_than_can_share_the_robots_are_refused(tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
+        train(settings(tmp_path / "run", **changes))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"processes": 3}, "torchrun has started 2 processes; leave out --processes, got 3"),
+        ({"algo": "a3c"}, "--algo a3c starts its own --workers; start it without torchrun"),
+        ({"num_envs": 7}, r"--processes must lie in \[1, 1\] with 7 robots, .*, got 2"),
+    ],
+)
+def test_what_torchrun_cannot_start_is_refused(tmp_path, monkeypatch, changes, message):
+    for name, value in {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=message):
         train(settings(tmp_path / "run", **changes))
     assert not (tmp_path / "run").exists()
@@ -200,32 +216,47 @@ def test_memory_that_cannot_be_shared_is_told(tmp_path, monkeypatch):
         train(settings(tmp_path / "run", processes=2))
 
 
-def test_two_nodes_of_torchrun_learn_what_one_process_learns(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = ["Hopper-v5", "--steps", "1024", "--num-envs", "16", "--n-steps", "16", "--track", "off"]
-    words += ["--evaluations", "0", "--video-seconds", "0", "--final-episodes", "1", "--out", str(tmp_path / "run")]
+def _is_free(port):
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) != 0
+
+
+def nodes_of_torchrun(out, *words):
+    """Start two nodes of one process each on loopback."""
+    port = next(number for number in range(29_500, 29_600) if _is_free(number))  # none that connections are given
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
     torchrun += ["--master-addr", "127.0.0.1", "--master-port", str(port)]
+    command = ["-m", "locomotion", "train", "Hopper-v5", "--num-envs", "16", "--n-steps", "16", "--track", "off"]
+    command += ["--evaluations", "0", "--video-seconds", "0", "--final-episodes", "1", "--out", str(out), *words]
     environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
-    nodes = [
-        subprocess.Popen(
-            [*torchrun, "--node-rank", str(rank), "-m", "locomotion", "train", *words],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return [
+        subprocess.Popen([*torchrun, "--node-rank", str(rank), *command], env=environment, **streams)
         for rank in range(2)
     ]
+
+
+def test_two_nodes_of_torchrun_learn_what_one_process_learns(tmp_path):
+    nodes = nodes_of_torchrun(tmp_path / "run", "--steps", "1024")
     told = [node.communicate(timeout=200) for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0], told
     assert "trained for 1,024 steps" in told[0][0]
     assert not told[1][0]
-    run = settings(tmp_path / "alone", steps=1024)
-    expected = tensors(train(run).run)
+    expected = tensors(train(settings(tmp_path / "alone", steps=1024)).run)
     require_equal(read_tensors(tmp_path / "run" / "checkpoints" / "0000001024" / "policy.safetensors"), expected)
+
+
+def test_a_node_whose_process_dies_ends_the_other_in_one_sentence(tmp_path):
+    first, second = nodes_of_torchrun(tmp_path / "run", "--steps", "10_000_000")
+    for line in first.stderr:
+        if "steps/s" in line:
+            break
+    (worker,) = [one for one in psutil.Process(second.pid).children() if "locomotion" in one.cmdline()]
+    worker.kill()
+    told = first.communicate(timeout=100)[1]
+    second.communicate(timeout=100)
+    assert "error: another process does not answer any more; stopped at step 0; go on with: " in told
+    assert "RuntimeError" not in told
 
 
 def test_ctrl_c_ends_all_processes_within_three_seconds(tmp_path):
