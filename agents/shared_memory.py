@@ -66,7 +66,7 @@ class SharedMemory:
         return list(torch.from_numpy(told).view(mine.dtype).reshape(self.size, *mine.shape))
 
     def _show(self, own: np.ndarray, told: np.ndarray) -> None:
-        # Nobody writes here again before all have shown their next part, that is, have read this one.
+        # No process writes here again before all have shown their next part, and so have read this one.
         self._turn += 1
         place = self._bytes[self._turn % 2, :, : len(own)]
         place[self.rank] = own
