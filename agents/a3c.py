@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import signal
 import warnings
 from collections.abc import Callable
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, ClassVar
@@ -17,7 +15,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 from stable_baselines3.common.utils import update_learning_rate
 from stable_baselines3.common.vec_env import VecEnv
-from torch.multiprocessing import get_all_start_methods, get_context
 
 from agents.a2c import A2C
 from agents.a3c_worker import Report, Shared, work
@@ -29,6 +26,7 @@ from agents.iteration_log import record_episodes
 from agents.policies import ActorCritic
 from agents.ranges import Checked, at_least_one
 from agents.rollout import Rollout
+from agents.worker_context import worker_context
 
 ROW = 64  # updates in a row of the log
 # Arguments of the workers that may have been changed since they were given.
@@ -156,10 +154,7 @@ class A3C(A2C):
             self._start_worker(number)
 
     def _start_worker(self, number: int) -> None:
-        # A fork of this process would copy locks that other threads may hold.
-        context: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
-        context.set_forkserver_preload([work.__module__, "torch._dynamo"])  # any optimiser imports the latter
-        start_forkserver()
+        context = worker_context(work.__module__)
         reports, ours = context.Pipe(duplex=False)
         now = {name: getattr(self, name) for name in CHANGEABLE if hasattr(self, name)}
         arguments = (
@@ -259,18 +254,6 @@ class A3C(A2C):
         record_episodes(self.logger, self.ep_info_buffer or [])
         if self._log_interval is not None:
             self.dump_logs(self._n_updates)
-
-
-def start_forkserver() -> None:
-    """Start the process that workers are forked from, deaf to Ctrl-C: a terminal sends it to all processes at once."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows has neither
-        return
-    resource_tracker.ensure_running()  # else it starts with the first process and unblocks Ctrl-C
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def share_statistics(optimizer: torch.optim.Optimizer) -> None:

@@ -6,6 +6,7 @@ from, and the policy gradient stays unbiased.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -126,6 +127,12 @@ def squared_scores(policy: ActorCritic, features: Tensor, actions: Tensor) -> Te
     return torch.cat(squares)  # type: ignore[arg-type]
 
 
+def apart(shards: Shards, *columns: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """Return the rows (b, ...) of each shard, from columns (B, ...)."""
+    ends = np.cumsum(shards.sizes)[:-1]
+    return zip(*(np.split(column, ends) for column in columns), strict=True)
+
+
 class TimeDependent:
     """The mean return at each time of an episode (the "no value function" of Schulman et al. 2016, section 6)."""
 
@@ -138,11 +145,9 @@ class TimeDependent:
     def fit(self, samples: Samples) -> None:
         longest = samples.shards.team.most(int(samples.times.max(initial=0)) + 1)
         returns = samples.returns.cpu().numpy()
-        ends = np.cumsum(samples.shards.sizes)[:-1]
-        parts = zip(np.split(samples.times, ends), np.split(returns, ends), strict=True)
         sums_of_shards = [
             np.stack([np.bincount(times, minlength=longest), np.bincount(times, some, minlength=longest)])
-            for times, some in parts
+            for times, some in apart(samples.shards, samples.times, returns)
         ]
         counts, sums = samples.shards.team.total(torch.from_numpy(np.stack(sums_of_shards))).numpy()
         known = counts > 0  # the mean is linear between them
@@ -176,8 +181,7 @@ class LinearFeatures:
     def fit(self, samples: Samples) -> None:
         features = self.features(samples.observations, samples.times)
         returns = samples.returns.double().cpu().numpy()
-        ends = np.cumsum(samples.shards.sizes)[:-1]
-        parts = zip(np.split(features, ends), np.split(returns, ends), strict=True)
+        parts = apart(samples.shards, features, returns)
         products = [some.T @ np.column_stack([some, targets]) for some, targets in parts]
         mean = samples.shards.mean_of(torch.from_numpy(np.stack(products))).numpy()
         self.weights = np.linalg.solve(mean[:, :-1] + self.ridge * np.eye(len(mean)), mean[:, -1])

@@ -17,20 +17,19 @@ from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
-from torch.multiprocessing import get_all_start_methods, get_context
 
-from agents.a3c import start_forkserver
 from agents.gloo import joined
 from agents.policy_gradient import PolicyGradient
 from agents.sent import as_sent
 from agents.shared_memory import Board, SharedMemory, board
 from agents.team import Alone, Exchange, Place, Somewhere, own_robots, shard_count
 from agents.threads import use_one_thread
+from agents.worker_context import worker_context
 from envs.world import available_cores
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
@@ -107,10 +106,7 @@ def together(settings: Settings, count: int, advice: Callable[[], str]) -> Itera
     if count == 1:
         yield Alone()
         return
-    # A fork of this process would copy locks that other threads may hold.
-    context: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
-    context.set_forkserver_preload([__name__, "torch._dynamo"])  # any optimiser imports the latter
-    start_forkserver()
+    context = worker_context(__name__)
     try:
         shared = board(count)
     except (OSError, RuntimeError) as error:  # RuntimeError: torch's, for what the system refuses
