@@ -109,7 +109,7 @@ class SharedMemory:
         try:
             pipe.send_bytes(pickle.dumps(thing))  # `send` would share the memory of tensors instead of copying it
         except OSError:
-            self._check()
+            self._wait_for_the_end()
             raise
 
     def _received(self, pipe: Connection) -> Any:
@@ -117,6 +117,13 @@ class SharedMemory:
             self._check()
         try:
             return pickle.loads(pipe.recv_bytes())
-        except EOFError:
-            self._check()
+        except (EOFError, OSError):
+            self._wait_for_the_end()
             raise
+
+    def _wait_for_the_end(self) -> None:
+        # A process closes its pipes a moment before it counts as dead.
+        end = time.monotonic() + 5.0
+        while time.monotonic() < end:
+            self._check()
+            time.sleep(NAP)
