@@ -9,7 +9,8 @@ import mujoco
 import numpy as np
 from gymnasium import spaces
 
-from envs.simulation import Fields, all_finite, compile_model
+from envs.engine import compile_model
+from envs.simulation import Fields, all_finite
 
 if TYPE_CHECKING:
     from envs.task import Task

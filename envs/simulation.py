@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
 from mujoco.batch import DATA_FIELDS, MODEL_FIELDS, Batch, SimulationError
+
+from envs.engine import untimed
 
 # Warnings after which MuJoCo has discarded a simulation's state or controls, without raising.
 BLOWN_UP = [
@@ -21,18 +22,6 @@ BLOWN_UP = [
 
 # Model fields from which MuJoCo derives others, which must then follow.
 SETCONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)
-
-
-def compile_model(spec: mujoco.MjSpec) -> mujoco.MjModel:
-    """Compile a model, keeping MuJoCo's warnings out of the working folder (it would write MUJOCO_LOG.TXT)."""
-    mujoco.set_mju_user_warning(_ignore)
-    with warnings.catch_warnings():  # the engine's remarks on a model
-        warnings.simplefilter("ignore", UserWarning)
-        return spec.compile()
-
-
-def _ignore(message: str) -> None:
-    """Drop a warning of the engine: blow-ups are read from `Batch.warning`, robot by robot, and counted."""
 
 
 def all_finite(values: np.ndarray) -> bool:
@@ -153,7 +142,8 @@ class Simulation(Fields):
         batch = self.batch
         failed: dict[int, str] = {}
         try:
-            batch.step(nstep=substeps)
+            with untimed:
+                batch.step(nstep=substeps)
         except SimulationError as error:
             failed = {i: f"MuJoCo's error: {batch.error(i)}" for i in error.ids.tolist()}
         if np.count_nonzero(batch.warning):

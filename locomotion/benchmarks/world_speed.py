@@ -14,6 +14,7 @@ from mujoco.batch import Batch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 import envs
+from envs.engine import untimed
 from envs.registry import GYMNASIUM_TASKS
 from locomotion.environments import batched
 from locomotion.errors import UsageError
@@ -64,7 +65,7 @@ class BarePhysics:
     """The physics alone, repeating what our robots did: the upper bound of every figure.
 
     A copy of our robots first takes the actions untimed and records every control and every new episode's start.
-    Timed are `Batch.step` and the copying of those numbers into it.
+    Timed are `Batch.step`, on our model and untimed by the engine as ours is, and the copying of those numbers into it.
     """
 
     def __init__(self, ours: envs.BatchedVecEnv):
@@ -98,7 +99,8 @@ class BarePhysics:
         begin = time.perf_counter()
         for control, begun, states in recorded:
             controls[:] = control
-            batch.step(nstep=self._substeps)
+            with untimed:
+                batch.step(nstep=self._substeps)
             if len(begun):
                 batch.state[begun] = states
         return time.perf_counter() - begin
