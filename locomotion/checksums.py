@@ -19,6 +19,7 @@ from locomotion.errors import UsageError
 
 SUMS = "SHA256SUMS"
 COPY = "restore it from a copy"
+DELETE = "delete it to have it made again"
 # Without waiting: a FIFO opens only when another process writes to it. Windows has no such flag, and one of its own.
 OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 LARGEST_LIST = 2**20  # bytes of a SHA256SUMS that are read

@@ -88,12 +88,12 @@ def ship(arguments: list[str]) -> int:
 
 def benchmark(arguments: list[str]) -> int:
     """Measure speed, scores, estimators, or the effect of gamma and lambda."""
-    from locomotion.benchmarks.commands import Processes, Scores, Throughput, Training, Workers
+    from locomotion.benchmarks.commands import Processes, Race, Scores, Throughput, Training, Workers
     from locomotion.laboratory.commands import Derivatives, Estimators
     from locomotion.sweeps.command import GammaLambda
 
     words, task_words = split_task_options(arguments)
-    choices: Any = Throughput | Training | Processes | Workers | Scores | Estimators | Derivatives | GammaLambda
+    choices: Any = Throughput | Training | Processes | Workers | Scores | Race | Estimators | Derivatives | GammaLambda
     wanted = parse(choices, words, description="Measure; each benchmark has its own --help.")
     if task_words:
         if not hasattr(wanted, "task_words"):

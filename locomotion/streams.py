@@ -51,7 +51,7 @@ def outlive_readers() -> None:
                 io.BufferedWriter(raw),  # type: ignore[type-var]
                 encoding=stream.encoding,
                 errors="backslashreplace",  # a name may hold what the terminal cannot show
-                line_buffering=stream.line_buffering,
+                line_buffering=stream.line_buffering or stream.write_through,  # the latter: PYTHONUNBUFFERED
             )
             setattr(sys, name, lasting)
 

@@ -1,4 +1,4 @@
-"""Measure: benchmark.py throughput, training, workers, scores, estimators, derivatives, or gamma-lambda."""
+"""Measure: benchmark.py throughput, training, workers, scores, race, estimators, derivatives, or gamma-lambda."""
 
 from locomotion.launch import run
 

@@ -20,6 +20,18 @@ from locomotion.task_options import task_values
 MAX_SEED = 2**32 - 1
 
 
+def require_seeds(first: int, count: int) -> None:
+    """Check --first-seed and --seeds.
+
+    Raises:
+        UsageError: where there are none, or one is out of range.
+    """
+    if count < 1 or first < 0:
+        raise UsageError(f"--seeds must be at least 1 and --first-seed 0, got {count} and {first}")
+    if first + count - 1 > MAX_SEED:
+        raise UsageError(f"--first-seed and the --seeds from it on must lie below 2^32, got {first}")
+
+
 @dataclass(frozen=True)
 class Throughput:
     """Steps/s of the worlds: bare physics, ours, EnvPool, Gymnasium's and SB3's vectorisation, interleaved."""
@@ -125,6 +137,50 @@ class Processes:
 
 
 @dataclass(frozen=True)
+class Race:
+    """Seconds of wall clock from the command to a score: our TRPO, and peers with the zoo's settings, in turn.
+
+    Each learner trains in a process of its own, whose start starts the clock; the clock stands while the policy is
+    scored. Hopper-v5 and HalfCheetah-v5 take about an hour a seed on two cores, nearly all of it the peers'.
+    Finished trainings are not repeated: the same command continues. A figure for each robot is in runs/race/ROBOT.
+    """
+
+    robots: Robots = ("Hopper-v5", "HalfCheetah-v5")
+    """Which robots."""
+    peers: Annotated[str, tyro.conf.arg(metavar="PACKAGE,...")] = "sb3,sb3-contrib"
+    """Packages whose learners race too, where the zoo has tuned them: sb3 (PPO), sb3-contrib (TRPO), or '' for none."""
+    seeds: int = 1
+    """Number of trainings of each learner, one seed each."""
+    first_seed: int = 0
+    """The first of these seeds."""
+    steps: Annotated[int | None, optional("the recipe's")] = None
+    """Environment steps of each training, the peers' too."""
+    every: int = 20_000
+    """Steps between two scorings."""
+    peer_threads: int = 1
+    """Threads of the peers' torch: more than one are much slower where anything else is running."""
+    load: Load = ()
+
+    def __post_init__(self) -> None:
+        require_robots("robots", self.robots)
+        counts = {"every": self.every, "peer-threads": self.peer_threads, "steps": self.steps}
+        require_at_least_one(**{name: count for name, count in counts.items() if count is not None})
+        require_seeds(self.first_seed, self.seeds)
+
+    def run(self) -> int:
+        """Print the table of the races, and draw a figure of each."""
+        from locomotion.benchmarks import race
+        from locomotion.benchmarks.race_figure import drawn
+
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        packages = [name for name in self.peers.split(",") if name]
+        line_ups = race.line_up(self.robots, packages, seeds, self.steps, self.every, self.load, self.peer_threads)
+        kept = ", and finished trainings are kept: the same command continues"
+        print_table(drawn(race.measure_races(line_ups)), race.race_table, len(line_ups), kept)
+        return 0
+
+
+@dataclass(frozen=True)
 class Scores:
     """Scores of policies trained from scratch with the recipes, each seed's final policy; and published scores.
 
@@ -157,10 +213,7 @@ class Scores:
         require_at_least_one(**{"evaluation-steps": self.evaluation_steps})
         if self.peers and self.task_words:
             raise UsageError("--peers train the task as it is: name it without --task options")
-        if self.seeds < 1 or self.first_seed < 0:
-            raise UsageError(f"--seeds must be at least 1 and --first-seed 0, got {self.seeds} and {self.first_seed}")
-        if self.first_seed + self.seeds - 1 > MAX_SEED:
-            raise UsageError(f"--first-seed and the --seeds from it on must lie below 2^32, got {self.first_seed}")
+        require_seeds(self.first_seed, self.seeds)
 
     def run(self) -> int:
         """Print the scores of our recipes, the published ones, and the comparison with the peers that were named."""

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.logger import Logger
 
-from locomotion.benchmarks.peers import EqualKL, Peer, build, check_packages, with_equal_kl, zoo_peer
-from locomotion.benchmarks.scores import DELETE, FOLDER, SeedScores
+from locomotion.benchmarks.peers import EqualKL, Peer, actor_of, build, check_packages, with_equal_kl, zoo_peer
+from locomotion.benchmarks.scores import FOLDER, SeedScores
+from locomotion.checksums import DELETE
 from locomotion.environments import EVALUATION_STEPS, known_environment
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EPISODES, EVALUATION_SEED, Evaluation, evaluate_actor
@@ -149,11 +150,8 @@ def trained(
         terminal.close()
         robots.close()
 
-    def actor(observations: np.ndarray) -> np.ndarray:  # the statistics stay as they were after training
-        return model.predict(robots.normalize_obs(observations), deterministic=True)[0]  # type: ignore[arg-type]
-
     options: dict[str, Any] = {"name": peer.name, "threads": threads, "evaluation_steps": evaluation_steps}
-    return evaluate_actor(actor, env, EPISODES, EVALUATION_SEED, **options)
+    return evaluate_actor(actor_of(model, robots), env, EPISODES, EVALUATION_SEED, **options)
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -104,6 +105,15 @@ def build(peer: Peer, env: str, seed: int) -> tuple[OnPolicyAlgorithm, VecNormal
         policy["activation_fn"] = ACTIVATIONS[policy["activation_fn"]]
     make = getattr(module, peer.learner)
     return make("MlpPolicy", vec_env, seed=seed, device="cpu", policy_kwargs=policy, **arguments), vec_env
+
+
+def actor_of(model: OnPolicyAlgorithm, robots: VecNormalize) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a peer's policy without exploration, as a function of observations (N, ...) that leaves it as it is."""
+
+    def actor(observations: np.ndarray) -> np.ndarray:
+        return model.predict(robots.normalize_obs(observations), deterministic=True)[0]  # type: ignore[arg-type]
+
+    return actor
 
 
 class EqualKL(BaseCallback):

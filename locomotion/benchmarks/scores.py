@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from locomotion.checksums import DELETE
 from locomotion.command_line import flag
 from locomotion.environments import EVALUATION_STEPS, known_environment
 from locomotion.errors import UsageError
@@ -24,7 +25,6 @@ from locomotion.tables import markdown_table
 from locomotion.training.train import train
 
 FOLDER = RUNS / "scores"
-DELETE = "delete it to have it made again"
 
 
 @dataclass(frozen=True)

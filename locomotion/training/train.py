@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
 from locomotion.command_line import invocation, loading
@@ -49,8 +51,12 @@ class Outcome:
 
 
 @answered()
-def train(settings: Settings) -> Outcome:
+def train(settings: Settings, watchers: Sequence[BaseCallback] = ()) -> Outcome:
     """Train a robot, or resume its training, and leave the run's folder.
+
+    Args:
+        settings: of the run.
+        watchers: callbacks that see the training; they come first, while the other processes wait.
 
     Raises:
         UsageError: where that cannot be done; nothing is written then.
@@ -90,7 +96,7 @@ def train(settings: Settings) -> Outcome:
         try:
             with deferred("stopping after this iteration; once more to stop at once") as callback.request:
                 if first_step < settings.steps:
-                    callbacks = [callback, KeepBlowUps(run.blow_ups, settings.env, settings.run.load)]
+                    callbacks = [*watchers, callback, KeepBlowUps(run.blow_ups, settings.env, settings.run.load)]
                     with last_sound_policy_kept(callback), unable_told(type(learner), settings.env, advice):
                         learner.learn(settings.steps - first_step, callbacks, reset_num_timesteps=checkpoint is None)
                 callback.complete()

@@ -1,6 +1,7 @@
 """Work goes on whether its output is read or not."""
 
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -53,3 +54,26 @@ def test_a_working_folder_that_has_been_deleted_is_told(tmp_path):
     ended = chatter(tmp_path, 'mkdir gone && cd gone && rmdir ../gone && "$@"')
     assert ended.returncode == 2
     assert ended.stderr == "error: the working folder has been deleted; change to one that exists\n"
+
+
+WAITING = """
+import sys
+from locomotion.launch import run
+
+def main(arguments):
+    print("at once", file=sys.stderr)
+    sys.stdin.read()
+
+run(main)
+"""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_line_of_progress_is_there_at_once(unbuffered):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", WAITING], env=environment, stdin=pipe, stderr=pipe) as process:
+        ready, _, _ = select.select([process.stderr], [], [], 60)
+        assert ready
+        assert process.stderr.readline() == b"at once\n"
+        process.stdin.close()

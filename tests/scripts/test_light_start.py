@@ -15,7 +15,7 @@ with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet), contextl
     main([*sys.argv[2:], "--help"])
 print(*{name.partition(".")[0] for name in sys.modules})
 """
-BENCHMARKS = ("throughput", "training", "workers", "scores", "estimators", "derivatives", "gamma-lambda")
+BENCHMARKS = ("throughput", "training", "workers", "scores", "race", "estimators", "derivatives", "gamma-lambda")
 
 
 @pytest.mark.parametrize(
