@@ -100,18 +100,28 @@ class Episodes:
                 self._sums[kind][name] += value
         return self.elapsed >= self.limits
 
-    def summary(self, i: int, terminated: bool, physics_error: BlowUp | None) -> dict[str, Any]:
-        """Describe the episode of robot i, which ends here, perhaps by a blow-up."""
-        return {
-            "return": self.returns.item(i),
-            "length": self.elapsed.item(i),
-            "seconds": self.elapsed.item(i) * self.dt,
-            "wall_time": time.perf_counter() - self._started,
-            "terminated": terminated,
-            "physics_error": physics_error,
-            "whole": self.whole.item(i),
-            **{kind: {name: total.item(i) for name, total in totals.items()} for kind, totals in self._sums.items()},
-        }
+    def summaries(
+        self, ended: np.ndarray, terminated: np.ndarray, blow_ups: Mapping[int, BlowUp]
+    ) -> list[dict[str, Any]]:
+        """Describe the episodes of the robots `ended` (E,), which end here: `terminated` (E,) or out of time."""
+        terms, tracked, now = self.terms, self.tracked, time.perf_counter() - self._started
+        numbers = (self.returns[ended], self.elapsed[ended], terminated, self.whole[ended], self._totals[:, ended].T)
+        return [
+            {
+                "return": value,
+                "length": length,
+                "seconds": length * self.dt,
+                "wall_time": now,
+                "terminated": failed,
+                "physics_error": blow_ups.get(i),
+                "whole": whole,
+                "terms": dict(zip(terms, sums, strict=False)),  # the first of the sums; then come the tracked ones
+                "tracked": dict(zip(tracked, sums[len(terms) :], strict=True)),
+            }
+            for i, value, length, failed, whole, sums in zip(
+                ended.tolist(), *(values.tolist() for values in numbers), strict=True
+            )
+        ]
 
 
 def outcome(episode: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ BLOWN_UP = [
     mujoco.mjtWarning.mjWARN_BADCTRL.value,
 ]
 
+POSITIONS, EVERYTHING = mujoco.mjtStage.mjSTAGE_POS.value, mujoco.mjtStage.mjSTAGE_ACC.value
+
 # Model fields from which MuJoCo derives others, which must then follow.
 SETCONST_INPUTS = frozenset(mujoco.MjModel._setconst_inputs)
 
@@ -63,6 +65,13 @@ class Fields:
 
     def body(self, name: str | int) -> int:
         """Return a body's row in `xpos` and its like."""
+        raise NotImplementedError
+
+    def posed(self, *names: str) -> list[np.ndarray]:
+        """Return fields that follow from the positions, such as `geom_xpos`, for the present ones: for use in `place`.
+
+        All other derived fields change, too. The state does not.
+        """
         raise NotImplementedError
 
     def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -134,6 +143,9 @@ class Simulation(Fields):
             self._bodies[name] = self.model.body(name).id
         return self._bodies[name]
 
+    def posed(self, *names: str) -> list[np.ndarray]:
+        return self.first(self._count).posed(*names)
+
     def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
         return self.batch.ray(points, direction, geomgroup=groups)[0]
 
@@ -196,8 +208,20 @@ class First(Fields):
     def memory(self) -> Memory:  # type: ignore[override]
         return Memory(self.userdata, self._sim.memory_sizes)
 
+    def posed(self, *names: str) -> list[np.ndarray]:
+        fields = [getattr(self, name) for name in names]  # before the call, which fills the fields that are bound
+        self.forward(POSITIONS)
+        return fields
+
+    def forward(self, stage: int = EVERYTHING) -> None:
+        """Fill the derived fields from the present state, up to a stage (mjtStage)."""
+        with untimed:
+            self._sim.batch.forward(self._ids, stage)
+
     def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
         return self._sim.batch.ray(points, direction, geomgroup=groups, ids=self._ids)[0]
 
     def __getattr__(self, name: str) -> np.ndarray:
-        return getattr(self._sim, name)[: len(self._ids)]
+        view = getattr(self._sim, name)[: len(self._ids)]
+        setattr(self, name, view)  # the arrays stay live
+        return view

@@ -158,7 +158,7 @@ class World:
         placed = task.place(sim, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])  # type: ignore[func-returns-value]
         contract.require_nothing(task, "place", placed)
         contract.require_finite_state(task, sim, states)
-        self._reset_sim.batch.forward(np.arange(len(ids)))
+        sim.forward()
         self.batch.state[ids] = states
         self.sim.individualise(ids, contract.require_named(task, "physics", task.physics(sim), "fields of the model"))
         if task.contact_forces:
@@ -231,7 +231,7 @@ class World:
         self._remember(now)
         ended = (terminated | truncated).nonzero()[0]
         final_observations = observations.take(ended, axis=0)
-        episodes = [self._summary(i, terminated.item(i), blow_ups.get(i)) for i in ended.tolist()]
+        episodes = [self._judged(e) for e in self.episodes.summaries(ended, terminated[ended], blow_ups)]
         if self.auto_reset and len(ended):
             self._begin(ended)
         return Step(
@@ -257,10 +257,10 @@ class World:
         found += not_finite("reward", list(paid), np.array(list(paid.values())))
         return ", ".join(found + not_finite("observation", self.observation_names, observation))
 
-    def _summary(self, i: int, terminated: bool, blow_up: BlowUp | None) -> dict[str, Any]:
-        """Describe the episode of robot i, which ends here."""
-        episode = self.episodes.summary(i, terminated, blow_up)
-        sums = {"seconds": episode["seconds"], "terminated": terminated} | episode["terms"] | episode["tracked"]
+    def _judged(self, episode: dict[str, Any]) -> dict[str, Any]:
+        """Return an episode's summary with the task's verdict on it: whether it succeeded."""
+        sums = {"seconds": episode["seconds"], "terminated": episode["terminated"]}
+        sums |= episode["terms"] | episode["tracked"]
         return episode | {"succeeded": self.task.succeeded(sums) if episode["whole"] else None}
 
     @property

@@ -158,7 +158,7 @@ class Go1(Task):
             "angular_error": command[:, 2] - sim.qvel[:, 5],  # rad/s
             "contact": sim.sensordata[:, :4] > 0.0,
             "feet": sim.site_xpos[:, -4:, 2] - FOOT_RADIUS,  # m above the ground
-            "sliding": np.square(sim.sensordata[:, 4:16].reshape(-1, 4, 3)[:, :, :2]).sum(axis=2),  # (m/s)^2
+            "sliding": np.square(sim.sensordata[:, 4:16:3]) + np.square(sim.sensordata[:, 5:16:3]),  # (m/s)^2
             "action": (sim.ctrl - HOME) / self.action_scale,
         }
 

@@ -82,18 +82,17 @@ class Legged(Task):
         sim.qpos[:, 3:] = postures + noise[:, : postures.shape[1]]
         sim.qpos[:, 3:7] /= np.linalg.norm(sim.qpos[:, 3:7], axis=1, keepdims=True)
         sim.qvel[:] = noise[:, postures.shape[1] :]
-        data = mujoco.MjData(sim.model)
-        for row in sim.qpos:
-            data.qpos[:] = row
-            row[2] -= lowest_point(sim.model, data)
+        sim.qpos[:, 2] -= lowest_points(sim)
 
 
-def lowest_point(model: mujoco.MjModel, data: mujoco.MjData) -> float:
-    """Return the height in m of the lowest point of the spheres and capsules that touch the floor, at `data.qpos`."""
-    mujoco.mj_kinematics(model, data)
+def lowest_points(sim: Fields) -> np.ndarray:
+    """Return the heights (E,) in m of the lowest points of the spheres and capsules that touch the floor."""
+    model = sim.model
+    positions, rotations = sim.posed("geom_xpos", "geom_xmat")
     touching = (model.geom_contype != 0) & (model.geom_bodyid != 0)
-    rise = np.abs(data.geom_xmat[touching, 8]) * model.geom_size[touching, 1]  # from a capsule's middle to its end
-    return float((data.geom_xpos[touching, 2] - rise - model.geom_size[touching, 0]).min())
+    radius, half_length = model.geom_size[touching, :2].T
+    rise = np.abs(rotations[:, touching, 8]) * half_length  # from a capsule's middle to its end
+    return (positions[:, touching, 2] - rise - radius).min(axis=1)
 
 
 @dataclass(frozen=True)

@@ -104,13 +104,7 @@ class RoughTerrain(Go1):
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)
-        sim.memory.covered += self.progress(sim)
-
-    def progress(self, sim: Fields) -> np.ndarray:
-        """Return the distance (N,) along the command that a step at the present velocity covers, in m."""
-        command, motion = self.command_tracking(sim)
-        size = np.maximum(np.hypot(command[:, 0], command[:, 1]), 1e-6)
-        return (command[:, :2] * motion[:, :2]).sum(axis=1) / size * sim.dt
+        sim.memory.covered += along(*self.command_tracking(sim)) * sim.dt
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         quantities = super().measure(sim)
@@ -157,9 +151,9 @@ class RoughTerrain(Go1):
         terrain, offset = self.terrain, np.array([rng.uniform(-self.start_area, self.start_area, 2) for rng in rngs])
         x, y = terrain.centre(level) + offset[:, 0], offset[:, 1]
         nearby = self.start_clearance * np.array([-1.0, 0.0, 1.0])
-        around = [terrain.at(x + dx, y + dy) for dx in nearby for dy in nearby]
+        dx, dy = (offsets.ravel() for offsets in np.meshgrid(nearby, nearby))
         sim.qpos[:, 0], sim.qpos[:, 1] = x, y
-        sim.qpos[:, 2] += np.max(around, axis=0)
+        sim.qpos[:, 2] += terrain.at(x[:, None] + dx, y[:, None] + dy).max(axis=1)
         sim.memory.scan_errors = self.scan_error * np.array([rng.uniform(-1.0, 1.0, len(SCAN)) for rng in rngs])
 
     def _next_level(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
@@ -184,7 +178,7 @@ class RoughTerrain(Go1):
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return super().track(sim, action, now, before) | {
-            "covered": self.progress(sim),
+            "covered": along(now.command, now.velocity) * sim.dt,
             "commanded": on_first_step(sim, sim.memory.commanded),  # m
             "level": on_first_step(sim, sim.memory.level),
         }
@@ -194,3 +188,9 @@ class RoughTerrain(Go1):
         return super().metrics(episodes) | {
             "distance_share": float(covered.sum() / episodes["commanded"].sum()),
         }
+
+
+def along(command: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """Return the speed (N,) along the commanded direction, in m/s, of commands and motions (N, 3)."""
+    size = np.maximum(np.hypot(command[:, 0], command[:, 1]), 1e-6)
+    return (command[:, :2] * motion[:, :2]).sum(axis=1) / size

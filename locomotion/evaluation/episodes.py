@@ -290,8 +290,10 @@ def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS
                 break
             shown.advance()
     robots = batched(vec_env)
-    for robot in set(range(vec_env.num_envs)) - set(records):
-        so_far = {} if robots is None else robots.world.episodes.summary(robot, terminated=False, physics_error=None)
+    rest = np.array(sorted(set(range(vec_env.num_envs)) - set(records)), int)
+    failed = np.zeros(len(rest), bool)
+    sums = [{}] * len(rest) if robots is None else robots.world.episodes.summaries(rest, failed, {})
+    for robot, so_far in zip(rest.tolist(), sums, strict=True):
         records[robot] = {
             "return": float(returns[robot]),  # a first episode's: none has ended
             "length": evaluation_steps,

@@ -1,7 +1,7 @@
 import mujoco
 import numpy as np
 
-from envs.orientation import body_frame, quaternion_about_z, to_world
+from envs.orientation import body_frame, cross, quaternion_about_z, to_world
 
 
 def test_sees_the_world_as_mujocos_rotation_matrix_does():
@@ -33,3 +33,9 @@ def test_turns_to_the_left():
     quarter = quaternion_about_z(np.array([np.pi / 2]))
     _, seen = body_frame(quarter, np.array([[0.0, 1.0, 0.0]]))  # what goes to the world's left goes ahead
     np.testing.assert_allclose(seen, [[1.0, 0.0, 0.0]], atol=1e-12)
+
+
+def test_cross_products_are_numpys_to_the_last_bit():
+    a, b = np.random.default_rng(2).normal(size=(2, 20, 3))
+    np.testing.assert_array_equal(cross(a, b), np.cross(a, b))
+    np.testing.assert_array_equal(cross(a, b[0]), np.cross(a, b[0]))
