@@ -39,6 +39,11 @@ class Race:
     curves: dict[str, tuple[Curve, ...]]  # by the contender's name
 
     @property
+    def robot(self) -> str:
+        """The robot's name, for a reader."""
+        return folder_name(self.env)
+
+    @property
     def ours(self) -> tuple[Curve, ...]:
         """Our curves."""
         return next(iter(self.curves.values()))
@@ -88,7 +93,7 @@ def line_up(
             else:
                 learner, tuned = PACKAGES[package][1], ", ".join(TUNED[package])
                 print(
-                    f"{package} does not race in {env}: the zoo has tuned its {learner} for {tuned} only",
+                    f"{package} does not race in {folder_name(env)}: the zoo has tuned its {learner} for {tuned} only",
                     file=sys.stderr,
                 )
         count = steps or usual_settings(env, "trpo").steps
@@ -108,7 +113,7 @@ def measure_races(line_ups: dict[str, list[Contender]], folder: Path = FOLDER) -
         curves: dict[str, list[Curve]] = {}
         for number, contender in enumerate(contenders, 1):
             whose = f"{contender.name}, seed {contender.seed}"
-            print(f"{env}, {number} of {len(contenders)}: {whose}", file=sys.stderr)
+            print(f"{folder_name(env)}, {number} of {len(contenders)}: {whose}", file=sys.stderr)
             out = folder / folder_name(env) / contender.folder_name
             curves.setdefault(contender.name, []).append(raced(contender, out))
         yield Race(env, contenders[0].steps, {name: tuple(found) for name, found in curves.items()})
@@ -135,7 +140,9 @@ def raced(contender: Contender, folder: Path) -> Curve:
                 process.kill()
                 process.wait()
         if code:
-            raise UsageError(f"{contender.name} failed in {contender.env} with seed {contender.seed}, exit code {code}")
+            raise UsageError(
+                f"{contender.name} failed in {folder_name(contender.env)} with seed {contender.seed}, exit code {code}"
+            )
     return Curve.read(path, contender.settings())
 
 
@@ -145,11 +152,11 @@ def race_table(races: Sequence[Race]) -> str:
     lines = []
     for race in races:
         for goal in race.goals:
-            lines += [[race.env, goal.name, *row] for row in goal_rows(race, goal)]
+            lines += [[race.robot, goal.name, *row] for row in goal_rows(race, goal)]
         whole = f"(all {race.steps:,} steps)"
         for name, curves in race.curves.items():
             ours, theirs = ([curve.seconds for curve in of] for of in (race.ours, curves))
-            lines.append([race.env, whole, name, *cells(theirs), ratio(theirs, theirs, ours)])
+            lines.append([race.robot, whole, name, *cells(theirs), ratio(theirs, theirs, ours)])
     notes = [
         "Seconds of wall clock from the start of the learner's process to the first policy that has the score, median",
         f"over the seeds; a score is the mean return of {EPISODES} held-out episodes without exploration, and the time",

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from locomotion.benchmarks.contender import EPISODES
 from locomotion.benchmarks.curves import median_curve
 from locomotion.benchmarks.race import FOLDER, Race
-from locomotion.files import atomic_file, folder_name
+from locomotion.files import atomic_file
 
 COLOURS = ("tab:red", "tab:blue", "tab:green")  # ours first
 
@@ -20,7 +20,7 @@ COLOURS = ("tab:red", "tab:blue", "tab:green")  # ours first
 def drawn(races: Iterable[Race], folder: Path = FOLDER) -> Iterator[Race]:
     """Yield races, each after its figure is in the robot's folder."""
     for race in races:
-        path = folder / folder_name(race.env) / "race.png"
+        path = folder / race.robot / "race.png"
         with atomic_file(path) as temporary:
             draw(race).savefig(temporary, dpi=150)
         print(f"figure: {path}", file=sys.stderr)
@@ -42,7 +42,7 @@ def draw(race: Race) -> Figure:
             axes.axhline(goal.least["return"], color="0.5", lw=1, ls=":", zorder=0)
     seeds = len(race.ours)
     whose = "1 seed" if seeds == 1 else f"medians of {seeds} seeds"
-    axes.set_title(f"{folder_name(race.env)}: {race.steps:,} steps, {whose}", fontsize=11)
+    axes.set_title(f"{race.robot}: {race.steps:,} steps, {whose}", fontsize=11)
     axes.set(xscale="log", xlabel="seconds from the command, scoring not counted")
     axes.set_ylabel(f"mean return of {EPISODES} held-out episodes")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
