@@ -1,8 +1,9 @@
-"""MuJoCo's engine without work that has no effect: models are compiled, and simulations run, no other way."""
+"""MuJoCo's engine: the cores it may use, and how models are compiled and run without work that has no effect."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import warnings
 
@@ -11,6 +12,11 @@ import mujoco
 CONTACT = mujoco.mjtDisableBit.mjDSBL_CONTACT.value
 ISLAND = mujoco.mjtDisableBit.mjDSBL_ISLAND.value
 SLEEP = mujoco.mjtEnableBit.mjENBL_SLEEP.value
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def compile_model(spec: mujoco.MjSpec) -> mujoco.MjModel:

@@ -180,6 +180,13 @@ class Simulation(Fields):
             mujoco.mj_rnePostConstraint(model, data)
             cfrc_ext[i] = forces
 
+    def restart(self, ids: np.ndarray, states: np.ndarray, fields: Mapping[str, np.ndarray]) -> None:
+        """Put the robots `ids` into these states, as rows of a batch, with these fields of the model."""
+        self.batch.state[ids] = states
+        self.individualise(ids, fields)
+        if self._data is not None:
+            self.cfrc_ext[ids] = 0.0
+
     def individualise(self, ids: np.ndarray, fields: Mapping[str, np.ndarray]) -> None:
         """Set fields of the model (len(ids), ...) for the robots `ids` alone."""
         for name, values in fields.items():

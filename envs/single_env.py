@@ -48,7 +48,7 @@ class SingleEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=None if seed is None else whole_number(seed, "the seed"))
-        self.world.rngs[0], self.world.seeds[0] = self.np_random, self.np_random_seed
+        self.world.starts.rngs[0], self.world.starts.seeds[0] = self.np_random, self.np_random_seed
         if seed is not None:
             self.world.forget(ONLY)
         return self.world.reset(ONLY)[0], {}

@@ -213,7 +213,7 @@ class Robot:
     @property
     def np_random(self) -> np.random.Generator:
         """The generator of this robot's first states."""
-        return self._world.rngs[self._index]
+        return self._world.starts.rngs[self._index]
 
     def render(self) -> np.ndarray | None:
         """Return a picture (height, width, 3) of this robot, or None without a `render_mode`."""

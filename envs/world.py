@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from gymnasium.utils.seeding import np_random
 from mujoco.batch import Batch
 
 from envs import contract
-from envs.arguments import at_least_one, whole_number
+from envs.arguments import at_least_one
 from envs.blow_up import BlowUp, Witness, not_finite
+from envs.engine import available_cores
 from envs.episodes import Episodes
 from envs.mirror import Mirror
 from envs.observation import joined, layout_of, names_of
 from envs.registry import canonical_id, require_task
 from envs.simulation import Simulation, all_finite
+from envs.starts import Starts
 from envs.task import Measured, Remembered, Task
-
-
-def available_cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass
@@ -73,19 +68,10 @@ class World:
         threads = min(num_threads or available_cores(), num_robots)
         # mj_rnePostConstraint needs all of a simulation's MjData, which only a persistent batch keeps.
         batch = Batch(self.model, num_robots, nthread=threads, persistent=task.contact_forces)
-        # Episodes begin in a batch of their own on one thread: waking other threads for a few robots takes longer.
-        reset_batch = Batch(self.model, num_robots, nthread=1)
-        self.sim, self._reset_sim = (
-            Simulation(each, self.dt, task.memory, task.contact_forces) for each in (batch, reset_batch)
-        )
-
-        seeded = [np_random() for _ in range(num_robots)]
-        self.rngs = [rng for rng, _ in seeded]
-        self.seeds = [seed for _, seed in seeded]  # what the generators were made of
+        self.sim = Simulation(batch, self.dt, task.memory, task.contact_forces)
+        self.starts = Starts(task, self.model, num_robots, self.dt)
         self.physics_errors = 0  # blow-ups so far
         self.action_space = contract.require_space(task, "action_space", task.action_space(self.model))
-        # The row of a simulation at rest, with which every episode begins.
-        self._rest = self.batch.state[0].copy()
         self._witness = Witness(task, self.model, self.batch.state)
 
         self._bind_fields()
@@ -111,7 +97,7 @@ class World:
             contract.require_numbers(task, "total", task.total(dict(terms)), count)
             tracked = contract.require_terms(task, "track", task.track(sim, idle, now, self._before), count)
             contract.require_booleans(task, "terminated", task.terminated(sim, now), count)
-            task.observe(self._reset_sim, Measured(**task.measure(self._reset_sim)))
+            task.observe(self.starts.sim, Measured(**task.measure(self.starts.sim)))
         self.episodes = Episodes(self.num_robots, self.dt, terms, tracked)
 
     @property
@@ -139,7 +125,7 @@ class World:
         """
         for i, seed in zip(ids, seeds or [None] * len(ids), strict=True):
             if seed is not None:
-                self.rngs[i], self.seeds[i] = np_random(whole_number(seed, "the seed"))
+                self.starts.seed(i, seed)
                 self.forget(i)
         self._begin(ids)
         return self._observations[ids]
@@ -150,19 +136,10 @@ class World:
 
     def _begin(self, ids: np.ndarray) -> None:
         """Begin a new episode for the robots `ids` with the next draws of their generators."""
-        task, sim = self.task, self._reset_sim.first(len(ids))
-        states = self._reset_sim.batch.state[: len(ids)]
-        states[:] = self._rest
-        sim.userdata[:] = self.sim.userdata[ids]
-        rows = ids.tolist()
-        placed = task.place(sim, [self.rngs[i] for i in rows], [self.seeds[i] for i in rows])  # type: ignore[func-returns-value]
-        contract.require_nothing(task, "place", placed)
-        contract.require_finite_state(task, sim, states)
-        sim.forward()
-        self.batch.state[ids] = states
-        self.sim.individualise(ids, contract.require_named(task, "physics", task.physics(sim), "fields of the model"))
-        if task.contact_forces:
-            self.sim.cfrc_ext[ids] = 0.0
+        task = self.task
+        sim, states = self.starts.place(ids, self.sim.userdata[ids])
+        physics = contract.require_named(task, "physics", task.physics(sim), "fields of the model")
+        self.sim.restart(ids, states, physics)
         self.episodes.begin(ids, contract.require_limits(task, task.episode_limits(sim), len(ids)))
         now = Measured(**task.measure(sim))
         for name in task.remembered:
@@ -218,8 +195,8 @@ class World:
             for i in broken.nonzero()[0].tolist():
                 paid = {name: term[i] for name, term in {**terms, "total": rewards}.items()}
                 found = self._found(given[i], failed.get(i), paid, observations[i])
-                elapsed = self.episodes.elapsed.item(i)
-                blow_ups[i] = self._witness.blow_up(i, self.seeds[i], elapsed, found, given[i], vars(self._before))
+                seed, elapsed = self.starts.seeds[i], self.episodes.elapsed.item(i)
+                blow_ups[i] = self._witness.blow_up(i, seed, elapsed, found, given[i], vars(self._before))
             terminated = terminated | broken
             observations[broken] = self._observations[broken]
             rewards = np.where(broken, 0.0, rewards)
@@ -231,9 +208,11 @@ class World:
         self._remember(now)
         ended = (terminated | truncated).nonzero()[0]
         final_observations = observations.take(ended, axis=0)
-        episodes = [self._judged(e) for e in self.episodes.summaries(ended, terminated[ended], blow_ups)]
-        if self.auto_reset and len(ended):
-            self._begin(ended)
+        episodes = []
+        if len(ended):
+            episodes = [self._judged(e) for e in self.episodes.summaries(ended, terminated[ended], blow_ups)]
+            if self.auto_reset:
+                self._begin(ended)
         return Step(
             self._observations.copy(), rewards, terminated, truncated, terms, ended, final_observations, episodes
         )
@@ -286,8 +265,8 @@ class World:
         """Return everything that the robots' future depends on, as arrays and JSON values."""
         return {
             **{name: array.copy() for name, array in self._arrays.items()},
-            "generators": [rng.bit_generator.state for rng in self.rngs],
-            "seeds": list(self.seeds),
+            "generators": [rng.bit_generator.state for rng in self.starts.rngs],
+            "seeds": list(self.starts.seeds),
             "physics_errors": self.physics_errors,
         }
 
@@ -301,9 +280,9 @@ class World:
         for name, array in self._arrays.items():
             array[:] = state[name]
         self.sim.individualise(np.arange(self.num_robots), self.task.physics(self.sim))
-        for rng, saved in zip(self.rngs, state["generators"], strict=True):
+        for rng, saved in zip(self.starts.rngs, state["generators"], strict=True):
             rng.bit_generator.state = saved
-        self.seeds = list(state.get("seeds", self.seeds))  # states of older versions have none
+        self.starts.seeds = list(state.get("seeds", self.starts.seeds))  # states of older versions have none
         self.physics_errors = state["physics_errors"]
 
 

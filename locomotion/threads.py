@@ -1,7 +1,7 @@
 """Thread counts of torch, numpy and the physics: the one place that sets them."""
 
 from agents.threads import use_one_thread
-from envs.world import available_cores
+from envs.engine import available_cores
 from locomotion.errors import UsageError
 
 

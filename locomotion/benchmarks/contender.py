@@ -55,7 +55,7 @@ class Contender:
 
     def settings(self) -> dict[str, Any]:
         """Return all that the outcome depends on, as JSON values."""
-        from envs.world import available_cores
+        from envs.engine import available_cores
 
         learner = self.ours().as_json() if self.package is None else asdict(self.peer())
         asking = {"episodes": EPISODES, "cores": available_cores()}

@@ -146,7 +146,7 @@ class Asynchronous(Synchronous):
     """Processes that learn at once, each with robots of its own; no more than there are cores."""
 
     def arguments(self, settings: Settings) -> dict[str, Any]:
-        from envs.world import available_cores
+        from envs.engine import available_cores
         from locomotion.environments import make_env
 
         cores = available_cores()

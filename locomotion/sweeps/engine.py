@@ -15,7 +15,7 @@ import dask
 from distributed import Client, LocalCluster, as_completed
 from distributed.utils import LoopRunner
 
-from envs.world import available_cores
+from envs.engine import available_cores
 from locomotion.errors import UsageError
 from locomotion.sweeps.plan import Cell
 

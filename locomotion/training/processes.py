@@ -30,7 +30,7 @@ from agents.shared_memory import Board, SharedMemory, board
 from agents.team import Alone, Exchange, Place, Somewhere, own_robots, shard_count
 from agents.threads import use_one_thread
 from agents.worker_context import worker_context
-from envs.world import available_cores
+from envs.engine import available_cores
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.loading import load_files

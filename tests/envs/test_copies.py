@@ -77,7 +77,7 @@ def test_gymnasiums_environment_and_its_copy_go_on_alike(robot, kind):
     for action in chosen[:4]:
         env.step(action)
     pair = env, COPIES[kind](env)
-    assert pair[1].unwrapped.np_random is pair[1].unwrapped.world.rngs[0] is not env.unwrapped.np_random
+    assert pair[1].unwrapped.np_random is pair[1].unwrapped.world.starts.rngs[0] is not env.unwrapped.np_random
     for action in chosen[4:]:
         mine, other = (each.step(action) for each in pair)
         np.testing.assert_array_equal(mine[0], other[0])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from envs.world import available_cores
+from envs.engine import available_cores
 from locomotion.errors import UsageError
 from locomotion.threads import set_threads
 

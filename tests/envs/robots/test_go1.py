@@ -202,7 +202,7 @@ def test_commands_of_a_grid_go_on_from_a_saved_state():
             for name, value in saved.items()
         }
     )
-    assert other.seeds == [5, 6, 7]
+    assert other.starts.seeds == [5, 6, 7]
     begun = 0
     for actions in plan[20:]:  # two more episodes of each robot
         expected, step = world.step(actions), other.step(actions)
@@ -214,7 +214,7 @@ def test_commands_of_a_grid_go_on_from_a_saved_state():
     del saved["seeds"]  # as older versions saved it
     other.reset(np.arange(3), [1, 2, 3])
     other.set_state(saved)
-    assert other.seeds == [1, 2, 3]
+    assert other.starts.seeds == [1, 2, 3]
 
 
 def test_one_robot_takes_the_turn_of_its_seed_behind_every_door():
