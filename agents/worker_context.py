@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, get_all_start_methods, get_context, resource_tracker
 from typing import Any
-
-from torch.multiprocessing import get_all_start_methods, get_context
 
 
 def worker_context(module: str) -> Any:
-    """Return the multiprocessing context of workers that run a function of a module, which they find imported."""
+    """Return the multiprocessing context of workers that run a function of a module, which they find imported.
+
+    The process that they are forked from begins to import it now. This module imports no torch, so that both can import
+    it at the same time.
+    """
     # A fork of this process would copy locks that other threads may hold.
     context: Any = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
     context.set_forkserver_preload([module, "torch._dynamo"])  # any optimiser imports the latter

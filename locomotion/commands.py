@@ -35,6 +35,9 @@ def train(arguments: list[str]) -> int:
     from locomotion.runs.parsing import parse
 
     settings = parse(arguments)
+    from locomotion.training.place import prepare
+
+    prepare(settings)
     from locomotion.training.train import train
 
     print(train(settings).summary())

@@ -20,7 +20,8 @@ from locomotion.runs.recipes import usual_settings
 from locomotion.tables import markdown_table
 from locomotion.threads import set_threads
 from locomotion.training.learners import build_learner
-from locomotion.training.processes import Order, give, place, robots_at, together
+from locomotion.training.place import place
+from locomotion.training.processes import Order, give, robots_at, together
 
 WARM_UP = 4  # iterations before the clock starts
 ITERATIONS = 8  # that are timed

@@ -34,15 +34,19 @@ def main(arguments: list[str]) -> int:
 
 def ours(contender: Contender, started: float, folder: Path) -> Curve:
     """Train as `train` does, in a temporary folder within `folder`; return the curve."""
-    from locomotion.benchmarks.judge import Judge
-    from locomotion.evaluation.episodes import actor_of
     from locomotion.interrupts import keeping
-    from locomotion.training.train import train
+    from locomotion.training.place import prepare
     from locomotion.unfinished import unfinished
 
-    judge = Judge(contender, started, lambda: actor_of(judge.model.policy, EPISODES, None))  # type: ignore[arg-type]
     with unfinished(folder) as out, keeping(str):
-        train(contender.ours(out), [judge])
+        settings = contender.ours(out)
+        prepare(settings)
+        from locomotion.benchmarks.judge import Judge
+        from locomotion.evaluation.episodes import actor_of
+        from locomotion.training.train import train
+
+        judge = Judge(contender, started, lambda: actor_of(judge.model.policy, EPISODES, None))  # type: ignore[arg-type]
+        train(settings, [judge])
     return judge.curve
 
 

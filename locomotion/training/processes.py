@@ -24,24 +24,21 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.gloo import joined
+from agents.places import Place, own_robots
 from agents.policy_gradient import PolicyGradient
 from agents.sent import as_sent
 from agents.shared_memory import Board, SharedMemory, board
-from agents.team import Alone, Exchange, Place, Somewhere, own_robots, shard_count
+from agents.team import Alone, Exchange
 from agents.threads import use_one_thread
 from agents.worker_context import worker_context
-from envs.engine import available_cores
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.loading import load_files
-from locomotion.runs.rules import rule_named
 from locomotion.runs.settings import Settings, from_json
 from locomotion.threads import set_threads
 from locomotion.torchrun import launched
 from locomotion.training.checkpoints import load_checkpoint, tell
 from locomotion.training.learners import build_learner
-
-SHORT = 100_000  # steps below which starting processes takes longer than they save
 
 
 class Order(IntEnum):
@@ -50,30 +47,6 @@ class Order(IntEnum):
     GO_ON = 0
     SAVE = 1
     END = 2
-
-
-def place(settings: Settings) -> Somewhere:
-    """Return which process this one is, of those that will learn by such settings.
-
-    Raises:
-        UsageError: where the robots cannot be shared by as many as are asked for, or `torchrun` has started several of
-            a rule that starts its own.
-    """
-    asked, robots, rule = settings.run.processes, settings.rollout.num_envs, rule_named(settings.algo)
-    most = 1 if rule.asynchronous else shard_count(robots)
-    here = Somewhere(0, asked or 1)
-    if launched():
-        here = Somewhere(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
-        if asked is not None:
-            raise UsageError(f"torchrun has started {here.size} processes; leave out --processes, got {asked}")
-        if rule.asynchronous:
-            raise UsageError(f"--algo {settings.algo} starts its own --workers; start it without torchrun")
-    elif asked is None and not rule.small_steps and settings.steps >= SHORT:
-        here = Somewhere(0, min(available_cores(), most))
-    if here.size > most:
-        shares = f"{robots} robots, which are shared out in equal parts of two or more"
-        raise UsageError(f"--processes must lie in [1, {most}] with {shares}, got {here.size}")
-    return here
 
 
 class Follower(NamedTuple):

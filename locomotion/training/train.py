@@ -27,7 +27,8 @@ from locomotion.training.event_files import TensorBoard
 from locomotion.training.keeping_blow_ups import KeepBlowUps, blow_ups_told
 from locomotion.training.learners import build_learner, unable_told
 from locomotion.training.metrics import CsvRows, Terminal, read_rows
-from locomotion.training.processes import place, robots_at, together
+from locomotion.training.place import place
+from locomotion.training.processes import robots_at, together
 from locomotion.training.run_callback import Progress, RunCallback, last_sound_policy_kept, progress_at
 from locomotion.training.wandb_rows import WandbRows, new_run_id
 

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.team import Shards, Team, one_shard, shard_count, strided
+from agents.places import shard_count
+from agents.team import Shards, Team, one_shard, strided
 
 
 class Meeting:
