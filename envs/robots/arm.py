@@ -230,5 +230,5 @@ def quarter_turns(hand: np.ndarray, cube: np.ndarray) -> np.ndarray:
     """Return cosine and sine (N, 2) of four times the angle of a cube about the axis of a hand, given rotations."""
     x = (hand[:, :, 0] * cube[:, :, 0]).sum(axis=1)
     y = (hand[:, :, 1] * cube[:, :, 0]).sum(axis=1)
-    double = np.stack([x * x - y * y, 2 * x * y], axis=1)
-    return np.stack([double[:, 0] ** 2 - double[:, 1] ** 2, 2 * double[:, 0] * double[:, 1]], axis=1)
+    cosine, sine = x * x - y * y, 2 * x * y  # of twice the angle
+    return np.stack([cosine**2 - sine**2, 2 * cosine * sine], axis=1)
