@@ -37,7 +37,8 @@ def idle_stages(model: mujoco.MjModel) -> int:
     """Return the bits (mjtDisableBit) of those stages that change no bit of this model's results, but take time.
 
     Where no two geoms can touch, the search for contacts finds none (a fifth of a step's time for a cart with a pole).
-    A single tree of bodies is a single island: its constraints make one system either way (3 to 9 % for legs).
+    `Task.physics` can then not make them touch, robot by robot. A single tree of bodies is a single island: its
+    constraints make one system either way (3 to 9 % for legs).
     """
     apart = model.geom_bodyid[:, None] != model.geom_bodyid
     touching = (apart & ((model.geom_contype[:, None] & model.geom_conaffinity) != 0)).any()
