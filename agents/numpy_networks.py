@@ -34,7 +34,14 @@ class Dense(NamedTuple):
     bias: np.ndarray  # (outputs,)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        return x @ self.weight + self.bias
+        y = x @ straight(self.weight)
+        y += self.bias
+        return y
+
+
+def straight(weight: np.ndarray) -> np.ndarray:
+    """Return a matrix row by row in memory: a product with a transposed one takes twice as long, a copy next to none."""
+    return np.ascontiguousarray(weight)
 
 
 class NumpyNetwork:
@@ -103,8 +110,11 @@ class LinearisedNetwork:
             (weight, bias), x = one
             inputs, outputs = weight.shape
             middle, end = begin + weight.size, begin + weight.size + bias.size
-            moved = x @ vector[begin:middle].reshape(outputs, inputs).T.copy() + vector[middle:end]
-            change = moved if change is None else change @ weight + moved
+            moved = x @ straight(vector[begin:middle].reshape(outputs, inputs).T)
+            moved += vector[middle:end]
+            if change is not None:
+                moved += change @ straight(weight)
+            change = moved
             begin = end
         assert change is not None
         return change
@@ -159,7 +169,7 @@ def actor_in_numpy(policy: ActorCritic, shards: int = 1) -> Callable[[np.ndarray
     network = NumpyNetwork.of([policy.pi_features_extractor, *policy.actor_layers()])
     if network is None:
         return None
-    network = network.copy()  # matrices in the layout of the product are twice as fast
+    network = network.copy()
     std = policy.action_log_std.detach().exp().numpy()
 
     def act(observations: np.ndarray, noise: np.ndarray) -> np.ndarray:

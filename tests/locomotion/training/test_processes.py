@@ -15,6 +15,7 @@ import torch
 from locomotion.errors import UsageError
 from locomotion.loading import load_files
 from locomotion.policies.tensors import read_tensors
+from locomotion.runs.folder import Run
 from locomotion.runs.rules import RULES
 from locomotion.runs.settings import Settings
 from locomotion.training import processes
@@ -107,7 +108,7 @@ def test_a_run_goes_on_with_another_number_of_processes_as_if_nothing_had_been(t
 
 
 def test_a_process_that_is_killed_ends_the_run_in_one_sentence_that_says_how_to_go_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "_require_alive", _killing_once(processes._require_alive))
+    monkeypatch.setattr(processes, "_require_alive", _killing_once(processes._require_alive, Run(tmp_path / "run")))
     sentence = r"process 2 of 2 was killed by signal 9; stopped at step 0; go on with: .* --resume"
     with pytest.raises(UsageError, match=sentence):
         train(settings(tmp_path / "run", processes=2, steps=10**6))
@@ -116,15 +117,19 @@ def test_a_process_that_is_killed_ends_the_run_in_one_sentence_that_says_how_to_
     require_equal(resumed[0], learned(tmp_path / "whole", processes=1, steps=3 * 256)[0])
 
 
-def _killing_once(check):
-    """Kill a follower half a second after the first look at whether they live."""
-    done = []
+def _killing_once(check, run):
+    """Kill a follower as soon as the run has a checkpoint."""
+    begun = []
+
+    def kill(process):
+        while not run.steps():
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
 
     def looking(followers, advice):
-        if not done:
-            done.append(True)
-            victim = followers[1].process
-            threading.Timer(0.5, lambda: os.kill(victim.pid, signal.SIGKILL)).start()
+        if not begun:
+            begun.append(True)
+            threading.Thread(target=kill, args=(followers[1].process,), daemon=True).start()
         check(followers, advice)
 
     return looking
