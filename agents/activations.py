@@ -17,7 +17,11 @@ class Activation(NamedTuple):
 
 def elu(x: np.ndarray) -> np.ndarray:
     """Return x above 0 and exp(x) - 1 below; numpy has a fast exp, but no fast expm1."""
-    return np.maximum(x, 0.0) + np.exp(np.minimum(x, 0.0)) - x.dtype.type(1.0)
+    y = np.minimum(x, 0.0)
+    np.exp(y, out=y)
+    y -= 1.0
+    y += np.maximum(x, 0.0)
+    return y
 
 
 ACTIVATIONS: dict[str, Activation] = {

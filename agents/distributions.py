@@ -67,17 +67,20 @@ class ClippedLogProb(torch.autograd.Function):
         z = (value - mean) / std
         log_prob = -0.5 * z**2 - std.log() - HALF_LOG_TWO_PI
         by_mean, by_std = z / std, (z**2 - 1) / std
-        below, above = value <= low, value >= high
-        clipped = below | above
+        below = value <= low
+        clipped = below | (value >= high)
         if clipped.any():
+            std, below, to_low, to_high = (
+                each.expand_as(z)[clipped] for each in (std, below, low - mean, mean - high)
+            )
             # From the mean to the bound, in standard deviations; negative where the tail is the smaller part.
-            s = torch.where(below, low - mean, mean - high) / std
+            s = torch.where(below, to_low, to_high) / std
             tail = log_tail(s)
             s = s.clamp(min=-LAST_TAIL)
             hazard = torch.where(s > -LAST_TAIL, (-0.5 * s**2 - HALF_LOG_TWO_PI - tail).exp(), 0.0) / std
-            log_prob = torch.where(clipped, tail, log_prob)
-            by_mean = torch.where(clipped, torch.where(below, -hazard, hazard), by_mean)
-            by_std = torch.where(clipped, -s * hazard, by_std)
+            log_prob[clipped] = tail
+            by_mean[clipped] = torch.where(below, -hazard, hazard)
+            by_std[clipped] = -s * hazard
         return log_prob, by_mean, by_std
 
     @staticmethod

@@ -9,6 +9,7 @@ Rows are (shards, B, F): a product sees one shard alone, so that its last bits d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -88,29 +89,34 @@ class LinearisedNetwork:
     """
 
     def __init__(self, network: NumpyNetwork, rows: np.ndarray):
-        self.outputs = rows
-        self._dense: list[tuple[Dense, np.ndarray] | None] = []  # a linear layer with its inputs
-        self._steps: list[tuple[Step, Step] | None] = []  # another layer's products
+        self._layers = network.layers
+        self._rows = [rows]  # the inputs of each layer, and the last one's outputs
         for layer in network.layers:
-            x, self.outputs = self.outputs, layer(self.outputs)
-            dense = isinstance(layer, Dense)
-            self._dense.append((layer, x) if isinstance(layer, Dense) else None)
-            self._steps.append(None if dense else layer.linearised(x, self.outputs))  # type: ignore[union-attr]
-        self.size = sum(one[0].weight.size + one[0].bias.size for one in self._dense if one is not None)
+            self._rows.append(layer(self._rows[-1]))
+        self.outputs = self._rows[-1]
+        self._size = sum(one.weight.size + one.bias.size for one in self._layers if isinstance(one, Dense))
+
+    @cached_property  # not sooner: a line search needs the outputs alone
+    def _products(self) -> dict[int, tuple[Step, Step]]:
+        """The products with the Jacobian, and with its transpose, of each layer that is not linear."""
+        return {
+            i: layer.linearised(self._rows[i], self._rows[i + 1])
+            for i, layer in enumerate(self._layers)
+            if not isinstance(layer, Dense)
+        }
 
     def push(self, vector: np.ndarray) -> np.ndarray:
         """Return by how much the outputs (shards, B, outputs) change as the parameters move along a vector (P,)."""
         change: np.ndarray | None = None  # the rows themselves do not change
         begin = 0
-        for one, steps in zip(self._dense, self._steps, strict=True):
-            if one is None:
-                assert steps is not None
-                change = None if change is None else steps[0](change)
+        for i, layer in enumerate(self._layers):
+            if not isinstance(layer, Dense):
+                change = None if change is None else self._products[i][0](change)
                 continue
-            (weight, bias), x = one
+            weight, bias = layer
             inputs, outputs = weight.shape
             middle, end = begin + weight.size, begin + weight.size + bias.size
-            moved = x @ straight(vector[begin:middle].reshape(outputs, inputs).T)
+            moved = self._rows[i] @ straight(vector[begin:middle].reshape(outputs, inputs).T)
             moved += vector[middle:end]
             if change is not None:
                 moved += change @ straight(weight)
@@ -121,19 +127,18 @@ class LinearisedNetwork:
 
     def pull(self, slopes: np.ndarray) -> np.ndarray:
         """Return the gradient (shards, P) of each shard's sum, given that by the outputs (shards, B, outputs)."""
-        gradient = np.empty((len(slopes), self.size), slopes.dtype)
-        end = self.size
-        first = next(i for i, one in enumerate(self._dense) if one is not None)
-        for i in reversed(range(first, len(self._dense))):
-            one, steps = self._dense[i], self._steps[i]
-            if one is None:
-                assert steps is not None
-                slopes = steps[1](slopes)
+        gradient = np.empty((len(slopes), self._size), slopes.dtype)
+        end = self._size
+        first = next(i for i, layer in enumerate(self._layers) if isinstance(layer, Dense))
+        for i in reversed(range(first, len(self._layers))):
+            layer = self._layers[i]
+            if not isinstance(layer, Dense):
+                slopes = self._products[i][1](slopes)
                 continue
-            (weight, bias), x = one
+            weight, bias = layer
             begin, middle = end - weight.size - bias.size, end - bias.size
             by_weight = gradient[:, begin:middle].reshape(-1, *weight.shape[::-1])
-            np.matmul(slopes.swapaxes(1, 2), x, out=by_weight)
+            np.matmul(slopes.swapaxes(1, 2), self._rows[i], out=by_weight)
             np.add.reduce(slopes, axis=1, out=gradient[:, middle:end])
             if i > first:  # a product along one number is an outer one, for which BLAS is slow
                 slopes = slopes * weight[:, 0] if weight.shape[1] == 1 else slopes @ weight.T
