@@ -70,9 +70,7 @@ class ClippedLogProb(torch.autograd.Function):
         below = value <= low
         clipped = below | (value >= high)
         if clipped.any():
-            std, below, to_low, to_high = (
-                each.expand_as(z)[clipped] for each in (std, below, low - mean, mean - high)
-            )
+            std, below, to_low, to_high = (each.expand_as(z)[clipped] for each in (std, below, low - mean, mean - high))
             # From the mean to the bound, in standard deviations; negative where the tail is the smaller part.
             s = torch.where(below, to_low, to_high) / std
             tail = log_tail(s)

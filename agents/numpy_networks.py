@@ -41,7 +41,7 @@ class Dense(NamedTuple):
 
 
 def straight(weight: np.ndarray) -> np.ndarray:
-    """Return a matrix row by row in memory: a product with a transposed one takes twice as long, a copy next to none."""
+    """Return a matrix row by row in memory: products with a transposed one take twice as long, a copy next to none."""
     return np.ascontiguousarray(weight)
 
 

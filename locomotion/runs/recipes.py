@@ -70,6 +70,10 @@ BALANCE: dict[str, Any] = {
 # (seeds 1 and 2).
 CAREFUL: dict[str, Any] = {"num_envs": 16, "n_steps": 128, "backtrack": 0.8}
 
+# Twice the robots, half the steps: a step of all robots costs the same Python, so a sample costs less. Hopper scored
+# 3358 and 3461 (seeds 5 and 6; 3285 and 3293 before), HalfCheetah 4924 and 7650 (seeds 10 and 11; 4767 and 7448).
+CAREFUL_AND_QUICK: dict[str, Any] = {**CAREFUL, "num_envs": 32, "n_steps": 64}
+
 # The double pendulum scored 8272 without min_std, 9268 with it (seed 1).
 PENDULUM: dict[str, Any] = {"backtrack": 0.8, "min_std": 0.2}
 
@@ -168,7 +172,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     # The best pair of the grid (results/gamma-lambda), in which all pairs are tied. Seeds 0 to 3 scored 6339, 8070,
     # 6358, 6597; with half the trust region 6860, 6683, 4762, 5294, with one of 0.15 6351, 6694, 5869, 6704.
     ("HalfCheetah-v5", "trpo"): {
-        **CAREFUL,
+        **CAREFUL_AND_QUICK,
         "gamma": 0.99,
         "gae_lambda": 0.95,
         "target_kl": 0.08,
@@ -186,7 +190,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("HalfCheetah-v5", "a3c"): {**SHORT_SIGHTED, **ASYNCHRONOUS},
     ("HalfCheetah-v5", "a2c"): SHORT_SIGHTED,
     # Gamma and lambda, the defaults, are the best pair of the grid (results/gamma-lambda).
-    ("Hopper-v5", "trpo"): CAREFUL,
+    ("Hopper-v5", "trpo"): CAREFUL_AND_QUICK,
     ("Hopper-v5", "ppo"): PROXIMAL,
     ("Hopper-v5", "vpg"): VANILLA,
     ("Hopper-v5", "a3c"): ACTOR_CRITIC,
