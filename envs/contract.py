@@ -31,6 +31,8 @@ def compiled(task: Task) -> mujoco.MjModel:
         InvalidTask: where MuJoCo cannot compile it.
     """
     spec = task.model_spec()
+    if task.timestep is not None:
+        spec.option.timestep = task.timestep
     try:
         return compile_model(spec)
     except ValueError as error:

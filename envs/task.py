@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 from gymnasium import spaces
 
-from envs.arguments import Count
+from envs.arguments import Count, Positive
 from envs.contract import InvalidTask, one_line, require_states
 from envs.mirror import MirroredParts
 from envs.simulation import Fields
@@ -57,6 +57,7 @@ class Task:
     """
 
     episode_steps: Count = field(default=1000, kw_only=True)  # steps after which an episode is truncated
+    timestep: Positive | None = field(default=None, kw_only=True)  # s, of the physics; None: the model's own
 
     model: ClassVar[str]  # MJCF file, relative to the file of the class
     control_dt: ClassVar[float]  # s between two actions
