@@ -57,7 +57,7 @@ class Task:
     """
 
     episode_steps: Count = field(default=1000, kw_only=True)  # steps after which an episode is truncated
-    timestep: Positive | None = field(default=None, kw_only=True)  # s, of the physics; None: the model's own
+    timestep: Positive | None = field(default=None, kw_only=True)  # s, of one physics step; None: the model's own
 
     model: ClassVar[str]  # MJCF file, relative to the file of the class
     control_dt: ClassVar[float]  # s between two actions

@@ -91,12 +91,13 @@ def ship(arguments: list[str]) -> int:
 
 def benchmark(arguments: list[str]) -> int:
     """Measure speed, scores, estimators, or the effect of gamma and lambda."""
-    from locomotion.benchmarks.commands import Processes, Race, Scores, Throughput, Training, Workers
+    from locomotion.benchmarks.commands import Processes, Race, Scores, Throughput, TimeSteps, Training, Workers
     from locomotion.laboratory.commands import Derivatives, Estimators
     from locomotion.sweeps.command import GammaLambda
 
     words, task_words = split_task_options(arguments)
-    choices: Any = Throughput | Training | Processes | Workers | Scores | Race | Estimators | Derivatives | GammaLambda
+    speed, learned = Throughput | Training | Processes | Workers | Race, Scores | TimeSteps | GammaLambda
+    choices: Any = speed | learned | Estimators | Derivatives
     wanted = parse(choices, words, description="Measure; each benchmark has its own --help.")
     if task_words:
         if not hasattr(wanted, "task_words"):
@@ -116,7 +117,7 @@ def of_policy(arguments_class: type[T], arguments: Sequence[str], purpose: Purpo
     words, task_words = split_task_options(arguments)
     if asks_for_help(words):
         _show_help(arguments_class, words, purpose)
-    return parse(arguments_class, words), lambda stored: task_values(stored.env, task_words)
+    return parse(arguments_class, words), lambda stored: task_values(stored.env, task_words, stored.numbers(purpose))
 
 
 def _show_help(arguments_class: type[T], words: Sequence[str], purpose: Purpose) -> None:

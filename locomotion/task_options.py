@@ -38,12 +38,13 @@ def split_task_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return parts
 
 
-def task_values(env: str, words: Sequence[str]) -> dict[str, Any]:
-    """Return the numbers of a task that options change, by their names: those that differ from the defaults.
+def task_values(env: str, words: Sequence[str], usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the numbers of a task that options change, by their names: those that differ from the usual ones.
 
     Args:
         env: canonical id; of a foreign environment the options are its keyword arguments, each a JSON value or a word.
         words: as `split_task_options` returns them.
+        usual: numbers without any options, where they differ from the task's defaults.
 
     Raises:
         UsageError: for a value out of bounds.
@@ -54,7 +55,7 @@ def task_values(env: str, words: Sequence[str]) -> dict[str, Any]:
     cls = envs.task_class(env)
     if cls is None:
         return checked_against(foreign_defaults(env), foreign_values(words))
-    group = task_group(cls, notes=False)
+    group = task_group(cls, usual, notes=False)
     options = dataclasses.make_dataclass("TaskOptions", [("task", group)])
     chosen: Any = tyro.cli(options, args=list(words), description=f"Numbers of {env}.").task
     hints = typing.get_type_hints(cls, include_extras=True)
@@ -63,8 +64,8 @@ def task_values(env: str, words: Sequence[str]) -> dict[str, Any]:
         check_fields(hints, values, task_flag)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
-    defaults = field_defaults(cls)
-    return {name: value for name, value in values.items() if value != defaults[name]}
+    without = field_defaults(cls) | dict(usual or {})
+    return {name: value for name, value in values.items() if value != without[name]}
 
 
 def task_group(cls: type[envs.Task], values: Mapping[str, Any] | None = None, *, notes: bool = True) -> type:

@@ -20,8 +20,8 @@ class Grasp(Arm):
 
     goal_aside: Share = 0.5  # share of the way from above the cube to a random place in reach
 
-    evaluation: ClassVar = {"goal_aside": 0.0}
-    shown: ClassVar = {"goal_aside": 0.0}
+    evaluation: ClassVar = {"timestep": None, "goal_aside": 0.0}
+    shown: ClassVar = evaluation
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()

@@ -70,8 +70,8 @@ class RoughTerrain(Go1):
     episode_steps: Count = 500  # steps of 0.02 s after which an episode is truncated: short enough to stay on a field
 
     grid_commands: ClassVar = np.array([(x, 0.0, turn) for x in (0.4, 0.6, 0.8, 1.0) for turn in (-0.4, 0.0, 0.4)])
-    evaluation: ClassVar = {"grid": True, "push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
-    shown: ClassVar = {"push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
+    shown: ClassVar = {"timestep": None, "push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}
+    evaluation: ClassVar = {**shown, "grid": True}
     trials: ClassVar = {}
     memory: ClassVar = {
         **Go1.memory,

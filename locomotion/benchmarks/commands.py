@@ -3,6 +3,7 @@
 `--help` imports this module, so everything heavy is imported by `run`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -133,6 +134,37 @@ class Processes:
 
         rows = process_speed.measure_processes(self.robots, self.algo, self.counts, self.rounds)
         print_table(rows, process_speed.processes_table, len(self.robots) * len(self.counts))
+        return 0
+
+
+@dataclass(frozen=True)
+class TimeSteps:
+    """Scores of policies at several steps of the physics, and how deep bodies overlap where they touch."""
+
+    policies: tuple[str, ...] = ("Quadruped", "Biped", "Go1", "Grasp", "PickAndPlace", "RoughTerrain", "StandUp")
+    """Shipped policies or folders of runs."""
+    timesteps: tuple[float, ...] = ()
+    """Steps of the physics, in s; without any, those of training and of evaluation, and half of the latter."""
+    episodes: Annotated[int | None, optional("as on a shipped policy's card, else 100")] = None
+    """Episodes of each evaluation."""
+    threads: Annotated[int | None, optional("all cores")] = None
+    """Threads of the physics."""
+    load: Load = ()
+
+    def __post_init__(self) -> None:
+        for step in self.timesteps:
+            if not 0.0 < step < math.inf:
+                raise UsageError(f"--timesteps must be positive, in s, got {step}")
+
+    def run(self) -> int:
+        """Print the table of the steps of the physics."""
+        from locomotion.benchmarks import time_steps
+        from locomotion.threads import set_threads
+
+        threads = set_threads(self.threads)
+        found = time_steps.usual(self.policies, self.timesteps)
+        rows = time_steps.measure_time_steps(found, self.episodes, threads)
+        print_table(rows, time_steps.time_steps_table, len(found))
         return 0
 
 
