@@ -31,7 +31,7 @@ class Biped(Runner):
     start_speed: NotNegative = 2.0  # m/s, greatest first speed, unless the episode before was of full length
     episode_steps: Count = 1000  # steps of 0.01 s after which an episode is truncated
 
-    evaluation: ClassVar = {"timestep": None, "episode_steps": 2000, "start_speed": 0.0}
+    evaluation: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}
     shown: ClassVar = evaluation
 
     model = "biped.xml"

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import mujoco
 import numpy as np
 
-from envs.arguments import Count, NotNegative, Positive
+from envs.arguments import Count, NotNegative
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.reflection import Reflection
 from envs.simulation import Fields
@@ -27,13 +27,10 @@ class Legged(Task):
 
     reset_noise: NotNegative = 0.05  # rad, m/s, rad/s: bound on the noise of the first posture and velocities
     episode_steps: Count = 2000  # steps of 0.01 s after which an episode is truncated
-    timestep: Positive | None = 0.01  # s, of one physics step; None: the model's own, as in evaluation
 
     start_angles: ClassVar[tuple[float, ...]]  # rad, of the joints
     mirrored_contacts: ClassVar[tuple[int, ...]]  # for each number of `contacts` the one on the other side
     control_dt = 0.01  # s
-    evaluation: ClassVar[Mapping[str, Any]] = {"timestep": None}
-    shown: ClassVar[Mapping[str, Any]] = {"timestep": None}
 
     def foot_forces(self, sim: Fields) -> np.ndarray:
         """Return the contact forces on the feet (N, feet, 3), in N."""

@@ -69,13 +69,7 @@ class StandUp(Legged):
     early_steps: Count = 300  # steps of 0.01 s of a short episode
     least_steps: Count = 800  # steps of 0.01 s of the shortest long episode; the longest has `episode_steps`
 
-    evaluation: ClassVar = {
-        "timestep": None,
-        "standing_share": 0.0,
-        "first_level": LONG,
-        "least_steps": 2000,
-        "long_share": 1.0,
-    }
+    evaluation: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
     shown: ClassVar = evaluation
     model = Biped.model
     memory: ClassVar = {
