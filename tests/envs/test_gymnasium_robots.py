@@ -118,7 +118,8 @@ def test_takes_the_arguments_of_gymnasiums_class_with_their_defaults(env_id):
     theirs = inspect.signature(type(gymnasium.make(env_id).unwrapped).__init__).parameters
     ours = {field.name: field.default for field in dataclasses.fields(task_class(env_id))}
     expected = {name for name in theirs if name not in ("self", "kwargs")}
-    assert set(ours) - {"episode_steps"} == expected  # that is `max_episode_steps` of gymnasium.make
+    # The first of these is `max_episode_steps` of gymnasium.make; the second Gymnasium's robots have in their models.
+    assert set(ours) - {"episode_steps", "timestep"} == expected
     for name in expected - {"default_camera_config"}:  # None is our own camera, which frames the robot better
         assert ours[name] == theirs[name].default, name
 

@@ -438,3 +438,14 @@ def test_a_term_that_is_a_view_of_the_physics_is_of_its_own_step():
     position = world.step(np.ones((3, 1), np.float32)).rewards
     assert not np.shares_memory(position, world.sim.qpos)
     assert (position != world.sim.qpos[:, 0]).all()  # the next episodes have begun
+
+
+def test_any_tasks_physics_may_be_stepped_finer_between_the_same_actions():
+    usual, finer = envs.make_vec("CartPole", 1), envs.make_vec("CartPole", 1, timestep=0.005)
+    assert (usual.world.substeps, finer.world.substeps) == (1, 4)
+    assert finer.world.model.opt.timestep == 0.005
+    assert usual.world.dt == finer.world.dt == 0.02
+    with pytest.raises(envs.InvalidTask, match="control_dt 0.02 s is not a multiple of the model's timestep 0.03 s"):
+        envs.make_vec("CartPole", 1, timestep=0.03)
+    with pytest.raises(ValueError, match="timestep must be positive, got 0.0"):
+        envs.make_vec("CartPole", 1, timestep=0.0)

@@ -99,6 +99,12 @@ def test_every_number_has_a_note_and_its_options_give_its_default(env):
     assert task_values(env, ["--task.episode-steps", str(cls.episode_steps)]) == {}
 
 
+def test_a_default_that_is_asked_for_goes_over_what_is_usual():
+    usual = {"push_speed": 0.0}
+    assert task_values("Locomotion/Go1-v0", ["--task.push-speed", "1.0"], usual) == {"push_speed": 1.0}
+    assert task_values("Locomotion/Go1-v0", ["--task.push-speed", "0.0", "--task.hold", "2"], usual) == {"hold": 2.0}
+
+
 def test_a_policy_is_evaluated_with_the_numbers_it_was_trained_with_and_with_those_asked_for(tmp_path, capsys):
     quick = ["--evaluations", "0", "--final-episodes", "2", "--video-seconds", "0", "--track", "off", "--threads", "1"]
     run = tmp_path / "run"
@@ -124,6 +130,6 @@ def test_a_policy_is_evaluated_with_the_numbers_it_was_trained_with_and_with_tho
 
 def test_what_is_asked_for_goes_over_the_tasks_own_changes_and_these_over_trainings():
     numbers = task_numbers("Locomotion/Go1-v0", "evaluation", {"push_speed": 0.3, "hold": 2.0}, {"grid": False})
-    assert numbers == {"push_speed": 0.0, "hold": 2.0, "grid": False}
+    assert numbers == {"timestep": None, "push_speed": 0.0, "hold": 2.0, "grid": False}
     assert task_numbers("Locomotion/Go1-v0", "training", {"push_speed": 0.3}) == {"push_speed": 0.3}
     assert np.isclose(make_env("Go1", 1, task=numbers).task.push_speed, 0.0)

@@ -1,0 +1,52 @@
+import mujoco
+import numpy as np
+import pytest
+
+from locomotion.benchmarks.time_steps import measure_time_steps, own_steps, penetrations, time_steps_table, usual
+from locomotion.commands import benchmark
+from locomotion.errors import UsageError
+from locomotion.policies.stored import StoredPolicy
+
+
+def test_a_policy_is_scored_at_the_steps_of_training_and_of_evaluation_and_at_half_of_the_latter():
+    assert own_steps(StoredPolicy.find("Go1")) == pytest.approx([0.01, 0.005, 0.0025])
+    assert own_steps(StoredPolicy.find("CartPole")) == pytest.approx([0.02, 0.01])
+    (pair,) = usual(["CartPole"], [0.004])
+    assert pair[1] == 0.004
+
+
+def test_scores_are_those_of_the_step_that_is_named():
+    stored = StoredPolicy.find("CartPole")
+    coarse, fine = measure_time_steps([(stored, 0.02), (stored, 0.005)], 3, 1)
+    assert coarse.scores.task == {"timestep": 0.02}
+    assert coarse.scores.metrics["tilt_mean"] != fine.scores.metrics["tilt_mean"]
+    assert len(coarse.depths) == 0  # nothing touches
+    head, _, first, _ = time_steps_table([coarse, fine]).splitlines()
+    assert "physics step, ms" in head
+    assert first.startswith("| CartPole | 20 |")
+
+
+def test_depths_are_those_of_all_overlapping_contacts(monkeypatch):
+    monkeypatch.setattr("locomotion.benchmarks.time_steps.ROBOTS", 2)
+    monkeypatch.setattr("locomotion.benchmarks.time_steps.STEPS", 30)
+    stored = StoredPolicy.find("Go1")
+    depths = penetrations(stored, {})
+    # Only Go1's feet touch the floor: what is deep is by how much a foot's sphere is below it.
+    env = stored.environment(2, seed=1_000_000)
+    policy, observations, expected = stored.load(), env.reset(), []
+    for _ in range(30):
+        observations, *_ = env.step(policy.clip(policy.deterministic(observations)))
+        sim, data = env.world.sim, mujoco.MjData(env.world.model)
+        for qpos in sim.qpos:
+            data.qpos[:] = qpos
+            mujoco.mj_forward(sim.model, data)
+            height = data.site_xpos[-4:, 2] - 0.023
+            expected += [-each for each in height if each < 0.0]
+    np.testing.assert_allclose(np.sort(depths), np.sort(expected), atol=1e-9)
+
+
+def test_what_cannot_be_stepped_so_is_refused():
+    with pytest.raises(UsageError, match=r"--timesteps must be positive, in s, got -1.0"):
+        benchmark(["time-steps", "--timesteps", "-1"])
+    with pytest.raises(UsageError, match=r"cannot make Locomotion/Go1-v0: .*not a multiple of"):
+        benchmark(["time-steps", "--policies", "Go1", "--timesteps", "0.003", "--episodes", "1"])
