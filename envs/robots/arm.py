@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import mujoco
 import numpy as np
@@ -39,7 +39,6 @@ class Arm(Task):
     cube_azimuth: NotNegative = 1.0  # rad, bound on the cube's first place to either side of straight ahead
     goal_height: tuple[float, float] = (0.08, 0.25)  # m above the table, lowest and highest goal
     episode_steps: Count = 100  # steps of 0.04 s after which an episode is truncated
-    timestep: Positive | None = 0.04 / 3  # s, of one physics step; None: the model's own, as in evaluation
     home_noise: NotNegative = 0.05  # rad, bound on the joints' first angles from home
     clearance: Positive = 0.01  # m above the table from which on the cube counts as lifted
     hold_seconds: NotNegative = 0.5  # s at the goal before the episode's end that count as success
@@ -63,8 +62,6 @@ class Arm(Task):
         "action": 6,  # the last one
     }
     control_dt = 0.04  # s
-    evaluation: ClassVar[Mapping[str, Any]] = {"timestep": None}
-    shown: ClassVar[Mapping[str, Any]] = {"timestep": None}
     remembered = ("action",)
     camera: ClassVar = {
         "trackbodyid": 0,

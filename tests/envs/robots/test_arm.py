@@ -214,7 +214,7 @@ def test_targets_stay_near_the_joints_and_within_their_range():
 
 @BOTH
 def test_a_scripted_grasp_holds(name):
-    env = envs.make_vec(name, 32, seed=3, timestep=None)
+    env = envs.make_vec(name, 32, seed=3)
     env.reset()
     infos = lift(env)
     assert all(info["is_success"] for info in infos)
@@ -237,7 +237,7 @@ def test_and_slips_where_the_pads_are_slippery(name):
 # Moved there before a step, the cube is there at the end of the step before, too: 13 times 0.04 s are half a second.
 @pytest.mark.parametrize(("steps", "success"), [(11, False), (12, True), (40, True)])
 def test_success_is_half_a_second_at_the_goal_up_to_the_end(steps, success):
-    env = envs.make_vec("PickAndPlace", 1, seed=0, timestep=None)
+    env = envs.make_vec("PickAndPlace", 1, seed=0)
     env.reset()
     sim = env.world.sim
 
