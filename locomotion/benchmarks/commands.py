@@ -63,14 +63,15 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Training:
-    """Steps/s of training: our TRPO, sb3-contrib's with the zoo's settings, and the bare physics, interleaved."""
+    """Steps/s of training: our TRPO, sb3-contrib's with the zoo's settings, and the bare physics, interleaved.
 
-    robots: Robots = ("Hopper-v5", "HalfCheetah-v5", "Ant-v5")
-    """Which Gymnasium robots."""
+    Ours learns by a process for each core, as `train` does. The bare physics are 64 copies at the model's own step.
+    """
+
+    robots: Robots = ("Hopper-v5", "HalfCheetah-v5", "Ant-v5", "Go1", "PickAndPlace")
+    """Which robots; sb3-contrib learns those of Gymnasium."""
     rounds: int = 5
-    """Turns of each learner; medians are reported."""
-    threads: Annotated[int | None, optional("all cores")] = None
-    """Threads of the physics."""
+    """Turns of each contender; medians are reported."""
 
     def __post_init__(self) -> None:
         require_robots("robots", self.robots)
@@ -79,10 +80,8 @@ class Training:
     def run(self) -> int:
         """Print the table of the learners' speed."""
         from locomotion.benchmarks import training_speed
-        from locomotion.threads import set_threads
 
-        threads = set_threads(self.threads)
-        rows = training_speed.measure_training(self.robots, threads, self.rounds)
+        rows = training_speed.measure_training(self.robots, self.rounds)
         print_table(rows, training_speed.training_table, len(self.robots))
         return 0
 

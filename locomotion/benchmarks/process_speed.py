@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
@@ -13,6 +13,7 @@ from stable_baselines3.common.logger import Logger
 from torch import Tensor
 
 import envs
+from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from agents.team import Exchange
 from locomotion.progress import each
@@ -23,8 +24,8 @@ from locomotion.training.learners import build_learner
 from locomotion.training.place import place
 from locomotion.training.processes import Order, give, robots_at, together
 
-WARM_UP = 4  # iterations before the clock starts
-ITERATIONS = 8  # that are timed
+WARM_UP = 8  # iterations before the clock starts: past the first falls
+ITERATIONS = 16  # that are timed
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,15 @@ class ProcessSpeed:
     ratio: float  # to one process in the same round
     exchanges: float  # in an iteration
     sent: float  # bytes that a process hands in, in an iteration
+
+
+class Training(NamedTuple):
+    """A short training."""
+
+    steps_per_second: float
+    exchanges: float  # in an iteration
+    sent: float  # bytes that a process hands in, in an iteration
+    policy: ActorCritic
 
 
 class Counted:
@@ -92,7 +102,8 @@ def measure_processes(
     """
     for env in robots:
         turns = each(range(rounds), env, rounds)
-        figures = np.array([[_figures(env, algo, count) for count in counts] for _ in turns])  # (rounds, counts, 3)
+        trainings = [[short_training(env, algo, count) for count in counts] for _ in turns]
+        figures = np.array([[one[:3] for one in turn] for turn in trainings])  # (rounds, counts, 3)
         ratios = figures[:, :, 0] / figures[:, :1, 0]
         for count, (speed, exchanges, sent), ratio in zip(
             counts, np.median(figures, axis=0), np.median(ratios, axis=0), strict=True
@@ -100,8 +111,8 @@ def measure_processes(
             yield ProcessSpeed(env, count, float(speed), float(ratio), float(exchanges), float(sent))
 
 
-def _figures(env: str, algo: str, count: int) -> tuple[float, float, float]:
-    """Return steps per second, and exchanges and bytes of an iteration."""
+def short_training(env: str, algo: str, count: int) -> Training:
+    """Train a robot from nothing for a few iterations, by so many processes."""
     threads = set_threads()
     usual = usual_settings(envs.canonical_id(env), algo)
     batch = usual.rollout.num_envs * usual.rollout.n_steps
@@ -120,7 +131,7 @@ def _figures(env: str, algo: str, count: int) -> tuple[float, float, float]:
         exchanges, sent = counted.exchanges / ITERATIONS, counted.sent / ITERATIONS
         give(Order.END, learner)
     vec_env.close()
-    return ITERATIONS * batch / seconds, exchanges, sent
+    return Training(ITERATIONS * batch / seconds, exchanges, sent, learner.policy)
 
 
 def processes_table(rows: Sequence[ProcessSpeed]) -> str:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
-import envs
-from agents.policy_gradient import PolicyGradient
+from agents.policies import ActorCritic
+from envs.registry import GYMNASIUM_TASKS, short_name
 from locomotion.benchmarks.peers import build, check_packages, zoo_peer
+from locomotion.benchmarks.process_speed import short_training
 from locomotion.benchmarks.world_speed import BarePhysics
-from locomotion.environments import batched, make_env
+from locomotion.environments import batched, known_environment, make_env
 from locomotion.progress import each
 from locomotion.runs.recipes import usual_settings
 from locomotion.runs.settings import Settings
 from locomotion.tables import markdown_table
+from locomotion.threads import set_threads
 from locomotion.training.learners import build_learner
+from locomotion.training.place import place
 
 PHYSICS_STEPS = 200
+COPIES = 64  # of a robot, of the bare physics
 PEER = "sb3-contrib"
 LOG_ROWS = 6  # in one turn of A3C
 SILENT = 1_000_000  # iterations between two rows of the log
@@ -33,8 +37,8 @@ class TrainingSpeed:
 
     env: str
     ours: float
-    peer: float  # sb3-contrib's TRPO with the zoo's settings
-    physics: float  # the bare Batch.step of as many robots, repeating what ours do
+    peer: float  # sb3-contrib's TRPO with the zoo's settings; NaN of a robot that is not Gymnasium's
+    physics: float  # the bare Batch.step of 64 copies at the model's own step, repeating what ours do
 
 
 @dataclass(frozen=True)
@@ -47,63 +51,78 @@ class WorkerSpeed:
     ratio: float
 
 
-def measure_training(robots: Sequence[str], threads: int = 1, rounds: int = 5) -> Iterator[TrainingSpeed]:
-    """Yield the figures of one robot after the other; the learners take turns of a few iterations.
+def measure_training(robots: Sequence[str], rounds: int = 5) -> Iterator[TrainingSpeed]:
+    """Yield the figures of one robot after the other; the contenders take turns.
 
     Raises:
-        UsageError: where sb3-contrib is not installed, or a robot is not one of Gymnasium's.
+        UsageError: where sb3-contrib is not installed, for the robots that it can learn.
     """
-    check_packages([PEER])
-    for env in robots:
-        zoo = zoo_peer(PEER, env)
-        ours, vec_env = _ours(env, threads)
-        peer, _ = build(zoo, env, seed=0)
-        bare = BarePhysics(vec_env)
+    ids = [known_environment(robot) for robot in robots]
+    if not GYMNASIUM_TASKS.keys().isdisjoint(ids):
+        check_packages([PEER])
+    for env in ids:
+        peer = PeerSpeed(env) if env in GYMNASIUM_TASKS else None
+        count = place(usual_settings(env, "trpo")).size
         speeds: dict[str, list[float]] = {"ours": [], "peer": [], "physics": []}
-        batch = ours.n_steps * vec_env.num_envs
-        for learner, steps in ((ours, 10 * batch), (peer, 2 * zoo.batch)):  # past the first falls
-            learner.learn(steps, log_interval=SILENT)
         for _ in each(range(rounds), env, rounds):
-            speeds["ours"].append(_learning_speed(ours, 6 * batch))
-            speeds["peer"].append(_learning_speed(peer, 2 * zoo.batch))
-            speeds["physics"].append(PHYSICS_STEPS * ours.n_envs / _physics_seconds(ours, vec_env, bare))
-        vec_env.close()
+            ours = short_training(env, "trpo", count)
+            speeds["ours"].append(ours.steps_per_second)
+            speeds["peer"].append(math.nan if peer is None else peer.measured())
+            speeds["physics"].append(bare_speed(env, ours.policy))
         yield TrainingSpeed(env, *(float(np.median(speeds[name])) for name in ("ours", "peer", "physics")))
 
 
-def _learning_speed(learner: BaseAlgorithm, steps: int) -> float:
-    start = time.perf_counter()
-    learner.learn(steps, reset_num_timesteps=False, log_interval=SILENT)
-    return steps / (time.perf_counter() - start)
+class PeerSpeed:
+    """sb3-contrib's TRPO with the zoo's settings, past its first iterations.
+
+    Args:
+        env: the robot's canonical id.
+    """
+
+    def __init__(self, env: str):
+        set_threads()
+        peer = zoo_peer(PEER, env)
+        self._steps = 2 * peer.batch
+        self._learner, _ = build(peer, env, seed=0)
+        self.measured()
+
+    def measured(self) -> float:
+        """Learn on for two iterations; return steps per second."""
+        start = time.perf_counter()
+        self._learner.learn(self._steps, reset_num_timesteps=False, log_interval=SILENT)
+        return self._steps / (time.perf_counter() - start)
 
 
-def _physics_seconds(ours: PolicyGradient, vec_env: envs.BatchedVecEnv, bare: BarePhysics) -> float:
-    """Return the seconds of PHYSICS_STEPS bare steps of the robots, acting by the present policy."""
-    noise = ours.policy.sample_noise(PHYSICS_STEPS, vec_env.num_envs)
+def bare_speed(env: str, policy: ActorCritic) -> float:
+    """Return the steps per second of `Batch.step` alone on all cores, at the model's own step.
 
-    def act(t: int, observations: np.ndarray) -> np.ndarray:
-        return ours.policy.clip(ours.policy.act(observations, noise[t]))
-
-    return bare.replay(vec_env.get_state(), PHYSICS_STEPS, act)
-
-
-def _ours(env: str, threads: int) -> tuple[PolicyGradient, envs.BatchedVecEnv]:
-    settings = usual_settings(env, "trpo")
-    vec_env = batched(make_env(env, settings.rollout.num_envs, threads=threads))
-    assert vec_env is not None
-    return build_learner(settings, vec_env), vec_env
+    Args:
+        env: the robot's canonical id.
+        policy: moves them, by sampled actions.
+    """
+    robots = batched(make_env(env, COPIES, threads=set_threads(), task={"timestep": None}))
+    assert robots is not None
+    robots.reset()
+    noise = policy.sample_noise(PHYSICS_STEPS, COPIES)
+    seconds = BarePhysics(robots).replay(
+        robots.get_state(), PHYSICS_STEPS, lambda t, observations: policy.clip(policy.act(observations, noise[t]))
+    )
+    robots.close()
+    return PHYSICS_STEPS * COPIES / seconds
 
 
 def training_table(rows: Sequence[TrainingSpeed]) -> str:
-    """Return the figures as a Markdown table."""
+    """Return the figures as a Markdown table; cells are empty where there is no peer."""
+    head = ["robot", "ours, steps/s", "sb3-contrib TRPO", "ours / sb3-contrib", "Batch.step", "ours / Batch.step"]
     return markdown_table(
-        ["robot", "ours, steps/s", "sb3-contrib TRPO", "ours / sb3-contrib", "share of bare physics"],
+        head,
         [
             (
-                row.env,
+                short_name(row.env),
                 f"{row.ours:,.0f}",
-                f"{row.peer:,.0f}",
-                f"{row.ours / row.peer:.1f}",
+                "" if math.isnan(row.peer) else f"{row.peer:,.0f}",
+                "" if math.isnan(row.peer) else f"{row.ours / row.peer:.1f}",
+                f"{row.physics:,.0f}",
                 f"{row.ours / row.physics:.2f}",
             )
             for row in rows
