@@ -63,13 +63,11 @@ class A2C(GradientAscent):
 
     def improve(self, samples: Samples) -> None:
         """Take one step along grad log pi A and the entropy's gradient (Mnih et al. 2016, section 4)."""
-        entropies: list[Tensor] = []
 
         def gain(policy: Distribution) -> Tensor:
-            entropies.append(policy.entropy())
-            return policy.log_prob(samples.actions) * samples.advantages + self.entropy_weight * entropies[0]
+            return policy.log_prob(samples.actions) * samples.advantages + self.entropy_weight * policy.entropy()
 
         actor = differentiable_actor(self.policy)(samples.features, samples.shards.sizes)
-        norm = self.climb(actor, gain, samples.shards)
-        self.logger.record("train/gradient_norm", norm)
-        self.logger.record("train/entropy", float(samples.shards.mean(entropies[0].detach())))
+        entropy = self.policy.distribution(actor.outputs).entropy()
+        self.logger.record("train/gradient_norm", self.climb(actor, gain, samples.shards))
+        self.logger.record("train/entropy", float(samples.shards.mean(entropy)))

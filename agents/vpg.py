@@ -89,14 +89,12 @@ class VPG(GradientAscent):
         new = Remembered(seen, samples.actions, samples.advantages, log_prob, sizes)
         known = joined([*self.memory, new])
         self.memory.append(new)
-        weights: list[Tensor] = []
+        shards = Shards(samples.shards.team, known.sizes.tolist())
 
         def gain(policy: Distribution) -> Tensor:
-            log_prob = policy.log_prob(known.actions)
-            weights.append((log_prob.detach() - known.log_prob).exp())
-            return surrogate(log_prob, known.log_prob, known.advantages)
+            return surrogate(policy.log_prob(known.actions), known.log_prob, known.advantages)
 
-        shards = Shards(samples.shards.team, known.sizes.tolist())
-        norm = self.climb(actor_at(policy.features(known.observations)[0], shards.sizes), gain, shards)
-        self.logger.record("train/gradient_norm", norm)
-        self.logger.record("train/effective_samples", effective_sample_size(weights[0], shards))
+        actor = actor_at(policy.features(known.observations)[0], shards.sizes)
+        weights = (policy.distribution(actor.outputs).log_prob(known.actions) - known.log_prob).exp()
+        self.logger.record("train/gradient_norm", self.climb(actor, gain, shards))
+        self.logger.record("train/effective_samples", effective_sample_size(weights, shards))
