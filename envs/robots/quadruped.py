@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from envs.arguments import Cosine, Positive
+from envs.arguments import Cosine
 from envs.orientation import body_frame
 from envs.robots.legged import Runner
 from envs.simulation import Fields
@@ -28,11 +28,7 @@ class Quadruped(Runner):
     impact_weight: float = 1e-6  # cost per step and N^2, over all contact forces on the feet
     alive_bonus: float = 0.5  # reward per step
     min_height: float = 0.2  # m, height of the centre of mass below which the robot has fallen
-    timestep: Positive | None = 0.01  # s, of one physics step; None: the model's own, as in evaluation
     min_upright: Cosine = 0.87  # cosine of the trunk's tilt (30 degrees) below which the robot has fallen
-
-    evaluation: ClassVar = {"timestep": None}
-    shown: ClassVar = evaluation
 
     model = "quadruped.xml"
     start_angles = 8 * (0.0,)

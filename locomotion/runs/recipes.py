@@ -139,7 +139,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/CartPole-v0", "a2c"): BALANCE,
     ("Locomotion/CartPole-v0", "a3c"): BALANCE,
     ("Locomotion/Go1-v0", "trpo"): {**DOG, "steps": 3_000_000, "final_episodes": 216},
-    ("Locomotion/Quadruped-v0", "trpo"): {**LEGS, "steps": 4_000_000},
+    ("Locomotion/Quadruped-v0", "trpo"): {**LEGS, "steps": 3_000_000},
     ("Locomotion/RoughTerrain-v0", "trpo"): {**DOG, "target_kl": 0.03, "steps": 12_000_000},
     ("Locomotion/Grasp-v0", "trpo"): {**ARM, "steps": 1_500_000, "final_episodes": 400},
     ("Locomotion/PickAndPlace-v0", "trpo"): {**ARM, "steps": 2_000_000, "final_episodes": 400},

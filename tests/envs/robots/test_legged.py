@@ -125,8 +125,7 @@ def test_the_way_already_gone_is_not_observed(name):
 
 @pytest.mark.parametrize("name", ["Biped", "Quadruped"])
 def test_runners_are_paid_by_the_papers_four_terms(name):
-    weights = {"forward_weight": 3.0, "effort_weight": 1e-4, "impact_weight": 1e-5, "alive_bonus": 0.7}
-    env = envs.make_vec(name, 1, timestep=None, **weights)
+    env = envs.make_vec(name, 1, forward_weight=3.0, effort_weight=1e-4, impact_weight=1e-5, alive_bonus=0.7)
     env.reset()
     model = model_of(name)
     data = mujoco.MjData(model)
