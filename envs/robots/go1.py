@@ -79,7 +79,6 @@ class Go1(Task):
     push_speed: NotNegative = 1.0  # m/s, greatest change of the trunk's velocity by a push
 
     episode_steps: Count = 1000  # steps of 0.02 s after which an episode is truncated
-    timestep: Positive | None = 0.01  # s, of one physics step; None: the model's own, as in evaluation
 
     model = "go1.xml"
     memory: ClassVar = {  # drawn at an episode's start and read by its steps
@@ -98,8 +97,8 @@ class Go1(Task):
     grid_commands: ClassVar = np.array(
         [(x, y, turn) for x in (-0.5, 0.0, 0.5, 1.0) for y in (-0.4, 0.0, 0.4) for turn in (-0.8, 0.0, 0.8)]
     )
-    evaluation: ClassVar = {"timestep": None, "grid": True, "push_speed": 0.0}
-    shown: ClassVar = {"timestep": None, "push_speed": 0.0}
+    evaluation: ClassVar = {"grid": True, "push_speed": 0.0}
+    shown: ClassVar = {"push_speed": 0.0}
     trials: ClassVar = {
         "pushed": Trial({"push_speed": 0.5}, ("fall_rate", "linear_error_rms", "angular_error_rms")),
         "hard_pushed": Trial({"push_speed": 1.0}, ("fall_rate",)),

@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 from annotated_types import Ge, MinLen
 
-from envs.arguments import Count, NotNegative, Positive
+from envs.arguments import Count, NotNegative
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.robots.go1 import SEGMENTS, Go1
 from envs.robots.terrain import Terrain, patchwork
@@ -68,7 +68,6 @@ class RoughTerrain(Go1):
     demotion: NotNegative = 0.4  # share of the commanded distance below which the field before follows
 
     episode_steps: Count = 500  # steps of 0.02 s after which an episode is truncated: short enough to stay on a field
-    timestep: Positive | None = None  # s, of one physics step; None: the model's own
 
     grid_commands: ClassVar = np.array([(x, 0.0, turn) for x in (0.4, 0.6, 0.8, 1.0) for turn in (-0.4, 0.0, 0.4)])
     shown: ClassVar = {"push_speed": 0.0, "difficulties": (1.0,), "terrain_seed": 1}

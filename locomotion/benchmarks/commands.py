@@ -143,7 +143,7 @@ class TimeSteps:
     policies: tuple[str, ...] = ("Quadruped", "Biped", "Go1", "Grasp", "PickAndPlace", "RoughTerrain", "StandUp")
     """Shipped policies or folders of runs."""
     timesteps: tuple[float, ...] = ()
-    """Steps of the physics, in s; without any, those of training and of evaluation, and half of the latter."""
+    """Steps of the physics, in s; without any, twice, once and half the step of the evaluation."""
     episodes: Annotated[int | None, optional("as on a shipped policy's card, else 100")] = None
     """Episodes of each evaluation."""
     threads: Annotated[int | None, optional("all cores")] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,9 @@ import numpy as np
 import torch
 
 import envs
-from envs.contract import compiled
+from envs.contract import InvalidTask, compiled
 from envs.registry import require_task, short_name
-from locomotion.environments import Purpose, batched
+from locomotion.environments import batched
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, actor_of, evaluate_stored
 from locomotion.policies.stored import StoredPolicy
@@ -38,7 +39,7 @@ def usual(policies: Sequence[str], timesteps: Sequence[float]) -> list[tuple[Sto
 
     Args:
         policies: names, or folders of runs.
-        timesteps: in s; without any, those of training and of evaluation, and half of the latter.
+        timesteps: in s; without any, those of `own_steps`.
 
     Raises:
         UsageError: for a policy of a robot that is not stepped as a batch.
@@ -52,11 +53,18 @@ def usual(policies: Sequence[str], timesteps: Sequence[float]) -> list[tuple[Sto
 
 
 def own_steps(stored: StoredPolicy) -> list[float]:
-    """Return the physics steps, in s, of a policy's training and of its evaluation, and half of the latter."""
-    purposes: tuple[Purpose, ...] = ("training", "evaluation")
-    tasks = (require_task(stored.env, **stored.numbers(purpose)) for purpose in purposes)
-    training, evaluation = (compiled(task).opt.timestep for task in tasks)
-    return sorted({training, evaluation, evaluation / 2}, reverse=True)
+    """Return twice, once and half the physics step of a policy's evaluation, in s, where actions stay as far apart."""
+    numbers = stored.numbers("evaluation")
+    usual = compiled(require_task(stored.env, **numbers)).opt.timestep
+
+    def interval(step: float) -> float:
+        task = require_task(stored.env, **numbers | {"timestep": step})
+        try:
+            return task.substeps(compiled(task)) * step
+        except InvalidTask:  # actions would fall between two steps
+            return math.nan
+
+    return [step for step in (2 * usual, usual, usual / 2) if math.isclose(interval(step), interval(usual))]
 
 
 def measure_time_steps(

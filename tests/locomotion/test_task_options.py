@@ -130,6 +130,6 @@ def test_a_policy_is_evaluated_with_the_numbers_it_was_trained_with_and_with_tho
 
 def test_what_is_asked_for_goes_over_the_tasks_own_changes_and_these_over_trainings():
     numbers = task_numbers("Locomotion/Go1-v0", "evaluation", {"push_speed": 0.3, "hold": 2.0}, {"grid": False})
-    assert numbers == {"timestep": None, "push_speed": 0.0, "hold": 2.0, "grid": False}
+    assert numbers == {"push_speed": 0.0, "hold": 2.0, "grid": False}
     assert task_numbers("Locomotion/Go1-v0", "training", {"push_speed": 0.3}) == {"push_speed": 0.3}
     assert np.isclose(make_env("Go1", 1, task=numbers).task.push_speed, 0.0)

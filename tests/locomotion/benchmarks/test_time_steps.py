@@ -8,9 +8,10 @@ from locomotion.errors import UsageError
 from locomotion.policies.stored import StoredPolicy
 
 
-def test_a_policy_is_scored_at_the_steps_of_training_and_of_evaluation_and_at_half_of_the_latter():
+def test_a_policy_is_scored_at_twice_once_and_half_its_step_where_actions_stay_as_far_apart():
     assert own_steps(StoredPolicy.find("Go1")) == pytest.approx([0.01, 0.005, 0.0025])
     assert own_steps(StoredPolicy.find("CartPole")) == pytest.approx([0.02, 0.01])
+    assert own_steps(StoredPolicy.find("Hopper")) == [0.002]  # four steps an action, however long
     (pair,) = usual(["CartPole"], [0.004])
     assert pair[1] == 0.004
 
