@@ -51,7 +51,7 @@ def _clock() -> ctypes.c_void_p:
     """Return the engine's `mjcb_time`: the C function that tells it the time, or NULL for none."""
     try:
         return ctypes.c_void_p.in_dll(ctypes.CDLL(mujoco._functions.__file__), "mjcb_time")
-    except (OSError, ValueError):  # a platform on which symbols are not found through the libraries that need them
+    except (AttributeError, OSError, ValueError):  # a platform or version on which the symbol is found elsewhere
         return ctypes.c_void_p()
 
 
