@@ -17,7 +17,8 @@ from locomotion.benchmarks.scores import FOLDER, SeedScores
 from locomotion.checksums import DELETE
 from locomotion.environments import EVALUATION_STEPS, known_environment
 from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import EPISODES, EVALUATION_SEED, Evaluation, evaluate_actor
+from locomotion.evaluation.episodes import EPISODES, EVALUATION_SEED, evaluate_actor
+from locomotion.evaluation.scores import Evaluation
 from locomotion.evaluation.statistics import by_chance, probability_of_improvement
 from locomotion.files import folder_name, read_json, write_json
 from locomotion.policies.card import installed_versions

@@ -16,7 +16,8 @@ from envs.contract import InvalidTask, compiled
 from envs.registry import require_task, short_name
 from locomotion.environments import batched
 from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, actor_of, evaluate_stored
+from locomotion.evaluation.episodes import EVALUATION_SEED, actor_of, evaluate_stored
+from locomotion.evaluation.scores import Evaluation
 from locomotion.policies.stored import StoredPolicy
 from locomotion.progress import each
 from locomotion.tables import markdown_table

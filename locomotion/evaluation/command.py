@@ -42,7 +42,8 @@ class Evaluate:
         Args:
             numbers: of a policy's task that differ from those it is evaluated with.
         """
-        from locomotion.evaluation.episodes import against_card, evaluate_stored
+        from locomotion.evaluation.episodes import evaluate_stored
+        from locomotion.evaluation.scores import against_card
 
         stored = StoredPolicy.find(self.policy)
         task = numbers(stored)

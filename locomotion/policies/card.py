@@ -43,7 +43,7 @@ class PolicyCard:
     # Of a policy that ships with the package:
     recipe: dict[str, Any] | None = None  # the settings it was trained with
     command: str | None = None  # the command line that trains it
-    evaluation: dict[str, Any] | None = None  # its scores, as locomotion.evaluation.episodes.Evaluation has them
+    evaluation: dict[str, Any] | None = None  # its scores, as locomotion.evaluation.scores.Evaluation has them
 
 
 def installed_versions() -> dict[str, str]:

@@ -19,7 +19,8 @@ from envs.arguments import check_fields
 from locomotion.command_line import invocation
 from locomotion.environments import task_numbers
 from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate
+from locomotion.evaluation.episodes import EVALUATION_SEED, evaluate
+from locomotion.evaluation.scores import Evaluation
 from locomotion.files import atomic_folder, write_json
 from locomotion.interrupts import Deferral, at_once
 from locomotion.policies.card import PolicyCard

@@ -11,7 +11,8 @@ from typing import Any
 import envs
 from locomotion.command_line import flag, invocation
 from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate_folder, on_the_card
+from locomotion.evaluation.episodes import EVALUATION_SEED, evaluate_folder
+from locomotion.evaluation.scores import Evaluation, on_the_card
 from locomotion.files import atomic_folder
 from locomotion.interrupts import keeping
 from locomotion.policies.card import installed_versions, read_card, save_card

@@ -13,7 +13,8 @@ from stable_baselines3.common.logger import Logger
 
 from locomotion.command_line import invocation, loading
 from locomotion.errors import UsageError, refusals_told
-from locomotion.evaluation.episodes import EVALUATION_SEED, Evaluation, evaluate_folder
+from locomotion.evaluation.episodes import EVALUATION_SEED, evaluate_folder
+from locomotion.evaluation.scores import Evaluation
 from locomotion.files import remove_checked, write_json
 from locomotion.interrupts import answered, deferred, keeping
 from locomotion.recording.film import Film

@@ -31,7 +31,8 @@ from locomotion.benchmarks.scores import SeedScores
 from locomotion.checksums import digest, lines, write_sums
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import Evaluation, evaluate_folder
+from locomotion.evaluation.episodes import evaluate_folder
+from locomotion.evaluation.scores import Evaluation
 from locomotion.files import atomic_folder, write_json
 from locomotion.policies.shipped import FOLDER
 from locomotion.policies.stored import StoredPolicy, describe, save_policy

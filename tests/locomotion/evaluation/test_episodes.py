@@ -9,7 +9,8 @@ import torch
 from agents import ActorCritic
 from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import against_card, evaluate, evaluate_folder, on_the_card
+from locomotion.evaluation.episodes import evaluate, evaluate_folder
+from locomotion.evaluation.scores import against_card, on_the_card
 from locomotion.policies.card import read_card
 from locomotion.policies.stored import describe, save_policy
 

@@ -10,7 +10,8 @@ import pytest
 from locomotion.checksums import write_sums
 from locomotion.environments import make_env
 from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import against_card, evaluate, evaluate_folder, on_the_card
+from locomotion.evaluation.episodes import evaluate, evaluate_folder
+from locomotion.evaluation.scores import against_card, on_the_card
 from locomotion.files import write_json
 from locomotion.policies import shipped
 from locomotion.policies.card import installed_versions, read_card, save_card
