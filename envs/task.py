@@ -2,20 +2,24 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import mujoco
 import numpy as np
+from annotated_types import Interval
 from gymnasium import spaces
 
-from envs.arguments import Count, Positive
+from envs.arguments import Count
 from envs.contract import InvalidTask, one_line, require_states
 from envs.mirror import MirroredParts
 from envs.simulation import Fields
+
+Step = Annotated[float, Interval(ge=1e-5, lt=math.inf)]  # of the physics: an action of finer ones would seem to hang
 
 
 class Measured(SimpleNamespace):
@@ -57,7 +61,7 @@ class Task:
     """
 
     episode_steps: Count = field(default=1000, kw_only=True)  # steps after which an episode is truncated
-    timestep: Positive | None = field(default=None, kw_only=True)  # s, of one physics step; None: the model's own
+    timestep: Step | None = field(default=None, kw_only=True)  # s, of one physics step; None: the model's own
 
     model: ClassVar[str]  # MJCF file, relative to the file of the class
     control_dt: ClassVar[float]  # s between two actions
@@ -111,8 +115,8 @@ class Task:
         count = self.control_dt / model.opt.timestep
         if not np.isclose(count, round(count)):
             raise InvalidTask(
-                f"{type(self).__name__}: control_dt {self.control_dt} s is not a multiple of the model's timestep"
-                f" {model.opt.timestep} s"
+                f"{type(self).__name__}: the time between actions, control_dt {self.control_dt} s, is not a multiple of"
+                f" timestep {model.opt.timestep} s"
             )
         return round(count)
 

@@ -3,7 +3,6 @@
 `--help` imports this module, so everything heavy is imported by `run`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -125,7 +124,9 @@ class Processes:
         require_robots("robots", self.robots)
         if self.algo not in rules_on_one_core():
             raise UsageError(f"--algo must be one of {', '.join(rules_on_one_core())}, got {self.algo!r}")
-        require_at_least_one(rounds=self.rounds, counts=min(self.counts, default=0))
+        if not self.counts:
+            raise UsageError("--counts must name at least one number of processes")
+        require_at_least_one(rounds=self.rounds, counts=min(self.counts))
 
     def run(self) -> int:
         """Print the table of the numbers of processes."""
@@ -151,9 +152,8 @@ class TimeSteps:
     load: Load = ()
 
     def __post_init__(self) -> None:
-        for step in self.timesteps:
-            if not 0.0 < step < math.inf:
-                raise UsageError(f"--timesteps must be positive, in s, got {step}")
+        if not self.policies:
+            raise UsageError("--policies must name at least one policy")
 
     def run(self) -> int:
         """Print the table of the steps of the physics."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ import envs
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from agents.team import Exchange
+from locomotion.environments import known_environment
 from locomotion.progress import each
 from locomotion.runs.recipes import usual_settings
 from locomotion.tables import markdown_table
@@ -100,6 +102,8 @@ def measure_processes(
     Raises:
         UsageError: where a robot's recipe has too few robots for so many processes.
     """
+    for env, count in product(robots, counts):  # refused at once, not after other measurements
+        place(usual_settings(known_environment(env), algo).changed(processes=count))
     for env in robots:
         turns = each(range(rounds), env, rounds)
         trainings = [[short_training(env, algo, count) for count in counts] for _ in turns]

@@ -43,14 +43,25 @@ def usual(policies: Sequence[str], timesteps: Sequence[float]) -> list[tuple[Sto
         timesteps: in s; without any, those of `own_steps`.
 
     Raises:
-        UsageError: for a policy of a robot that is not stepped as a batch.
+        UsageError: for a policy of a robot that is not stepped as a batch, or a step that its robot cannot take.
     """
     found = []
     for stored in map(StoredPolicy.find, policies):
         if envs.task_class(stored.env) is None:
             raise UsageError(f"{stored.env} is stepped by its own code; name policies of robots stepped as batches")
+        for step in timesteps:
+            require_step(stored, step)
         found += [(stored, step) for step in timesteps or own_steps(stored)]
     return found
+
+
+def require_step(stored: StoredPolicy, step: float) -> None:
+    """Refuse a step of the physics that a policy's robot cannot take."""
+    try:
+        task = require_task(stored.env, **stored.numbers("evaluation", {"timestep": step}))
+        task.substeps(compiled(task))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"--timesteps {step}: {error}") from error
 
 
 def own_steps(stored: StoredPolicy) -> list[float]:

@@ -189,7 +189,7 @@ def test_a_model_that_mujoco_does_not_take_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"control_dt": 0.013}, "control_dt 0.013 s is not a multiple of the model's timestep"),
+        ({"control_dt": 0.013}, "control_dt 0.013 s, is not a multiple of timestep"),
         ({"control_dt": 0.0}, "Odd must take at least 1 physics step per action, got 0"),
     ],
 )

@@ -47,7 +47,13 @@ def test_depths_are_those_of_all_overlapping_contacts(monkeypatch):
 
 
 def test_what_cannot_be_stepped_so_is_refused():
-    with pytest.raises(UsageError, match=r"--timesteps must be positive, in s, got -1.0"):
-        benchmark(["time-steps", "--timesteps", "-1"])
-    with pytest.raises(UsageError, match=r"cannot make Locomotion/Go1-v0: .*not a multiple of"):
-        benchmark(["time-steps", "--policies", "Go1", "--timesteps", "0.003", "--episodes", "1"])
+    for step, sentence in {
+        "-1": r"--timesteps -1.0: timestep must be at least 1e-05, got -1.0",
+        "inf": r"--timesteps inf: timestep must be finite, got inf",
+        "1e-9": r"--timesteps 1e-09: timestep must be at least 1e-05, got 1e-09",
+        "0.003": r"--timesteps 0.003: Go1: .* is not a multiple of timestep 0.003 s",
+    }.items():
+        with pytest.raises(UsageError, match=sentence):
+            benchmark(["time-steps", "--policies", "Go1", "--timesteps", step, "--episodes", "1"])
+    with pytest.raises(UsageError, match=r"--policies must name at least one policy"):
+        benchmark(["time-steps", "--policies"])
