@@ -86,7 +86,7 @@ def test_a_race_from_the_command_to_the_figure_which_continues(folder, capsys, m
         assert seconds == sorted(seconds)
         assert seconds[0] > 0.0
     assert [point.step for point in peer.points] == [0, 32, 64]
-    # The scores are those of a training that nobody asks.
+    # The scores are those of a training without a race.
     train(OURS.ours(Path("alone")))
     assert ours.points[-1].return_mean == evaluate_folder("alone", EPISODES).return_mean
     model, robots = build(PEER.peer(), PENDULUM, 3)
