@@ -13,7 +13,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from torch import Tensor
 
-import envs
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from agents.team import Exchange
@@ -118,7 +117,7 @@ def measure_processes(
 def short_training(env: str, algo: str, count: int) -> Training:
     """Train a robot from nothing for a few iterations, by so many processes."""
     threads = set_threads()
-    usual = usual_settings(envs.canonical_id(env), algo)
+    usual = usual_settings(known_environment(env), algo)
     batch = usual.rollout.num_envs * usual.rollout.n_steps
     settings = usual.changed(steps=(WARM_UP + ITERATIONS) * batch, processes=count)
     here = place(settings)
