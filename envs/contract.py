@@ -81,8 +81,16 @@ def require_quantities(task: Task, returned: Any, count: int) -> Mapping[str, An
 
 
 def require_parts(task: Task, returned: Any, count: int) -> Mapping[str, np.ndarray]:
-    """Return the parts of the observations of `count` robots, which must be arrays (count,) or (count, k)."""
+    """Return the parts of the observations of `count` robots.
+
+    They must be arrays (count,) or (count, k), or pictures (count, height, width, channels) alone.
+    """
     for name, values in require_named(task, "observe", returned, "parts").items():
+        if isinstance(values, np.ndarray) and values.ndim == 4 and len(values) == count:
+            if values.dtype != np.uint8 or len(returned) > 1:
+                wanted = f"{name} must be of type uint8 and the only part, as pictures are"
+                raise _invalid(task, "observe", wanted, values, ": ")
+            return returned
         if not _is_array(values, REAL + LOGICAL) or values.ndim not in (1, 2) or len(values) != count:
             wanted = f"{name} must be one row or one number for each of {count} robots"
             raise _invalid(task, "observe", wanted, values, ": ")
@@ -131,10 +139,21 @@ def require_nothing(task: Task, method: str, returned: Any) -> None:
         raise _invalid(task, method, "must write into sim and return nothing", returned)
 
 
-def require_space(task: Task, method: str, returned: Any) -> spaces.Box:
-    """Return what `action_space` or `observation_space` returned, which must be a Box of vectors."""
+def require_actions(task: Task, returned: Any) -> spaces.Box | spaces.Discrete:
+    """Return what `action_space` returned: a Box of vectors, or Discrete, which the task must turn into controls."""
+    if isinstance(returned, spaces.Discrete):
+        if "apply" not in _defined_by(task):
+            raise InvalidTask(f"{_name(task)} must define apply: nothing else says what its Discrete actions do")
+        return returned
     if not isinstance(returned, spaces.Box) or len(returned.shape) != 1:
-        raise _invalid(task, method, "must return a gymnasium.spaces.Box of vectors", returned)
+        raise _invalid(task, "action_space", "must return a gymnasium.spaces.Box of vectors or Discrete", returned)
+    return returned
+
+
+def require_observations(task: Task, returned: Any, shape: tuple[int, ...]) -> spaces.Box:
+    """Return what `observation_space` returned, which must be a Box of the observations' shape."""
+    if not isinstance(returned, spaces.Box) or returned.shape != shape:
+        raise _invalid(task, "observation_space", f"must return a gymnasium.spaces.Box of shape {shape}", returned)
     return returned
 
 
@@ -190,6 +209,11 @@ def one_line(error: Exception) -> str:
 
 def _is_array(values: Any, kinds: str) -> bool:
     return isinstance(values, np.ndarray) and values.dtype.kind in kinds
+
+
+def _defined_by(task: Task) -> set[str]:
+    """Return the names that a task's own classes define, those of `Task` and its ancestors apart."""
+    return {name for cls in type(task).__mro__ for name in vars(cls) if cls.__module__ != "envs.task"}
 
 
 def _name(task: Task) -> str:

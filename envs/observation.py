@@ -1,20 +1,28 @@
-"""Observations as vectors of named parts: their layout and their names."""
+"""Observations as vectors of named parts, or as pictures: their layout and their names."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 
 def joined(parts: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the observations (N, observations) that consist of these parts, (N, k) or (N,) each: a new array."""
+    """Return the observations (N, ...): a new array.
+
+    Args:
+        parts: (N, k) or (N,) each, which make vectors; or pictures (N, height, width, channels) alone.
+    """
+    pictures = next(iter(parts.values()))
+    if pictures.ndim > 2:
+        return pictures.copy()
     return np.concatenate([part if part.ndim == 2 else part[:, None] for part in parts.values()], axis=1)
 
 
 def layout_of(parts: Mapping[str, np.ndarray]) -> dict[str, int]:
     """Return how many numbers of an observation each of its parts has, in their order."""
-    return {name: 1 if values.ndim == 1 else values.shape[1] for name, values in parts.items()}
+    return {name: math.prod(values.shape[1:]) for name, values in parts.items()}
 
 
 def names_of(layout: Mapping[str, int]) -> list[str]:

@@ -70,16 +70,19 @@ class Fields:
     def posed(self, *names: str) -> list[np.ndarray]:
         """Return fields that follow from the positions, such as `geom_xpos`, for the present ones: for use in `place`.
 
-        All other derived fields change, too. The state does not.
+        In `place` they are those of the model as it is for all robots: `physics` is asked afterwards. All other derived
+        fields change, too. The state does not.
         """
         raise NotImplementedError
 
-    def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
-        """Return the lengths (N, rays) of rays up to the first geom that they meet, in m; -1 where they meet none.
+    def ray(self, points: np.ndarray, directions: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far rays go up to the first geom that they meet, and which geom that is, both (N, rays).
+
+        Lengths are in m, for directions of length 1. Where a ray meets no geom, its length and its geom are -1.
 
         Args:
             points: the rays' origins (N, rays, 3), in m.
-            direction: the direction of all rays (3,).
+            directions: of the rays (N, rays, 3), or of all of them (3,).
             groups: 1 for each of the geom groups (6,) that the rays can meet, else 0; uint8.
         """
         raise NotImplementedError
@@ -146,8 +149,9 @@ class Simulation(Fields):
     def posed(self, *names: str) -> list[np.ndarray]:
         return self.first(self._count).posed(*names)
 
-    def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
-        return self.batch.ray(points, direction, geomgroup=groups)[0]
+    def ray(self, points: np.ndarray, directions: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        lengths, geoms = self.batch.ray(points, directions, geomgroup=groups)
+        return lengths, geoms
 
     def advance(self, substeps: int) -> dict[int, str]:
         """Take physics steps; return which simulations blew up, each with the engine's word on it."""
@@ -225,8 +229,9 @@ class First(Fields):
         with untimed:
             self._sim.batch.forward(self._ids, stage)
 
-    def ray(self, points: np.ndarray, direction: np.ndarray, groups: np.ndarray) -> np.ndarray:
-        return self._sim.batch.ray(points, direction, geomgroup=groups, ids=self._ids)[0]
+    def ray(self, points: np.ndarray, directions: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        lengths, geoms = self._sim.batch.ray(points, directions, geomgroup=groups, ids=self._ids)
+        return lengths, geoms
 
     def __getattr__(self, name: str) -> np.ndarray:
         view = getattr(self._sim, name)[: len(self._ids)]

@@ -16,7 +16,7 @@ from envs.world import World
 ONLY = np.array([0])
 
 
-class SingleEnv(gymnasium.Env[np.ndarray, np.ndarray]):
+class SingleEnv(gymnasium.Env[np.ndarray, Any]):
     """One robot, for `gymnasium.make("envs:Locomotion/CartPole-v0", ...)`.
 
     It is seeded like any Gymnasium environment, and truncates episodes by the task's own `episode_steps`. `info` holds

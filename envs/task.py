@@ -120,12 +120,19 @@ class Task:
             )
         return round(count)
 
-    def action_space(self, model: mujoco.MjModel) -> spaces.Box:
-        """Return one robot's actions: by default one number in [-1, 1] for each actuator."""
+    def action_space(self, model: mujoco.MjModel) -> spaces.Box | spaces.Discrete:
+        """Return one robot's actions: by default one number in [-1, 1] for each actuator.
+
+        With Discrete, an action is one whole number: `apply` and the other methods get choices (N,).
+        """
         return spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
 
     def observation_space(self, size: int) -> spaces.Box:
-        """Return one robot's observations: by default any number that MuJoCo does not treat as a blow-up."""
+        """Return one robot's observations: by default any number that MuJoCo does not treat as a blow-up.
+
+        Args:
+            size: how many numbers one has; pictures need a space of their own, of their shape and type.
+        """
         return spaces.Box(-mujoco.mjMAXVAL, mujoco.mjMAXVAL, (size,), np.float64)
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
@@ -143,8 +150,18 @@ class Task:
         return {}
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
-        """Return the named parts of the observations, each (N, k) or (N,), in the order of the vector they make."""
+        """Return the named parts of the observations, each (N, k) or (N,), in the order of the vector they make.
+
+        A single part may be pictures instead, (N, height, width, channels) of type uint8.
+        """
         raise NotImplementedError
+
+    def first_person(self, sim: Fields) -> np.ndarray | None:
+        """Return what the robots see as pictures (N, height, width, 3), uint8, for films and the viewer.
+
+        None where robots have no sight that could be shown.
+        """
+        return None
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         """Return the named terms (N,) of the reward of the step that led from `before` to `now`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from mujoco.batch import Batch
 
 from envs import contract
@@ -25,13 +26,13 @@ from envs.task import Measured, Remembered, Task
 class Step:
     """The outcome of one step of N robots; those whose episode ended have already begun their next one."""
 
-    observations: np.ndarray  # (N, observations), of the new episode where one began
+    observations: np.ndarray  # (N, observations) or pictures (N, ...), of the new episode where one began
     rewards: np.ndarray  # (N,)
     terminated: np.ndarray  # (N,) failed, or finished for good: there is no future
     truncated: np.ndarray  # (N,) out of time: the future is cut off
     terms: dict[str, np.ndarray]  # the reward's terms, each (N,)
     ended: np.ndarray  # (E,) rows of the robots whose episode ended
-    final_observations: np.ndarray  # (E, observations), the last of the episode that ended
+    final_observations: np.ndarray  # (E, ...), the last of the episode that ended
     episodes: list[dict[str, Any]] = field(default_factory=list)  # (E,) summaries of the episodes that ended
 
 
@@ -71,13 +72,14 @@ class World:
         self.sim = Simulation(batch, self.dt, task.memory, task.contact_forces)
         self.starts = Starts(task, self.model, num_robots, self.dt)
         self.physics_errors = 0  # blow-ups so far
-        self.action_space = contract.require_space(task, "action_space", task.action_space(self.model))
+        self.action_space = contract.require_actions(task, task.action_space(self.model))
         self._witness = Witness(task, self.model, self.batch.state)
 
         self._bind_fields()
         self.reset(np.arange(num_robots))
-        size = self._observations.shape[1]
-        self.observation_space = contract.require_space(task, "observation_space", task.observation_space(size))
+        shape = self._observations.shape[1:]
+        space = task.observation_space(sum(self.layout.values()))
+        self.observation_space = contract.require_observations(task, space, shape)
 
     def _bind_fields(self) -> None:
         """Call the task's methods once, so that every field they use is filled from the first step on.
@@ -86,7 +88,7 @@ class World:
         the observations and the names of the terms.
         """
         task, sim, count = self.task, self.sim, self.num_robots
-        idle = np.zeros((count, *self.action_space.shape), np.float32)
+        idle = self.idle
         with np.errstate(all="ignore"):
             now = Measured(**contract.require_quantities(task, task.measure(sim), count))
             self._remember(now)
@@ -106,6 +108,19 @@ class World:
         return self.sim.batch
 
     @property
+    def _action_shape(self) -> tuple[int, ...]:
+        shape = self.action_space.shape
+        assert shape is not None  # a Box or Discrete has one
+        return shape
+
+    @property
+    def idle(self) -> np.ndarray:
+        """Actions (N, ...) that are valid and mean nothing: zeros, or the first of several choices."""
+        space = self.action_space
+        first = space.start if isinstance(space, spaces.Discrete) else 0
+        return np.full((self.num_robots, *self._action_shape), first, space.dtype)
+
+    @property
     def observation_names(self) -> list[str]:
         """The name of each number of an observation: its part's, with its place where the part has several."""
         return names_of(self.layout)
@@ -117,7 +132,7 @@ class World:
         return None if parts is None else parts.joined(self.layout, type(self.task).__name__)
 
     def reset(self, ids: np.ndarray, seeds: list[int | None] | None = None) -> np.ndarray:
-        """Begin a new episode for the robots `ids`; return their first observations (len(ids), observations).
+        """Begin a new episode for the robots `ids`; return their first observations (len(ids), ...).
 
         Args:
             ids: sorted rows.
@@ -137,8 +152,7 @@ class World:
     def _begin(self, ids: np.ndarray) -> None:
         """Begin a new episode for the robots `ids` with the next draws of their generators."""
         task = self.task
-        sim, states = self.starts.place(ids, self.sim.userdata[ids])
-        physics = contract.require_named(task, "physics", task.physics(sim), "fields of the model")
+        sim, states, physics = self.starts.place(ids, self.sim.userdata[ids])
         self.sim.restart(ids, states, physics)
         self.episodes.begin(ids, contract.require_limits(task, task.episode_limits(sim), len(ids)))
         now = Measured(**task.measure(sim))
@@ -166,11 +180,11 @@ class World:
 
     @property
     def observations(self) -> np.ndarray:
-        """A copy of the present observations (N, observations)."""
+        """A copy of the present observations (N, ...)."""
         return self._observations.copy()
 
     def step(self, actions: np.ndarray) -> Step:
-        """Apply actions (N, actions), advance by `dt`, and begin new episodes where one ended."""
+        """Apply actions (N, actions), or choices (N,), advance by `dt`, and begin new episodes where one ended."""
         task, sim = self.task, self.sim
         given, (actions, broken) = actions, self._checked(actions)
         contract.require_nothing(task, "apply", task.apply(sim, actions))  # type: ignore[func-returns-value]
@@ -188,7 +202,8 @@ class World:
         observations = joined(task.observe(sim, now))
         terminated = task.terminated(sim, now)
         if not (all_finite(observations) and all_finite(rewards)):
-            broken |= ~(np.isfinite(observations).all(axis=1) & np.isfinite(rewards))
+            sound = np.isfinite(observations).all(axis=tuple(range(1, observations.ndim)))
+            broken |= ~(sound & np.isfinite(rewards))
         blow_ups: dict[int, BlowUp] = {}
         if np.count_nonzero(broken):
             self.physics_errors += int(broken.sum())
@@ -219,19 +234,28 @@ class World:
 
     def _checked(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the actions with zeros for those of robots with a non-finite one, and which robots (N,) these are."""
-        expected = (self.num_robots, *self.action_space.shape)
+        expected = (self.num_robots, *self._action_shape)
         if actions.shape != expected:
             raise ValueError(f"{type(self.task).__name__} takes actions of shape {expected}, got {actions.shape}")
         broken = np.zeros(self.num_robots, bool)
-        if not all_finite(actions):
+        if isinstance(self.action_space, spaces.Discrete):
+            self._require_choices(actions, self.action_space)
+        elif not all_finite(actions):
             broken = ~np.isfinite(actions).all(axis=1)
             actions = np.where(broken[:, None], actions.dtype.type(0), actions)
         # The order in which numpy adds up a row depends on the memory layout: always one robot after the other.
         return np.ascontiguousarray(actions), broken
 
+    def _require_choices(self, actions: np.ndarray, space: spaces.Discrete) -> None:
+        first, last = int(space.start), int(space.start + space.n - 1)
+        wrong = actions if actions.dtype.kind not in "iu" else actions[(actions < first) | (actions > last)]
+        if len(wrong):
+            task = type(self.task).__name__
+            raise ValueError(f"{task} takes whole numbers from {first} to {last} as actions, got {wrong[0]!r}")
+
     def _found(self, action: np.ndarray, engine: str | None, paid: dict[str, float], observation: np.ndarray) -> str:
         """Return in words what was found of a robot that blew up, in the order of its computation."""
-        found = not_finite("action", range(len(action)), action)
+        found = not_finite("action", range(action.size), action.ravel())
         found += [] if engine is None else [engine]
         found += not_finite("reward", list(paid), np.array(list(paid.values())))
         return ", ".join(found + not_finite("observation", self.observation_names, observation))

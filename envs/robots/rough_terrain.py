@@ -120,7 +120,7 @@ class RoughTerrain(Go1):
         points[:, count, :2] = trunk[:, :2]
         points[:, count + 1 :, :2] = sim.site_xpos[:, -4:, :2]
         points[:, :, 2] = trunk[:, 2:] + ABOVE
-        way = sim.ray(points, np.array([0.0, 0.0, -1.0]), GROUND)  # m down to the ground; -1 beyond its edge
+        way, _ = sim.ray(points, np.array([0.0, 0.0, -1.0]), GROUND)  # m down to the ground; -1 beyond its edge
         below = np.where(way < 0.0, ABYSS, way) - ABOVE
         ground = trunk[:, 2:] - below
         seen = below[:, count : count + 1] - below[:, :count] + sim.memory.scan_errors

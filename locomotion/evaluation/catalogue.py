@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 
 import envs
 from locomotion.environments import known_environment
@@ -52,13 +53,16 @@ def page(robot: str) -> str:
     assert task is not None
     world = envs.World(task, 1)
     space = world.action_space
-    bounds = [f"{np.min(space.low):g} to {np.max(space.high):g}", f"every {world.dt:g} s"]
+    if isinstance(space, spaces.Discrete):
+        actions = f"one of {space.n} choices"
+    else:
+        actions = f"{space.shape[0]} numbers: {np.min(space.low):g} to {np.max(space.high):g}"
     numbers = markdown_table(["number", "default", "evaluation", "film", "meaning"], _numbers(cls))
     observations = markdown_table(["observation", "numbers"], world.layout.items())
     sections = [
         f"{env}: {inspect.getdoc(cls)}",
         f"Observations, {sum(world.layout.values())} numbers:\n\n{observations}",
-        f"Actions, {space.shape[0]} numbers: {', '.join(bounds)}",
+        f"Actions, {actions}, every {world.dt:g} s",
         f"Reward terms: {', '.join(world.episodes.terms)}",
         f"Numbers, each an option {task_flag('NAME')}:\n\n{numbers}",
     ]

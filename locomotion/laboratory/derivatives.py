@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from gymnasium.spaces import Box
 
 import envs
 from locomotion.environments import known_environment
@@ -45,11 +46,16 @@ class VelocityFeedback:
         steps: H, of each path.
         copies: M paths.
         seed: of start states, D and noise.
+
+    Raises:
+        UsageError: where the robot's actions are choices.
     """
 
     def __init__(self, task: envs.Task, steps: int, copies: int, seed: int):
         self._task, self._steps, self._copies, self._seed = task, steps, copies, seed
         world = self.world()
+        if not isinstance(world.action_space, Box):
+            raise UsageError(f"{type(task).__name__} has choices as actions, by which nothing can be differentiated")
         rng, (actions,) = np.random.default_rng(seed), world.action_space.shape
         directions = rng.standard_normal((world.model.nv, actions))
         self.model = world.model

@@ -40,7 +40,7 @@ class ReplayedStep:
             f"first: {self.bad[0] if self.bad else 'nothing: here the step is sound'}",
             *(f"then: {one}" for one in self.bad[1:]),
             f"training saw: {evidence.found}",
-            f"action: {' '.join(f'{number:.4g}' for number in evidence.arrays['action'])}",
+            f"action: {' '.join(f'{number:.4g}' for number in evidence.arrays['action'].ravel())}",
             f"controls: {' '.join(f'{number:.4g}' for number in self.controls)}",
         ]
         rows: list[tuple[str, ...]] = [("", "time", "largest |qvel|", "largest |qacc|")]
@@ -147,6 +147,6 @@ def _doubts(evidence: Evidence, world: envs.World) -> list[str]:
 
 def _of_action(world: envs.World, action: np.ndarray) -> list[str]:
     """Return in words which numbers of an action are not finite."""
-    model = world.model
-    names = [f"{i} ({actuator_name(model, i)})" if len(action) == model.nu else str(i) for i in range(len(action))]
-    return not_finite("action", names, action)
+    model, count = world.model, action.size
+    names = [f"{i} ({actuator_name(model, i)})" if count == model.nu else str(i) for i in range(count)]
+    return not_finite("action", names, action.ravel())

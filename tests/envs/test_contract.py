@@ -79,13 +79,19 @@ MISTAKES = {
     ],
     "physics": [(None, "Odd.physics must return a dict of named fields of the model, got NoneType")],
     "action_space": [
-        (spaces.Discrete(2), "Odd.action_space must return a gymnasium.spaces.Box of vectors, got Discrete(2)"),
+        (
+            spaces.MultiDiscrete([2, 2]),
+            "Odd.action_space must return a gymnasium.spaces.Box of vectors or Discrete, got Multi",
+        ),
         (
             spaces.Box(-1, 1, (1, 2)),
-            "Odd.action_space must return a gymnasium.spaces.Box of vectors, got Box(",
+            "Odd.action_space must return a gymnasium.spaces.Box of vectors or Discrete, got Box(",
         ),
     ],
-    "observation_space": [(None, "Odd.observation_space must return a gymnasium.spaces.Box of vectors, got None")],
+    "observation_space": [
+        (None, "Odd.observation_space must return a gymnasium.spaces.Box of shape (4,), got None"),
+        (spaces.Box(-1, 1, (3,)), "Odd.observation_space must return a gymnasium.spaces.Box of shape (4,), got Box("),
+    ],
 }
 
 
