@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from envs.blow_up import BlowUp
     from envs.contract import InvalidTask
     from envs.mirror import Mirror
-    from envs.rendering import Renderer, RenderingUnavailable
+    from envs.offscreen import RenderingUnavailable
+    from envs.rendering import Renderer
     from envs.task import Task
     from envs.vec_env import BatchedVecEnv, make_vec
     from envs.world import Step, World, observation_names
@@ -62,7 +63,7 @@ _PLACES = {
     "InvalidTask": "envs.contract",
     "Mirror": "envs.mirror",
     "Renderer": "envs.rendering",
-    "RenderingUnavailable": "envs.rendering",
+    "RenderingUnavailable": "envs.offscreen",
     "Step": "envs.world",
     "Task": "envs.task",
     "World": "envs.world",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,15 +11,20 @@ import numpy as np
 
 from envs.arguments import whole_number
 from envs.contract import InvalidTask
-from envs.graphics import ASKED, INSTALL, OFF, backends, context_class, glfw_quiet, tell_if_another
+from envs.offscreen import open_renderer
+from envs.trail import Trail
 from envs.world import World
 
 # Attributes of MjvCamera.
 VIEW = ("type", "fixedcamid", "trackbodyid", "lookat", "distance", "azimuth", "elevation", "orthographic")
 
 
-class RenderingUnavailable(RuntimeError):  # noqa: N818 - it names a state of the machine, like FileNotFound
-    """There is no OpenGL to draw with on this machine."""
+# Fields of the model that may be a robot's own and that pictures show.
+SHOWN = ("body_pos", "body_quat", "geom_pos", "geom_quat", "geom_size", "geom_rgba", "site_pos", "site_quat")
+
+LEAST, MOST = 0.3, 0.5  # shares of a picture's width: of what a robot with eyes sees
+UPRIGHT = 0.8  # of a picture's height: the width that the robot itself gets, within these bounds
+BACKGROUND = (25, 28, 34)  # RGB, around what it sees
 
 
 class Pictures(NamedTuple):
@@ -51,6 +55,9 @@ class Renderer:
     degrees, `lookat` in m) and `trackbodyid`, the body whose robot is followed along the floor (0 or -1: none). By
     default the camera follows the first body that moves, from the side.
 
+    What a robot with eyes sees (`Task.first_person`) stands beside it. With the task's `trail` the way that it has come
+    is drawn: it joins the places at which the robot was drawn in its present episode.
+
     OpenGL is first used by the first `render`.
 
     Args:
@@ -69,13 +76,12 @@ class Renderer:
         self.width = width
         self.height = height
         self.model = _with_sky(world)  # its own, because the quality of the picture is part of the model
-        self.model.vis.global_.offwidth = max(width, self.model.vis.global_.offwidth)
-        self.model.vis.global_.offheight = max(height, self.model.vis.global_.offheight)
         self.model.vis.quality.shadowsize = shadow_size
         self.model.vis.quality.offsamples = samples
         self._shadows = shadow_size > 0
         self._data = mujoco.MjData(self.model)
         self._renderer: mujoco.Renderer | None = None
+        self._trails: dict[int, Trail] = {}
         settings = world.task.camera_settings()
         self.followed = self._root(settings.get("trackbodyid"))  # body, or None
         self.camera = self._camera(settings)
@@ -96,47 +102,53 @@ class Renderer:
         Raises:
             RenderingUnavailable: where there is no OpenGL; the message names the packages to install.
         """
-        self.world.batch.get_data(i, self._data)
-        mujoco.mj_forward(self.model, self._data)
-        return self.render_data(self._data)
+        self.dress(i)
+        self.pose(i, self._data)
+        picture = self.render_data(self._data, self._noted(i))
+        seen = self.world.task.first_person(self.world.sim)
+        return picture if seen is None else beside(picture, seen[i])
 
-    def render_data(self, data: mujoco.MjData) -> np.ndarray:
+    def dress(self, i: int) -> bool:
+        """Put what is robot i's own (`Task.physics`) into `model`; return whether this changed anything."""
+        changed = False
+        for name in SHOWN:
+            values, present = self.world.batch.expanded(name), getattr(self.model, name)
+            if values is not None and not np.array_equal(values[i], present):
+                present[:] = values[i]
+                changed = True
+        return changed
+
+    def pose(self, i: int, data: mujoco.MjData) -> None:
+        """Put robot i's present state into `data`, which belongs to `model`."""
+        self.world.batch.get_data(i, data)
+        mujoco.mj_forward(self.model, data)
+
+    def render_data(self, data: mujoco.MjData, trail: Trail | None = None) -> np.ndarray:
         """Return a picture (height, width, 3), uint8, of any state of the world's model, after `mj_forward`."""
         if self._renderer is None:
-            self._renderer = self._open()
+            self._renderer = open_renderer(self.model, self.width, self.height)
         if self.followed is not None:
             self.camera.lookat[:2] = data.subtree_com[self.followed, :2]
         self._renderer.update_scene(data, self.camera)
+        if trail is not None:
+            trail.draw(self._renderer.scene)
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = self._shadows
         return self._renderer.render()
+
+    def _noted(self, i: int) -> Trail | None:
+        """Return the way of robot i up to now, or None where the task shows none."""
+        if not self.world.task.trail:
+            return None
+        trail = self._trails.setdefault(i, Trail())
+        body = int(np.flatnonzero(self.model.body_dofnum > 0)[0])
+        trail.note(int(self.world.episodes.elapsed[i]), self._data.subtree_com[body, :2])
+        return trail
 
     def close(self) -> None:
         """Free OpenGL's memory; the next picture opens it anew."""
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
-
-    def _open(self) -> mujoco.Renderer:
-        # MuJoCo has settled on a backend when it was imported, which may be before this package chose one.
-        from mujoco.rendering.classic import gl_context
-
-        if ASKED in OFF:
-            raise RenderingUnavailable(f"no OpenGL to draw with: MUJOCO_GL={ASKED} turns it off; unset it")
-        failures = []
-        for backend in backends():
-            try:
-                if backend:
-                    gl_context.GLContext = context_class(backend)
-                with glfw_quiet():
-                    renderer = mujoco.Renderer(self.model, self.height, self.width)
-            except Exception as error:
-                # Each backend fails in its own way, from ImportError to ctypes' AttributeError and mujoco.FatalError.
-                failures.append(f"{backend or sys.platform}: {' '.join(str(error).split())}")
-            else:
-                tell_if_another(backend)
-                return renderer
-        reasons = "; ".join(failures) or "no library and no screen for it"
-        raise RenderingUnavailable(f"no OpenGL to draw with ({reasons}); on Debian and Ubuntu: {INSTALL}")
 
     def _root(self, tracked: int | None) -> int | None:
         """Return the root body of the robot to follow, or None for a fixed camera."""
@@ -163,6 +175,21 @@ class Renderer:
             elif name != "trackbodyid":
                 setattr(camera, name, value)
         return camera
+
+
+def beside(picture: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return a picture (height, width, 3) without its edges at both sides, and at its right what the robot sees."""
+    height, width, _ = picture.shape
+    share = min(max(1 - UPRIGHT * height / width, LEAST), MOST)
+    panel = np.full((height, round(share * width), 3), BACKGROUND, np.uint8)
+    margin = panel.shape[1] // 16
+    columns = panel.shape[1] - 2 * margin
+    rows = min(columns * seen.shape[0] // seen.shape[1], height)
+    top = (height - rows) // 2
+    nearest = (np.arange(rows) * seen.shape[0] // rows)[:, None], np.arange(columns) * seen.shape[1] // columns
+    panel[top : top + rows, margin : margin + columns] = seen[nearest]
+    left = panel.shape[1] // 2
+    return np.concatenate([picture[:, left : left + width - panel.shape[1]], panel], axis=1)
 
 
 def _with_sky(world: World) -> mujoco.MjModel:

@@ -11,6 +11,7 @@ import numpy as np
 from mujoco.batch import DATA_FIELDS, MODEL_FIELDS, Batch, SimulationError
 
 from envs.engine import untimed
+from envs.eyes import Eyes
 
 # Warnings after which MuJoCo has discarded a simulation's state or controls, without raising.
 BLOWN_UP = [
@@ -87,6 +88,22 @@ class Fields:
         """
         raise NotImplementedError
 
+    def see(self, camera: str, width: int, height: int, groups: np.ndarray) -> np.ndarray:
+        """Return what a camera of the model sees of each robot's world: pictures (N, height, width, 3), uint8.
+
+        OpenGL draws them one after the other, without shadows and smooth edges.
+
+        Args:
+            camera: its name.
+            width: of a picture, in pixels.
+            height: of a picture, in pixels.
+            groups: 1 for each of the geom groups (6,) that it can see, else 0.
+
+        Raises:
+            RenderingUnavailable: where there is no OpenGL.
+        """
+        raise NotImplementedError
+
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> np.ndarray: ...
@@ -152,6 +169,14 @@ class Simulation(Fields):
     def ray(self, points: np.ndarray, directions: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lengths, geoms = self.batch.ray(points, directions, geomgroup=groups)
         return lengths, geoms
+
+    @functools.cached_property
+    def eyes(self) -> Eyes:
+        """The robots' cameras."""
+        return Eyes(self.batch)
+
+    def see(self, camera: str, width: int, height: int, groups: np.ndarray) -> np.ndarray:
+        return self.eyes.see(np.arange(self._count), camera, width, height, groups)
 
     def advance(self, substeps: int) -> dict[int, str]:
         """Take physics steps; return which simulations blew up, each with the engine's word on it."""
@@ -232,6 +257,9 @@ class First(Fields):
     def ray(self, points: np.ndarray, directions: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lengths, geoms = self._sim.batch.ray(points, directions, geomgroup=groups, ids=self._ids)
         return lengths, geoms
+
+    def see(self, camera: str, width: int, height: int, groups: np.ndarray) -> np.ndarray:
+        return self._sim.eyes.see(self._ids, camera, width, height, groups)
 
     def __getattr__(self, name: str) -> np.ndarray:
         view = getattr(self._sim, name)[: len(self._ids)]

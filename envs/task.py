@@ -69,13 +69,14 @@ class Task:
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is filled, which costs time
     remembered: ClassVar[tuple[str, ...]] = ()  # names of `measure` that the next step gets as `before`
     camera: ClassVar[Mapping[str, Any] | None] = None  # attributes of mujoco.MjvCamera that differ from the default
+    trail: ClassVar[bool] = False  # whether pictures show the way that the robot has come
     evaluation: ClassVar[Mapping[str, Any]] = {}  # fields that differ where a policy is evaluated
     shown: ClassVar[Mapping[str, Any]] = {}  # fields that differ where it is filmed or watched
     trials: ClassVar[Mapping[str, Trial]] = {}  # more evaluations, by the prefix of their figures' names
 
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:
-        """The commands that the robot follows: names, each with its unit, and their ranges."""
+        """The commands that the robot follows, or a user's in place of its actions: names with units, and ranges."""
         return {}
 
     def model_path(self) -> Path:
@@ -204,7 +205,10 @@ class Task:
         """Give the robots of `sim` these commands (len(self.commands),) until the end of their episodes."""
 
     def command_tracking(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
-        """Return the present commands and the present motion, both (N, len(self.commands))."""
+        """Return the present commands and the present motion, both (N, len(self.commands)).
+
+        By default (N, 0): of a task without commands, or with such as only a user gives.
+        """
         return np.zeros((len(sim.qpos), 0)), np.zeros((len(sim.qpos), 0))
 
     def initial_states(self, model: mujoco.MjModel, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from gymnasium import spaces
 from envs.arguments import Count, NotNegative, Positive, Share
 from envs.robots.courses import THICKNESS, Course, Rules, course
 from envs.robots.mazes import borders
-from envs.robots.sight import Seen, look, picture
+from envs.robots.sight import SEEN, Seen, look, picture
 from envs.simulation import Fields
 from envs.task import Measured, Task
 
@@ -22,6 +22,8 @@ EYE = 0.25  # m, height of the robot's middle, of the apples' and of the goal's
 WALL = 0.5  # m, height of walls
 ROBOT, APPLE, GOAL = 0.2, 0.12, 0.25  # m, radii: what the robot touches it has found
 EATEN = -10.0  # m, height of an apple that was eaten, out of all sight
+GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group of the floor, which cameras see, too
+IMAGE = 84  # pixels along a side of the camera's image, as in the paper
 SEEDS = 2**53  # of courses: whole numbers that a float64 holds
 
 # RGB. Inner walls have each the next of these colours, and a maze has them in random places.
@@ -63,6 +65,7 @@ class Labyrinth(Task):
     rays: Annotated[int, Interval(ge=2, le=512)] = 24  # rays of its sight
     view: Annotated[float, Interval(ge=10, le=360)] = 120.0  # degrees from the left edge of its sight to the right one
     sharpness: Positive = 2.0  # m, distance at which what it sees as nearness falls to 1/e
+    sight: Literal["rays", "camera"] = "rays"  # the line of rays, or instead of all observations an image of 84 x 84
     max_speed: NotNegative = 2.0  # m/s ahead
     max_sideways: NotNegative = 1.0  # m/s to either side, and backwards
     max_turning: NotNegative = np.pi  # rad/s
@@ -72,6 +75,7 @@ class Labyrinth(Task):
 
     model = "labyrinth.xml"
     control_dt = 0.2  # s
+    trail = True
     memory: ClassVar = {
         "course": 1,  # seed of the episode's maze and of all places in it
         "finds": 1,  # of the goal so far; the last step's is counted in the next one
@@ -93,10 +97,13 @@ class Labyrinth(Task):
         return Rules(self.layout, self.cells, self.loops, self.apples, self.goal_moves)
 
     def camera_settings(self) -> Mapping[str, Any]:
-        return {"trackbodyid": 0, "azimuth": 90.0, "elevation": -90.0, "distance": 1.35 * self.rules.side}
+        above = {"lookat": (0.0, 0.0, 0.0), "azimuth": 90.0, "elevation": -90.0}
+        return {"trackbodyid": 0, "distance": 1.9 * self.rules.side + 0.5, **above}
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()
+        if self.sight == "camera":
+            spec.camera("eyes").fovy = self.view  # the image is as high as wide
         world, rules = spec.worldbody, self.rules
 
         def wall(name: str, centre: np.ndarray, half: np.ndarray, paint: np.ndarray) -> None:
@@ -119,6 +126,15 @@ class Labyrinth(Task):
             body = world.add_body(name=name, pos=(*place, EYE), mocap=True)
             body.add_geom(spec.find_default(name.rstrip("0123456789")))
         return spec
+
+    def __post_init__(self) -> None:
+        if self.sight == "camera" and not self.view < 180.0:
+            raise ValueError(f"view must be below 180 degrees for a camera, got {self.view:g}")
+
+    def observation_space(self, size: int) -> spaces.Box:
+        if self.sight == "rays":
+            return super().observation_space(size)
+        return spaces.Box(0, 255, (IMAGE, IMAGE, 3), np.uint8)
 
     def action_space(self, model: mujoco.MjModel) -> spaces.Box | spaces.Discrete:
         return spaces.Discrete(len(CHOICES)) if self.discrete_actions else super().action_space(model)
@@ -161,6 +177,8 @@ class Labyrinth(Task):
         return {"found": found, "eaten": np.count_nonzero(eaten, axis=1)}  # the goal or not, apples: in this step
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        if self.sight == "camera":
+            return {"image": self._image(sim)}
         seen = self._seen(sim)
         heading = sim.qpos[:, 2]
         cos, sin = np.cos(heading), np.sin(heading)
@@ -180,8 +198,11 @@ class Labyrinth(Task):
         eyes[:, :2] = sim.qpos[:, :2]
         return look(sim, eyes, sim.qpos[:, 2], self.rays, self.view)
 
+    def _image(self, sim: Fields) -> np.ndarray:
+        return sim.see("eyes", IMAGE, IMAGE, SEEN | GROUND)
+
     def first_person(self, sim: Fields) -> np.ndarray:
-        return picture(self._seen(sim), EYE, WALL)
+        return self._image(sim) if self.sight == "camera" else picture(self._seen(sim), EYE, WALL)
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {"apples": self.apple_reward * now.eaten, "goal": self.goal_reward * now.found}

@@ -95,11 +95,14 @@ class Player:
         return figures if speed is None else figures | {"speed": f"{speed:z.2f} m/s"}
 
     def command_tracking(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the robot's commands and its actual motion, in the order of its task's `commands`; None without."""
-        if self.robots is None or not self.robots.task.commands:
+        """Return the robot's commands and its actual motion, in the order of its task's `commands`.
+
+        None for a task without commands, or with such as only a user gives.
+        """
+        if self.robots is None:
             return None
         commands, actual = self.robots.task.command_tracking(self.robots.world.sim)
-        return commands[0], actual[0]
+        return (commands[0], actual[0]) if commands.size else None
 
     def speed(self) -> float | None:
         """Return the mean forward speed (m/s) up to now of a task that tracks distance."""

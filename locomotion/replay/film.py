@@ -38,6 +38,7 @@ def film(step: ReplayedStep, path: Path) -> None:
 def pictures(step: ReplayedStep) -> Iterator[np.ndarray]:
     """Draw the frames (height, width, 3), uint8, with each moment's figures below."""
     renderer = envs.Renderer(step.world, WIDTH, HEIGHT)
+    renderer.dress(0)
     data, overlay = mujoco.MjData(renderer.model), Overlay(WIDTH, HEIGHT)
     try:
         for k, moment in enumerate(step.shown):

@@ -18,6 +18,7 @@ class StepScene(Scene):
 
     def __init__(self, step: ReplayedStep):
         super().__init__(step.world)
+        self.renderer.dress(0)
         self.step = step
         self.present = 0  # the moment that is shown
         self._left = SECONDS  # s that it is still shown
@@ -43,6 +44,7 @@ class StepScene(Scene):
             if self._left <= 0:
                 self.go(1)
 
-    def pose(self, data: mujoco.MjData) -> None:
+    def pose(self, data: mujoco.MjData) -> bool:
         mujoco.mj_setState(self.renderer.model, data, self.step.shown[self.present].state, STATE)
         mujoco.mj_forward(self.renderer.model, data)
+        return False

@@ -55,6 +55,20 @@ LEGS: dict[str, Any] = {
     "stagger": True,
 }
 
+# Rewards are rare and searches long: short rollouts of many robots, in all phases of their episodes.
+MAZE: dict[str, Any] = {
+    "num_envs": 64,
+    "n_steps": 32,
+    "gamma": 0.99,
+    "gae_lambda": 0.95,
+    "actor": (128, 128),
+    "value": (128, 128),
+    "activation": "relu",
+    "log_std_init": -0.5,
+    "stagger": True,
+    "steps": 2_000_000,
+}
+
 # Short rollouts, with advantages up to the rollout's end, as in Mnih et al. (2016).
 BALANCE: dict[str, Any] = {
     "num_envs": 16,
@@ -140,6 +154,15 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/CartPole-v0", "a3c"): BALANCE,
     ("Locomotion/Go1-v0", "trpo"): {**DOG, "steps": 3_000_000, "final_episodes": 216},
     ("Locomotion/Quadruped-v0", "trpo"): {**LEGS, "steps": 3_000_000},
+    ("Locomotion/Labyrinth-v0", "ppo"): {
+        **MAZE,
+        "actor_learning_rate": 5e-4,
+        "learning_rate": 5e-4,
+        "actor_epochs": 2,
+        "critic_epochs": 2,
+        "batch_size": 1024,
+    },
+    ("Locomotion/Labyrinth-v0", "trpo"): MAZE,
     ("Locomotion/RoughTerrain-v0", "trpo"): {**DOG, "target_kl": 0.03, "steps": 12_000_000},
     ("Locomotion/Grasp-v0", "trpo"): {**ARM, "steps": 1_500_000, "final_episodes": 400},
     ("Locomotion/PickAndPlace-v0", "trpo"): {**ARM, "steps": 2_000_000, "final_episodes": 400},

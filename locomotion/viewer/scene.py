@@ -39,6 +39,7 @@ class Scene:
         self.pull = np.zeros((world.model.nbody, 6))  # N and N m on each body, by the mouse
         self.commands: np.ndarray | None = None  # the user's; None: the task's own
         self.figures: dict[str, str] = {}
+        self.sight: np.ndarray | None = None  # (height, width, 3), uint8: what the robot sees, if it has eyes
 
     @property
     def steerable(self) -> Mapping[str, tuple[float, float]]:
@@ -83,6 +84,9 @@ class Scene:
             camera.type = mujoco.mjtCamera.mjCAMERA_TRACKING
             camera.trackbodyid = self.renderer.followed
 
-    def pose(self, data: mujoco.MjData) -> None:
-        """Copy the robot's present state into `data`, which belongs to `renderer.model`."""
+    def pose(self, data: mujoco.MjData) -> bool:
+        """Copy the robot's present state into `data`, which belongs to `renderer.model`.
+
+        Return whether this model has changed, as it does where a robot's next episode has other walls.
+        """
         raise NotImplementedError

@@ -127,7 +127,7 @@ class Session(Scene):
     def advance(self, elapsed: float) -> None:
         super().advance(elapsed)
         if not self.paused:
-            self._due = min(self._due + elapsed * self.pace, MAX_LAG)
+            self._due = min(self._due + elapsed * self.pace, max(MAX_LAG, self.world.dt))
             while self._due >= self.world.dt:
                 self._due -= self.world.dt
                 self._step()
@@ -148,9 +148,13 @@ class Session(Scene):
     def _report(self) -> None:
         pace = "paused" if self.paused else f"{self.pace:g} x real time"
         self.figures = {"episode": f"{self.player.episode}"} | self.player.figures() | {"time runs": pace}
+        seen = self.task.first_person(self.world.sim)
+        self.sight = None if seen is None else seen[0]
 
-    def pose(self, data: mujoco.MjData) -> None:
-        self.world.batch.get_data(0, data)
+    def pose(self, data: mujoco.MjData) -> bool:
+        changed = self.renderer.dress(0)
+        self.renderer.pose(0, data)
+        return changed
 
 
 @contextlib.contextmanager

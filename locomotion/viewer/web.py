@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable
 
 import mujoco
+import numpy as np
 
 from locomotion.errors import UsageError
 from locomotion.interrupts import deferred
+from locomotion.viewer.mosaic import mosaic
 from locomotion.viewer.scene import Scene
 
 try:
@@ -83,7 +85,8 @@ def show(scene: Scene, title: str, port: int, announce: Callable[[str], None]) -
             request.check()
             now = time.perf_counter()
             scene.advance(now - before)
-            scene.pose(data)
+            if scene.pose(data):
+                handle.send_to_viewer(messages.ModelEvent(model=scene.renderer.model))
             handle.sync()
             before = now
             time.sleep(max(0.0, now + FRAME - time.perf_counter()))
@@ -171,6 +174,8 @@ class Panel(plugin.ViewerPlugin):
             imgui.TableNextColumn()
             imgui.Text(figure)
         imgui.EndTable()
+        if scene.sight is not None:
+            self._sight(scene.sight)
         imgui.Separator()
         for control in scene.controls():
             if imgui.Button(f"{control.label} ({control.key})", imgui.Vec2(WIDTH, 0)):
@@ -178,6 +183,16 @@ class Panel(plugin.ViewerPlugin):
         if scene.steerable:
             self._steering()
         imgui.End()
+
+    def _sight(self, picture: np.ndarray) -> None:
+        """Draw what the robot sees."""
+        height = WIDTH * picture.shape[0] // picture.shape[1]
+        corner, canvas = imgui.GetCursorScreenPos(), imgui.GetWindowDrawList()
+        for block in mosaic(picture, WIDTH, height):
+            low = imgui.Vec2(corner.x + block.left, corner.y + block.top)
+            high = imgui.Vec2(corner.x + block.right, corner.y + block.bottom)
+            canvas.AddRectFilled(low, high, block.red | block.green << 8 | block.blue << 16 | 0xFF << 24)
+        imgui.Dummy(imgui.Vec2(WIDTH, height))  # keeps its place in the panel
 
     def _steering(self) -> None:
         """Draw a slider for each command, with its keys."""

@@ -10,11 +10,13 @@ import warnings
 import glfw
 import mujoco
 import mujoco.viewer
+import numpy as np
 
 from locomotion.errors import UsageError
 from locomotion.viewer.scene import Scene
 
 FRAME = 1 / 60  # s
+SIGHT = 0.25  # of the window's width: what the robot sees
 KEYS = {
     "space": glfw.KEY_SPACE,
     "backspace": glfw.KEY_BACKSPACE,
@@ -61,10 +63,19 @@ def show(scene: Scene) -> None:
                 scene.pose(data)
                 data.xfrc_applied[:] = 0.0
             viewer.set_texts(texts(scene))
+            if scene.sight is not None:
+                viewer.set_images(in_the_corner(scene.sight, viewer.viewport.width))
             viewer.sync()
             scene.pull[:] = data.xfrc_applied  # forces by the mouse
             before = now
             time.sleep(max(0.0, now + FRAME - time.perf_counter()))
+
+
+def in_the_corner(sight: np.ndarray, width: int) -> tuple[mujoco.MjrRect, np.ndarray]:
+    """Return what the robot sees in the form of MuJoCo's viewer, for the lower right corner of a window this wide."""
+    times = max(1, round(SIGHT * width / sight.shape[1]))
+    image = sight.repeat(times, axis=0).repeat(times, axis=1)
+    return mujoco.MjrRect(width - image.shape[1], 0, image.shape[1], image.shape[0]), image
 
 
 def has_screen() -> bool:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import envs
-from envs.rendering import Renderer, RenderingUnavailable
+from envs.offscreen import RenderingUnavailable
+from envs.rendering import Renderer
 
 COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda env: pickle.loads(pickle.dumps(env))}
 BEFORE, AFTER = 9, 12  # steps

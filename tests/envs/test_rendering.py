@@ -8,8 +8,9 @@ from gymnasium.utils.env_checker import check_env
 
 import envs
 from envs.graphics import INSTALL
+from envs.offscreen import RenderingUnavailable
 from envs.registry import GYMNASIUM_TASKS
-from envs.rendering import Renderer, RenderingUnavailable
+from envs.rendering import Renderer
 
 
 def opengl_works() -> bool:
@@ -131,6 +132,41 @@ def test_gymnasiums_doors_draw():
     vector.reset(seed=0)
     assert [picture.shape for picture in vector.render()] == [(48, 64, 3)] * 2
     vector.close()
+
+
+@needs_opengl
+def test_each_robot_is_drawn_in_its_own_physics_beside_what_it_sees_with_the_way_it_has_come():
+    env = envs.make_vec("Labyrinth", 2, num_threads=1, render_mode="rgb_array", width=160, height=120)
+    env.reset()
+    mine, other = (picture.copy() for picture in env.get_images())
+    assert subject(mine[:, :96], other[:, :96]) > 500  # another maze
+    seen = env.task.first_person(env.world.sim)[0]
+    panel = mine[:, 96:].reshape(-1, 3)
+    assert {tuple(pixel) for pixel in seen[::4, ::8].reshape(-1, 3)} & {tuple(pixel) for pixel in panel}
+    env.world.sim.qpos[0, :2] += 0.6
+    env.step(np.zeros((2, 3), np.float32))
+    drawn = env.get_images()[0]
+    env._renderer._trails.clear()
+    assert subject(drawn[:, :96], env.get_images()[0][:, :96]) > 10  # a line
+    env.close()
+
+
+@needs_opengl
+def test_what_a_camera_sees_is_what_rays_meet():
+    world = envs.World(envs.make_task("Locomotion/Labyrinth-v0", sight="camera"), 3, 1)
+    world.reset(np.arange(3), [0, 1, 2])
+    half, rng, agree = np.radians(world.task.view / 2), np.random.default_rng(0), []
+    for _ in range(6):
+        images, seen = world.observations, world.task._seen(world.sim)
+        assert images.shape == (3, 84, 84, 3)
+        assert world.observation_space.contains(images[0])
+        angles = half * (1 - 2 * (np.arange(24) + 0.5) / 24)  # to the left
+        columns = (42 * (1 - np.tan(angles) / np.tan(half))).astype(int)
+        pixels = images[:, 42, columns].astype(float)  # at the height of the eyes, in the light of the scene
+        sizes = np.linalg.norm(pixels, axis=2) * np.linalg.norm(seen.colours, axis=2)
+        agree.append((pixels * seen.colours).sum(axis=2) > 0.99 * sizes)
+        world.step(rng.uniform(-1, 1, (3, 3)).astype(np.float32))
+    assert np.mean(agree) > 0.93  # but for pixels across an edge
 
 
 def test_a_picture_of_no_pixels_is_refused():

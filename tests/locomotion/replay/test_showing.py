@@ -44,7 +44,7 @@ def test_without_opengl_the_words_are_there_and_one_sentence_says_why_there_is_n
     def no_opengl(*_):
         raise envs.RenderingUnavailable("no OpenGL to draw with")
 
-    monkeypatch.setattr(envs.Renderer, "_open", no_opengl)
+    monkeypatch.setattr("envs.rendering.open_renderer", no_opengl)
     file = blown_up(fault="reward")
     assert replay([str(file)]) == 0
     out, err = capsys.readouterr()

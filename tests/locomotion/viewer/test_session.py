@@ -128,6 +128,26 @@ def test_the_robot_is_shown_as_it_stands_and_followed():
     assert (camera.type, camera.distance) == (mujoco.mjtCamera.mjCAMERA_TRACKING.value, 3.0)
 
 
+def test_a_robot_with_eyes_is_steered_by_hand_and_shows_what_it_sees():
+    maze = session("Labyrinth", episode_steps=3)
+    assert maze.world.dt > MAX_LAG
+    assert maze.commands is None
+    data, walls = mujoco.MjData(maze.renderer.model), []
+    first = maze.sight.copy()
+    maze.requests.put(lambda: maze.steer(0, 1.5))
+    for _ in range(5):
+        maze.advance(0.2)
+        walls.append(maze.pose(data))  # whether the model has changed
+        np.testing.assert_array_equal(data.geom_xpos[6], maze.world.batch.expanded("geom_pos")[0, 6])
+    assert maze.player.actions == 5
+    assert walls == [True, False, True, False, False]  # two episodes
+    np.testing.assert_array_equal(maze.world.sim.ctrl[0], [1.5, 0, 0])
+    assert maze.sight.shape == first.shape == (96, 192, 3)
+    assert (maze.sight != first).any()
+    assert set(maze.player.figures()) == {"time", "total reward"}
+    assert session("Hopper-v5").sight is None
+
+
 def test_what_cannot_be_watched_is_one_sentence(tmp_path):
     def save(env):
         vec_env = envs.make_vec(env, 1)
