@@ -72,7 +72,8 @@ class Task:
     trail: ClassVar[bool] = False  # whether pictures show the way that the robot has come
     evaluation: ClassVar[Mapping[str, Any]] = {}  # fields that differ where a policy is evaluated
     shown: ClassVar[Mapping[str, Any]] = {}  # fields that differ where it is filmed or watched
-    trials: ClassVar[Mapping[str, Trial]] = {}  # more evaluations, by the prefix of their figures' names
+    # More evaluations, by the prefix of their figures' names; a property where they depend on the task's numbers.
+    trials: ClassVar[Mapping[str, Trial]] = {}
 
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:

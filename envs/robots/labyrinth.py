@@ -16,7 +16,7 @@ from envs.robots.courses import THICKNESS, Course, Rules, course
 from envs.robots.mazes import borders
 from envs.robots.sight import SEEN, Seen, look, picture
 from envs.simulation import Fields
-from envs.task import Measured, Task
+from envs.task import Measured, Task, Trial
 
 EYE = 0.25  # m, height of the robot's middle, of the apples' and of the goal's
 WALL = 0.5  # m, height of walls
@@ -25,6 +25,9 @@ EATEN = -10.0  # m, height of an apple that was eaten, out of all sight
 GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group of the floor, which cameras see, too
 IMAGE = 84  # pixels along a side of the camera's image, as in the paper
 SEEDS = 2**53  # of courses: whole numbers that a float64 holds
+
+MOST_CELLS = 15  # along a side
+FIGURES = ("apples_mean", "goals_mean", "found_share", "first_find_seconds", "later_find_seconds")  # of each trial
 
 # RGB. Inner walls have each the next of these colours, and a maze has them in random places.
 PAINT = np.array(
@@ -56,7 +59,7 @@ class Labyrinth(Task):
 
     # Maze
     layout: Literal["random", "i-maze"] = "random"  # a new maze in each episode, or the same I of 3 x 3 cells
-    cells: Annotated[int, Interval(ge=3, le=15)] = 5  # cells of 1 m along a side of a random maze
+    cells: Annotated[int, Interval(ge=3, le=MOST_CELLS)] = 5  # cells of 1 m along a side of a random maze
     loops: Share = 0.2  # share of a random maze's inner walls that is removed: each makes a loop
     apples: Annotated[int, Ge(0)] = 4  # apples in a maze; fewer where there are not enough cells
     goal_moves: bool = False  # whether the goal is somewhere else after each find
@@ -86,10 +89,16 @@ class Labyrinth(Task):
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:
         return {
-            "ahead, m/s": (-self.max_sideways, self.max_speed),
-            "left, m/s": (-self.max_sideways, self.max_sideways),
-            "turn left, rad/s": (-self.max_turning, self.max_turning),
+            "ahead (m/s)": (-self.max_sideways, self.max_speed),
+            "left (m/s)": (-self.max_sideways, self.max_sideways),
+            "turn left (rad/s)": (-self.max_turning, self.max_turning),
         }
+
+    @property
+    def trials(self) -> Mapping[str, Trial]:  # type: ignore[override]
+        larger = {"larger": Trial({"cells": self.cells + 2}, FIGURES)}
+        could_be = self.layout == "random" and self.cells + 2 <= MOST_CELLS
+        return {"moved": Trial({"goal_moves": True}, FIGURES), **(larger if could_be else {})}
 
     @property
     def rules(self) -> Rules:

@@ -66,7 +66,7 @@ def page(robot: str) -> str:
         f"Reward terms: {', '.join(world.episodes.terms)}",
         f"Numbers, each an option {task_flag('NAME')}:\n\n{numbers}",
     ]
-    for prefix, trial in cls.trials.items():
+    for prefix, trial in task.trials.items():
         changes = " ".join(f"{task_flag(name)} {_written(value)}" for name, value in trial.fields.items())
         figures = ", ".join(f"{prefix}_{metric}" for metric in trial.metrics)
         sections.append(f"Further trial of an evaluation: {changes}, which gives {figures}")

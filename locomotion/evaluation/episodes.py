@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import envs
 from agents import ActorCritic
+from envs.registry import require_task
 from locomotion.environments import EVALUATION_STEPS, batched, make_env, task_numbers
 from locomotion.errors import UsageError
 from locomotion.evaluation.scores import Evaluation
@@ -75,8 +76,8 @@ def evaluate_stored(
 
     numbers = stored.numbers("evaluation", task)
     scores = replace(score(numbers, str(stored.folder)), task=dict(task or {}))
-    cls = envs.task_class(env)
-    for prefix, trial in ({} if cls is None else cls.trials).items():
+    trials = require_task(env, **numbers).trials if envs.task_class(env) else {}
+    for prefix, trial in trials.items():
         tried = score({**numbers, **trial.fields}).metrics
         found = {f"{prefix}_{name}": tried[name] for name in trial.metrics if name in tried}
         scores = replace(scores, metrics=scores.metrics | found)

@@ -191,6 +191,15 @@ def test_six_actions_drive_ahead_back_turn_and_sideways():
         world.step(np.arange(6) / 2)
 
 
+def test_further_trials_move_the_goal_and_make_the_maze_larger_than_in_training():
+    def changes(**fields):
+        return {name: dict(trial.fields) for name, trial in Labyrinth(**fields).trials.items()}
+
+    assert changes() == {"moved": {"goal_moves": True}, "larger": {"cells": 7}}
+    assert changes(cells=9)["larger"] == {"cells": 11}
+    assert changes(cells=15) == changes(layout="i-maze") == {"moved": {"goal_moves": True}}
+
+
 @pytest.mark.parametrize("fields", [{"cells": 16}, {"cells": 2}, {"apples": -1}, {"view": 400.0}, {"layout": "t-maze"}])
 def test_numbers_out_of_bounds_are_refused(fields):
     (name,) = fields
