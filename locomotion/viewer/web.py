@@ -114,6 +114,7 @@ def keep_to_this_machine(listening: socket.socket) -> None:
     web_server.bind_public_socket = lambda host, port=0: listening
     web_server.serve = functools.partial(serve, origins=[LOCAL_PAGES])
     web_viewer._print_url_banner = lambda host, port: None
+    web_viewer.print = lambda *words, **how: None  # a remark on each new model
     logging.getLogger("WebServer").setLevel(logging.WARNING)
 
 

@@ -73,6 +73,7 @@ def follow(ours, theirs, mode, chosen):
         ("CartPole", {}),
         ("Grasp", {"episode_steps": 6}),  # with a success
         ("RoughTerrain", {"episode_steps": 5}),  # with a memory from one episode to the next
+        ("Labyrinth", {"episode_steps": 5}),  # with walls of each robot's own
         ("StandUp", {"episode_steps": 7, "least_steps": 7}),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_copy_is_independent_of_its_original():
 
 
 @pytest.mark.parametrize("kind", COPIES)
-@pytest.mark.parametrize("robot", ["CartPole", "Go1", "RoughTerrain"])
+@pytest.mark.parametrize("robot", ["CartPole", "Go1", "RoughTerrain", "Labyrinth"])
 def test_gymnasiums_environment_and_its_copy_go_on_alike(robot, kind):
     env = gymnasium.make(f"envs:Locomotion/{robot}-v0", **episode(robot))
     env.reset(seed=3)

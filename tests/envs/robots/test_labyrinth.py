@@ -1,7 +1,12 @@
 """Labyrinth: walls that hold, apples and goals that are found, and figures that count what happened."""
 
+import warnings
+
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
 import envs
 from envs.robots.courses import course
@@ -198,6 +203,15 @@ def test_further_trials_move_the_goal_and_make_the_maze_larger_than_in_training(
     assert changes() == {"moved": {"goal_moves": True}, "larger": {"cells": 7}}
     assert changes(cells=9)["larger"] == {"cells": 11}
     assert changes(cells=15) == changes(layout="i-maze") == {"moved": {"goal_moves": True}}
+
+
+@pytest.mark.parametrize("fields", [{}, {"discrete_actions": True}])
+def test_the_checkers_have_nothing_to_say(fields):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        env = gymnasium.make("envs:Locomotion/Labyrinth-v0", **fields)
+        check_env(env.unwrapped, skip_render_check=True)
+        check_env_of_sb3(env, skip_render_check=True)
 
 
 @pytest.mark.parametrize("fields", [{"cells": 16}, {"cells": 2}, {"apples": -1}, {"view": 400.0}, {"layout": "t-maze"}])
