@@ -46,11 +46,11 @@ class Witness:
     def __init__(self, task: Task, model: mujoco.MjModel, states: np.ndarray):
         self._task = task
         self._model = model
-        self._states = states.copy()
+        self.states = states.copy()  # (N, numbers) with which the last step's physics began
 
     def enter(self, states: np.ndarray) -> None:
         """Keep the rows (N, numbers) with which the physics is about to begin."""
-        np.copyto(self._states, states)
+        np.copyto(self.states, states)
 
     def blow_up(
         self, robot: int, seed: int, step: int, found: str, action: np.ndarray, before: Mapping[str, np.ndarray]
@@ -64,7 +64,7 @@ class Witness:
             step=step,
             found=found,
             action=np.array(action),
-            state=self._states[robot].copy(),
+            state=self.states[robot].copy(),
             before={name: np.array(values[robot]) for name, values in before.items()},
             model=self._fingerprint,
         )

@@ -19,6 +19,8 @@ from envs.world import World
 VIEW = ("type", "fixedcamid", "trackbodyid", "lookat", "distance", "azimuth", "elevation", "orthographic")
 
 
+STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
+
 # Fields of the model that may be a robot's own and that pictures show.
 SHOWN = ("body_pos", "body_quat", "geom_pos", "geom_quat", "geom_size", "geom_rgba", "site_pos", "site_quat")
 
@@ -81,7 +83,10 @@ class Renderer:
         self._shadows = shadow_size > 0
         self._data = mujoco.MjData(self.model)
         self._renderer: mujoco.Renderer | None = None
+        self._past = mujoco.MjData(world.model)
+        self._state = np.empty(mujoco.mj_stateSize(world.model, STATE))
         self._trails: dict[int, Trail] = {}
+        self._seen: dict[int, np.ndarray] = {}  # the last pictures of what robots saw
         settings = world.task.camera_settings()
         self.followed = self._root(settings.get("trackbodyid"))  # body, or None
         self.camera = self._camera(settings)
@@ -89,24 +94,34 @@ class Renderer:
     def __getstate__(self) -> dict[str, Any]:
         """Return what an equal renderer is made of, for copies and pickles, which open an OpenGL of their own."""
         view = {name: getattr(self.camera, name) for name in VIEW}
-        return vars(self) | {"_renderer": None, "_data": None, "camera": view}
+        return vars(self) | {"_renderer": None, "_data": None, "_past": None, "camera": view}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         vars(self).update(kept, _data=mujoco.MjData(kept["model"]), camera=mujoco.MjvCamera())
+        self._past = mujoco.MjData(self.world.model)
         for name, value in kept["camera"].items():
             setattr(self.camera, name, value)
 
-    def render(self, i: int = 0) -> np.ndarray:
+    def render(self, i: int = 0, late: float = 0.0) -> np.ndarray:
         """Return a picture (height, width, 3), uint8, of robot i in its present state.
+
+        Args:
+            i: its row.
+            late: s before the present, at most as long as its last step: it is drawn as it was then, beside what it saw
+                as that step began.
 
         Raises:
             RenderingUnavailable: where there is no OpenGL; the message names the packages to install.
         """
         self.dress(i)
-        self.pose(i, self._data)
-        picture = self.render_data(self._data, self._noted(i))
-        seen = self.world.task.first_person(self.world.sim)
-        return picture if seen is None else beside(picture, seen[i])
+        self.pose(i, self._data, late)
+        picture = self.render_data(self._data, self._noted(i, late))
+        if not late or i not in self._seen:
+            seen = self.world.task.first_person(self.world.sim)
+            if seen is None:
+                return picture
+            self._seen[i] = seen[i]
+        return beside(picture, self._seen[i])
 
     def dress(self, i: int) -> bool:
         """Put what is robot i's own (`Task.physics`) into `model`; return whether this changed anything."""
@@ -118,9 +133,24 @@ class Renderer:
                 changed = True
         return changed
 
-    def pose(self, i: int, data: mujoco.MjData) -> None:
-        """Put robot i's present state into `data`, which belongs to `model`."""
-        self.world.batch.get_data(i, data)
+    def pose(self, i: int, data: mujoco.MjData, late: float = 0.0) -> None:
+        """Put robot i's present state into `data`, which belongs to `model`; or that of some moment in its last step.
+
+        Args:
+            i: its row.
+            data: is overwritten.
+            late: s before the present, as for `render`; rounded to whole physics steps.
+        """
+        world = self.world
+        ago = round(late / world.model.opt.timestep)
+        if ago:
+            model = world.batch.get_model(i)
+            mujoco.mj_setState(model, self._past, world.step_began[i], STATE)
+            mujoco.mj_step(model, self._past, world.substeps - ago)
+            mujoco.mj_getState(model, self._past, self._state, STATE)
+            mujoco.mj_setState(self.model, data, self._state, STATE)
+        else:
+            world.batch.get_data(i, data)
         mujoco.mj_forward(self.model, data)
 
     def render_data(self, data: mujoco.MjData, trail: Trail | None = None) -> np.ndarray:
@@ -135,13 +165,13 @@ class Renderer:
         self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = self._shadows
         return self._renderer.render()
 
-    def _noted(self, i: int) -> Trail | None:
+    def _noted(self, i: int, late: float) -> Trail | None:
         """Return the way of robot i up to now, or None where the task shows none."""
         if not self.world.task.trail:
             return None
         trail = self._trails.setdefault(i, Trail())
         body = int(np.flatnonzero(self.model.body_dofnum > 0)[0])
-        trail.note(int(self.world.episodes.elapsed[i]), self._data.subtree_com[body, :2])
+        trail.note(self.world.episodes.elapsed[i] - late / self.world.dt, self._data.subtree_com[body, :2])
         return trail
 
     def close(self) -> None:

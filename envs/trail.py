@@ -15,10 +15,10 @@ class Trail:
     """The places of one robot in its present episode, as often as they were noted."""
 
     def __init__(self) -> None:
-        self._age = -1  # steps of the episode at the last place
+        self._age = -1.0  # steps of the episode at the last place
         self._places: list[np.ndarray] = []  # (3,) in m, on the floor
 
-    def note(self, age: int, place: np.ndarray) -> None:
+    def note(self, age: float, place: np.ndarray) -> None:
         """Add a place (2,), in m, of an episode that is `age` steps old; a younger one begins anew."""
         if age < self._age:
             self._places.clear()

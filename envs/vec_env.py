@@ -157,8 +157,9 @@ class BatchedVecEnv(VecEnv):
         if self._renderer is not None:
             self._renderer.close()
 
-    def get_images(self) -> Sequence[np.ndarray | None]:
-        return [robot.render() for robot in self.robots]
+    def get_images(self, late: float = 0.0) -> Sequence[np.ndarray | None]:
+        """Return a picture of each robot: at present, or as it was `late` seconds ago, in its last step."""
+        return [robot.render(late) for robot in self.robots]
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         return [getattr(self.robots[i], attr_name) for i in self._get_indices(indices)]
@@ -215,9 +216,9 @@ class Robot:
         """The generator of this robot's first states."""
         return self._world.starts.rngs[self._index]
 
-    def render(self) -> np.ndarray | None:
+    def render(self, late: float = 0.0) -> np.ndarray | None:
         """Return a picture (height, width, 3) of this robot, or None without a `render_mode`."""
-        return None if self._renderer is None else self._renderer.render(self._index)
+        return None if self._renderer is None else self._renderer.render(self._index, late)
 
     def __getattr__(self, name: str) -> Any:
         if name == "task":  # not there yet: the robot is being copied or unpickled

@@ -267,6 +267,11 @@ class World:
         return episode | {"succeeded": self.task.succeeded(sums) if episode["whole"] else None}
 
     @property
+    def step_began(self) -> np.ndarray:
+        """The states (N, numbers) with which the physics of the last step began: with its controls; a live array."""
+        return self._witness.states
+
+    @property
     def tracked(self) -> tuple[str, ...]:
         """The names of the quantities that the task tracks."""
         return self.episodes.tracked

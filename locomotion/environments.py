@@ -98,7 +98,8 @@ def make_env(
             raise UsageError(f"cannot make {env}: {error}") from error
         try:
             return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments)
-        except (OSError, envs.InvalidTask) as error:  # OSError: a model file that is not there
+        # OSError: a model file that is not there; observations may be pictures, which need OpenGL.
+        except (OSError, envs.InvalidTask, envs.RenderingUnavailable) as error:
             raise UsageError(f"cannot make {env}: {error}") from error
     try:
         from agents.guarded_env import guarded  # here, because SB3 takes a second that `--help` saves

@@ -12,7 +12,7 @@ from envs.robots.mazes import Boxes, Maze, boxes, i_maze, inner_walls, middles, 
 
 THICKNESS = 0.1  # m, of walls
 VISITS = 64  # goals that are drawn: after so many finds they come again
-KEPT = 4096  # courses that are kept at hand: more than there are robots
+KEPT = 1024  # courses that are kept at hand: more than there are robots
 OUTSIDE = -100.0  # m, x and y of a wall that a maze does not need
 
 

@@ -67,7 +67,7 @@ class Labyrinth(Task):
     # Robot
     rays: Annotated[int, Interval(ge=2, le=512)] = 24  # rays of its sight
     view: Annotated[float, Interval(ge=10, le=360)] = 120.0  # degrees from the left edge of its sight to the right one
-    sharpness: Positive = 2.0  # m, distance at which what it sees as nearness falls to 1/e
+    sight_length: Positive = 2.0  # m, distance at which the nearness that a ray tells falls to 1/e
     sight: Literal["rays", "camera"] = "rays"  # the line of rays, or instead of all observations an image of 84 x 84
     max_speed: NotNegative = 2.0  # m/s ahead
     max_sideways: NotNegative = 1.0  # m/s to either side, and backwards
@@ -193,7 +193,7 @@ class Labyrinth(Task):
         cos, sin = np.cos(heading), np.sin(heading)
         along_x, along_y, turning = sim.qvel.T
         return {
-            "nearness": np.exp(-seen.distances / self.sharpness),
+            "nearness": np.exp(-seen.distances / self.sight_length),
             "colour": (seen.colours - 0.4).reshape(len(heading), -1),  # RGB of each ray
             "ahead": (cos * along_x + sin * along_y) / 2.0,  # in 2 m/s
             "left": cos * along_y - sin * along_x,  # m/s

@@ -31,7 +31,7 @@ class Film:
     seed: int = 0
     """The first episode starts as the environment reset with this seed."""
     fps: float = SMOOTH
-    """Frames per second: from this to twice as many, or one for each action where there are fewer."""
+    """Frames per second: from this to twice as many, or fewer for robots that act less often."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(Film, include_extras=True)

@@ -17,6 +17,7 @@ from locomotion.environments import batched
 from locomotion.errors import UsageError
 from locomotion.recording.picture import as_image
 
+SLOW = Fraction(15)  # Hz: of robots that act less often, pictures show the physics between two actions
 LEAST_RATE = 0.001  # frames per second of a foreign environment; others are taken for mistakes
 SPEED_WINDOW = 0.5  # s; the speed shown is a mean over it, so that it does not flicker with every stride
 
@@ -34,6 +35,7 @@ class Player:
         self.robots = batched(vec_env)
         self.name = name
         self.actions = 0  # over all episodes
+        self.late = 0.0  # s between the moment that pictures show and the last action's end
         self.finished: list[float] = []  # returns of the episodes that have ended
         policy.set_training_mode(False)
         self.restart()
@@ -78,10 +80,21 @@ class Player:
             self.finished.append(self.total)
             self._begin()
 
+    @property
+    def between(self) -> int:
+        """How many moments of each action pictures can show: the physics steps of a slow robot's, else its end."""
+        return self.robots.world.substeps if self.robots is not None and self.control_rate < SLOW else 1
+
     def play_until(self, moment: Fraction) -> None:
-        """Take the actions that are due up to a moment, in s since the first episode's start."""
-        while self.actions < int(moment * self.control_rate):
+        """Take the actions that are due up to a moment, in s since the first episode's start.
+
+        Of a slow robot, the action that this moment lies in is taken, too, and the picture shows the moment in it.
+        Where that action ends an episode, it shows the next one's start.
+        """
+        due = moment * self.control_rate
+        while self.actions < (math.ceil(due) if self.between > 1 else int(due)):
             self.act()
+        self.late = float((self.actions - due) / self.control_rate) if self.between > 1 and self.steps else 0.0
 
     def figures(self) -> dict[str, str]:
         """Return the episode's figures by label."""
@@ -117,14 +130,19 @@ class Player:
         start, origin = self._travelled[0]
         return (distance - origin) / (self.seconds - start) if self.seconds > start else 0.0
 
+    def _drawn(self) -> Any:
+        if self.robots is not None and self.late:
+            return self.robots.get_images(self.late)[0]
+        return self.vec_env.get_images()[0]
+
     def picture(self, width: int, height: int) -> Image.Image:
-        """Return a picture of the robot in its present state.
+        """Return a picture of the robot in its present state, or in that of the moment of `play_until`.
 
         Raises:
             UsageError: where nothing can be drawn.
         """
         try:
-            pixels = self.vec_env.get_images()[0]
+            pixels = self._drawn()
         except envs.RenderingUnavailable as error:
             raise UsageError(f"cannot film {self.name}: {error}") from error
         except Exception as error:

@@ -101,7 +101,8 @@ def shoot(film: Film, players: Sequence[Player], picture: Callable[[], Image.Ima
         players: at the start of their first episodes.
         picture: draws them in their present states, in the film's size.
     """
-    rate = frame_rate(max(player.control_rate for player in players), film.ending, film.fps)
+    quickest = max(players, key=lambda player: player.control_rate)
+    rate = frame_rate(quickest.control_rate, film.ending, film.fps, quickest.between)
     count = max(1, round(film.seconds * rate))
     check_memory(film, count)
 
@@ -154,12 +155,15 @@ def check_memory(film: Film, count: int) -> None:
         )
 
 
-def frame_rate(control_rate: Fraction, ending: str, least: float = SMOOTH) -> Fraction:
+def frame_rate(control_rate: Fraction, ending: str, least: float = SMOOTH, between: int = 1) -> Fraction:
     """Return the frames per second of a film that shows every k-th control step.
 
     The rate lies between `least` and twice that, or is the control rate where that is lower: for 30, 125 Hz gives
-    31.25 and 20 Hz gives 20. A GIF gets at most 50, because browsers slow down frames shorter than 20 ms.
+    31.25 and 20 Hz gives 20. Where each action has several moments to be shown, as many of them are as stay below
+    `least`: 5 Hz gives 25 of 5 moments. A GIF gets at most 50, because browsers slow down frames shorter than 20 ms.
     """
+    moments = [count for count in range(1, between + 1) if between % count == 0 and control_rate * count <= least]
+    control_rate *= max(moments, default=1)
     step = max(1, math.floor(control_rate / Fraction(least)))
     if ending == ".gif":
         step = max(step, math.ceil(control_rate / 50))

@@ -52,6 +52,7 @@ class Session(Scene):
         self._push = np.zeros(3)  # N
         self._push_steps = 0  # control steps left of the push
         self._rng = np.random.default_rng(seed)
+        self._look()
         self._report()
 
     @property
@@ -90,6 +91,7 @@ class Session(Scene):
     def restart(self) -> None:
         """Begin a new episode."""
         self.player.restart()
+        self._look()
         self.pull[:] = 0.0  # in case the browser was closed during a pull
         self._push_steps = 0
 
@@ -141,19 +143,24 @@ class Session(Scene):
             forces[self.pushed_body, :3] += self._push
         if self.commands is not None:
             self.task.set_commands(self.world.sim, self.commands)
+        self._look()
         self.player.act()
         if self.player.steps == 0:  # a new episode begins without the last one's push
             self._push_steps = 0
 
-    def _report(self) -> None:
-        pace = "paused" if self.paused else f"{self.pace:g} x real time"
-        self.figures = {"episode": f"{self.player.episode}"} | self.player.figures() | {"time runs": pace}
+    def _look(self) -> None:
+        """Show what the robot sees as its next action begins."""
         seen = self.task.first_person(self.world.sim)
         self.sight = None if seen is None else seen[0]
 
+    def _report(self) -> None:
+        pace = "paused" if self.paused else f"{self.pace:g} x real time"
+        self.figures = {"episode": f"{self.player.episode}"} | self.player.figures() | {"time runs": pace}
+
     def pose(self, data: mujoco.MjData) -> bool:
         changed = self.renderer.dress(0)
-        self.renderer.pose(0, data)
+        moving = self.player.between > 1 and self.player.steps > 0
+        self.renderer.pose(0, data, max(0.0, self.world.dt - self._due) if moving else 0.0)
         return changed
 
 

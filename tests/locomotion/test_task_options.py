@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import envs
+from envs.offscreen import RenderingUnavailable
 from locomotion.commands import evaluate, train
 from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
@@ -61,6 +62,17 @@ def test_an_infinite_number_and_a_model_that_is_not_there_are_refused():
         parse(["Hopper-v5", "--task.frame-skip", "0"])
     with pytest.raises(UsageError, match=r"cannot make Hopper-v5: .*nothere.xml does not exist"):
         make_env("Hopper-v5", 1, task={"xml_file": "nothere.xml"})
+
+
+def test_observations_that_nothing_here_can_draw_are_one_sentence(monkeypatch):
+    def no_opengl(*_):
+        raise RenderingUnavailable("no OpenGL to draw with")
+
+    monkeypatch.setattr("envs.eyes.open_renderer", no_opengl)
+    with pytest.raises(UsageError, match=r"cannot make Locomotion/Labyrinth-v0: no OpenGL to draw with"):
+        make_env("Labyrinth", 1, task={"sight": "camera"})
+    with pytest.raises(UsageError, match=r"cannot make Locomotion/Labyrinth-v0: view must be below 180 degrees"):
+        make_env("Labyrinth", 1, task={"sight": "camera", "view": 180.0})
 
 
 def test_of_a_foreign_environment_they_are_keyword_arguments():

@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import mujoco
 import numpy as np
 import pytest
 import torch
@@ -41,6 +42,29 @@ def test_as_many_actions_are_taken_as_are_due(env):
     for moment in (Fraction(0), Fraction(1, 3), Fraction(1, 3), Fraction(1, 2)):
         robot.play_until(moment)
         assert robot.actions == int(moment * robot.control_rate)
+
+
+def test_a_slow_robot_is_drawn_in_the_midst_of_its_action():
+    slow, twin = player("Labyrinth"), player("Labyrinth")
+    assert slow.control_rate == 5
+    assert slow.between == 5
+    twin.act()
+    physics, rest = twin.vec_env.world, []
+    renderer, data = envs.Renderer(physics, 64, 48), mujoco.MjData(physics.model)
+    for k in range(6):
+        slow.play_until(Fraction(k, 25))
+        assert slow.actions == (k > 0)
+        assert slow.late == pytest.approx((0.2 - 0.04 * k) * (k > 0))
+        renderer.pose(0, data, slow.late if k else 0.2)
+        rest.append(data.qpos.copy())
+    model = physics.batch.get_model(0)
+    expected = mujoco.MjData(model)
+    mujoco.mj_setState(model, expected, physics.step_began[0], mujoco.mjtState.mjSTATE_INTEGRATION)
+    for place in rest:
+        np.testing.assert_array_equal(place, expected.qpos)
+        mujoco.mj_step(model, expected)
+    np.testing.assert_array_equal(rest[-1], physics.sim.qpos[0])
+    assert len(np.unique(rest, axis=0)) == 6
 
 
 def test_speed_is_the_distance_over_the_last_half_second():

@@ -166,6 +166,13 @@ def test_a_frame_is_taken_every_so_many_actions(control_rate, ending, rate):
     assert frame_rate(control_rate, ending) == rate
 
 
+@pytest.mark.parametrize(
+    ("ending", "least", "between", "rate"), [(".mp4", 30, 5, 25), (".mp4", 30, 8, 20), (".gif", 100, 20, 50)]
+)
+def test_a_slow_robots_film_shows_moments_between_its_actions(ending, least, between, rate):
+    assert frame_rate(Fraction(5), ending, least, between) == rate
+
+
 def test_fewer_frames_on_request(tmp_path, hopper):
     assert frame_rate(Fraction(125), ".webp", 12) == Fraction(25, 2)
     assert record(hopper, Film(tmp_path / "film.webp", seconds=0.4, width=32, height=32, fps=12)).frames == 5
