@@ -118,7 +118,7 @@ class BatchedVecEnv(VecEnv):
         self.robots = [Robot(self.world, i, self._renderer) for i in range(num_envs)]
         super().__init__(num_envs, self.world.observation_space, self.world.action_space)
         self.metadata["render_fps"] = round(1.0 / self.world.dt)
-        self._actions = self.world.idle
+        self._actions = self.world.actions.idle
         if seed is not None:
             self.seed(seed)
 

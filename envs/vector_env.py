@@ -139,7 +139,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         before = self.world.batch.state[ids]
         idle = actions.copy()
         if idle.shape == self.action_space.shape:  # any other is the world's to refuse
-            idle[ids] = self.world.idle[ids]
+            idle[ids] = self.world.actions.idle[ids]
         step = self.world.step(idle)
         self.world.batch.state[ids] = before
         step.observations[ids] = self.world.reset(ids)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from mujoco.batch import Batch
 
 from envs import contract
+from envs.actions import Actions
 from envs.arguments import at_least_one
 from envs.blow_up import BlowUp, Witness, not_finite
 from envs.engine import available_cores
@@ -73,6 +73,7 @@ class World:
         self.starts = Starts(task, self.model, num_robots, self.dt)
         self.physics_errors = 0  # blow-ups so far
         self.action_space = contract.require_actions(task, task.action_space(self.model))
+        self.actions = Actions(self.action_space, num_robots, type(task).__name__)
         self._witness = Witness(task, self.model, self.batch.state)
 
         self._bind_fields()
@@ -88,7 +89,7 @@ class World:
         the observations and the names of the terms.
         """
         task, sim, count = self.task, self.sim, self.num_robots
-        idle = self.idle
+        idle = self.actions.idle
         with np.errstate(all="ignore"):
             now = Measured(**contract.require_quantities(task, task.measure(sim), count))
             self._remember(now)
@@ -106,19 +107,6 @@ class World:
     def batch(self) -> Batch:
         """MuJoCo's own view of the robots."""
         return self.sim.batch
-
-    @property
-    def _action_shape(self) -> tuple[int, ...]:
-        shape = self.action_space.shape
-        assert shape is not None  # a Box or Discrete has one
-        return shape
-
-    @property
-    def idle(self) -> np.ndarray:
-        """Actions (N, ...) that are valid and mean nothing: zeros, or the first of several choices."""
-        space = self.action_space
-        first = space.start if isinstance(space, spaces.Discrete) else 0
-        return np.full((self.num_robots, *self._action_shape), first, space.dtype)
 
     @property
     def observation_names(self) -> list[str]:
@@ -186,7 +174,7 @@ class World:
     def step(self, actions: np.ndarray) -> Step:
         """Apply actions (N, actions), or choices (N,), advance by `dt`, and begin new episodes where one ended."""
         task, sim = self.task, self.sim
-        given, (actions, broken) = actions, self._checked(actions)
+        given, (actions, broken) = actions, self.actions.checked(actions)
         contract.require_nothing(task, "apply", task.apply(sim, actions))  # type: ignore[func-returns-value]
         self._witness.enter(self.batch.state)
         failed = self.sim.advance(self.substeps)
@@ -231,27 +219,6 @@ class World:
         return Step(
             self._observations.copy(), rewards, terminated, truncated, terms, ended, final_observations, episodes
         )
-
-    def _checked(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the actions with zeros for those of robots with a non-finite one, and which robots (N,) these are."""
-        expected = (self.num_robots, *self._action_shape)
-        if actions.shape != expected:
-            raise ValueError(f"{type(self.task).__name__} takes actions of shape {expected}, got {actions.shape}")
-        broken = np.zeros(self.num_robots, bool)
-        if isinstance(self.action_space, spaces.Discrete):
-            self._require_choices(actions, self.action_space)
-        elif not all_finite(actions):
-            broken = ~np.isfinite(actions).all(axis=1)
-            actions = np.where(broken[:, None], actions.dtype.type(0), actions)
-        # The order in which numpy adds up a row depends on the memory layout: always one robot after the other.
-        return np.ascontiguousarray(actions), broken
-
-    def _require_choices(self, actions: np.ndarray, space: spaces.Discrete) -> None:
-        first, last = int(space.start), int(space.start + space.n - 1)
-        wrong = actions if actions.dtype.kind not in "iu" else actions[(actions < first) | (actions > last)]
-        if len(wrong):
-            task = type(self.task).__name__
-            raise ValueError(f"{task} takes whole numbers from {first} to {last} as actions, got {wrong[0]!r}")
 
     def _found(self, action: np.ndarray, engine: str | None, paid: dict[str, float], observation: np.ndarray) -> str:
         """Return in words what was found of a robot that blew up, in the order of its computation."""
