@@ -55,7 +55,8 @@ LEGS: dict[str, Any] = {
     "stagger": True,
 }
 
-# Rewards are rare and searches long: short rollouts of many robots, in all phases of their episodes.
+# Rewards are rare and searches long: short rollouts of many robots, in all phases of their episodes. Seed 1 scored 67
+# by ppo, 54 by trpo and 54 by a2c after 2 M steps; by ppo with six discrete actions 28, or 33 where they are sampled.
 MAZE: dict[str, Any] = {
     "num_envs": 64,
     "n_steps": 32,
@@ -67,6 +68,15 @@ MAZE: dict[str, Any] = {
     "log_std_init": -0.5,
     "stagger": True,
     "steps": 2_000_000,
+}
+
+MAZE_BY_STEPS: dict[str, Any] = {
+    **MAZE,
+    "num_envs": 32,
+    "n_steps": 20,
+    "actor_learning_rate": 1e-3,
+    "learning_rate": 1e-3,
+    "entropy_weight": 0.003,
 }
 
 # Short rollouts, with advantages up to the rollout's end, as in Mnih et al. (2016).
@@ -163,6 +173,8 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "batch_size": 1024,
     },
     ("Locomotion/Labyrinth-v0", "trpo"): MAZE,
+    ("Locomotion/Labyrinth-v0", "a2c"): MAZE_BY_STEPS,
+    ("Locomotion/Labyrinth-v0", "a3c"): MAZE_BY_STEPS,
     ("Locomotion/RoughTerrain-v0", "trpo"): {**DOG, "target_kl": 0.03, "steps": 12_000_000},
     ("Locomotion/Grasp-v0", "trpo"): {**ARM, "steps": 1_500_000, "final_episodes": 400},
     ("Locomotion/PickAndPlace-v0", "trpo"): {**ARM, "steps": 2_000_000, "final_episodes": 400},
