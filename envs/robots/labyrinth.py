@@ -86,6 +86,10 @@ class Labyrinth(Task):
         "speeds": 3,  # m/s ahead, m/s to the left, rad/s to the left: the user's commands
     }
 
+    def __post_init__(self) -> None:
+        if self.sight == "camera" and not self.view < 180.0:
+            raise ValueError(f"view must be below 180 degrees for a camera, got {self.view:g}")
+
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:
         return {
@@ -136,10 +140,6 @@ class Labyrinth(Task):
             body.add_geom(spec.find_default(name.rstrip("0123456789")))
         return spec
 
-    def __post_init__(self) -> None:
-        if self.sight == "camera" and not self.view < 180.0:
-            raise ValueError(f"view must be below 180 degrees for a camera, got {self.view:g}")
-
     def observation_space(self, size: int) -> spaces.Box:
         if self.sight == "rays":
             return super().observation_space(size)
@@ -166,7 +166,8 @@ class Labyrinth(Task):
 
     def _begin(self, sim: Fields, i: int, finds: int) -> None:
         """Put robot i where it starts after so many finds, with all apples in their places and the goal in its own."""
-        here, k = self._course(sim, i), finds % len(self._course(sim, i).starts)
+        here = self._course(sim, i)
+        k = finds % len(here.starts)
         sim.qpos[i], sim.qvel[i] = here.starts[k], 0.0
         sim.mocap_pos[i, 0, :2] = here.goals[k]
         sim.mocap_pos[i, 1:, :2] = here.apples
