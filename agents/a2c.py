@@ -43,31 +43,30 @@ class A2C(GradientAscent):
     (slide 15).
 
     Args:
-        entropy_weight: weight of the entropy bonus, which keeps up exploration.
+        ent_coef: weight of the entropy bonus, which keeps up exploration.
         **kwargs: of GradientAscent.
     """
 
     def __init__(
-        self, policy: str | type[ActorCritic], env: GymEnv | str | None, entropy_weight: float = 0.0, **kwargs: Any
+        self, policy: str | type[ActorCritic], env: GymEnv | str | None, *, ent_coef: float = 0.0, **kwargs: Any
     ):
-        self.entropy_weight = entropy_weight
         one_step = AdamFit(epochs=1, max_batches=1)
         defaults: dict[str, Any] = {
             "n_steps": 8,
-            "learning_rate": 5e-3,
-            "actor_learning_rate": 3e-3,
+            "learning_rate": 3e-3,
             "baseline": lambda policy: ValueNetwork(policy, one_step),
             "actor_optimizer": RMSProp,
         }
         super().__init__(policy, env, **(defaults | kwargs))
+        self.ent_coef = ent_coef
 
     def improve(self, samples: Samples) -> None:
         """Take one step along grad log pi A and the entropy's gradient (Mnih et al. 2016, section 4)."""
 
         def gain(policy: Distribution) -> Tensor:
-            return policy.log_prob(samples.actions) * samples.advantages + self.entropy_weight * policy.entropy()
+            return policy.log_prob(samples.actions) * samples.advantages + self.ent_coef * policy.entropy()
 
-        actor = differentiable_actor(self.policy)(samples.features, samples.shards.sizes)
+        actor = differentiable_actor(self.policy)(samples.inputs, samples.shards.sizes)
         entropy = self.policy.distribution(actor.outputs).entropy()
         self.logger.record("train/gradient_norm", self.climb(actor, gain, samples.shards))
         self.logger.record("train/entropy", float(samples.shards.mean(entropy)))

@@ -31,8 +31,8 @@ from agents.worker_context import worker_context
 ROW = 64  # updates in a row of the log
 # Arguments of the workers that may have been changed since they were given.
 CHANGEABLE = (
-    *("gamma", "gae_lambda", "n_steps", "target", "entropy_weight"),
-    *("learning_rate", "actor_learning_rate", "max_gradient_norm"),
+    *("gamma", "gae_lambda", "n_steps", "target", "ent_coef"),
+    *("learning_rate", "actor_learning_rate", "max_grad_norm"),
 )
 MAX_DEATHS = 3  # of one worker, without an update between them
 

@@ -47,14 +47,12 @@ class ValueNetwork:
         self.policy = policy
         self.critic = critic
 
-    @torch.no_grad()
     def values(self, observations: np.ndarray, times: np.ndarray) -> np.ndarray:
-        _, features = self.policy.features(observations)
-        return self.policy.values(features).cpu().numpy()
+        return self.policy.rollout_values(observations).cpu().numpy()
 
     def fit(self, samples: Samples) -> None:
         self.policy.value_net.update(*samples.shards.moments(samples.returns[:, None]))
-        self.critic.fit(self.policy, samples.critic_features, samples.returns, samples.shards)
+        self.critic.fit(self.policy, samples.critic_inputs, samples.returns, samples.shards)
 
     def state(self) -> dict[str, np.ndarray]:
         return {}
@@ -104,7 +102,7 @@ class OptimalConstant(Constant):
         self.policy = policy
 
     def fit(self, samples: Samples) -> None:
-        parts = zip(*(rows.split(samples.shards.sizes) for rows in (samples.features, samples.actions)), strict=True)
+        parts = zip(*(rows.split(samples.shards.sizes) for rows in (samples.inputs, samples.actions)), strict=True)
         weights = torch.cat([squared_scores(self.policy, *part) for part in parts if len(part[0])])
         self.value = np.array([optimal_constant(weights, samples.returns, samples.shards)], np.float32)
 
@@ -115,13 +113,13 @@ def optimal_constant(squared_scores: Tensor, returns: Tensor, shards: Shards) ->
     return float(weighted / weight if weight > 0 else plain)  # 0: of a policy that is certain of every action
 
 
-def squared_scores(policy: ActorCritic, features: Tensor, actions: Tensor) -> Tensor:
-    """Return |grad log pi(a|s)|^2 by the actor's parameters (B,), for the actor's features (B, F) and actions."""
+def squared_scores(policy: ActorCritic, inputs: Tensor, actions: Tensor) -> Tensor:
+    """Return |grad log pi(a|s)|^2 by the actor's parameters (B,), for the actor's inputs (B, ...) and actions."""
     parameters = policy.actor_parameters()
     squares = []
-    for feature, action in zip(features.split(64), actions.split(64), strict=True):  # more do not fit the caches
-        log_prob = policy.log_prob(feature, action)
-        each = torch.eye(len(feature), device=feature.device)
+    for some, taken in zip(inputs.split(64), actions.split(64), strict=True):  # more do not fit the caches
+        log_prob = policy.log_prob(some, taken)
+        each = torch.eye(len(some), device=some.device)
         scores = torch.autograd.grad(log_prob, parameters, each, is_grads_batched=True)
         squares.append(sum((score.flatten(1) ** 2).sum(1) for score in scores))
     return torch.cat(squares)  # type: ignore[arg-type]

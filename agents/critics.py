@@ -17,8 +17,8 @@ from agents.trust_region import assign, conjugate_gradient, flat, hand_over
 class CriticFit(Protocol):
     """A fit of the critic to the returns."""
 
-    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor, shards: Shards) -> None:
-        """Fit V to returns (B,) at features (B, F)."""
+    def fit(self, policy: ActorCritic, inputs: Tensor, returns: Tensor, shards: Shards) -> None:
+        """Fit V to returns (B,) at the critic's inputs (B, ...)."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class TrustRegionFit:
     cg_iterations: int = 10  # most products for a step
     damping: float = 0.01  # added to the Gauss-Newton matrix's diagonal
 
-    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor, shards: Shards) -> None:
+    def fit(self, policy: ActorCritic, inputs: Tensor, returns: Tensor, shards: Shards) -> None:
         parameters = policy.critic_parameters()
         targets = policy.value_net.normalise(returns[:, None])
         critic_at = differentiable_critic(policy)
         for _ in range(self.steps):
-            critic = critic_at(features, shards.sizes)
+            critic = critic_at(inputs, shards.sizes)
             error = critic.outputs[0] - targets
             sigma_squared = shards.mean(error**2)[0]
             gradient = shards.mean_of(critic.pull([error]))  # of half the mean squared error
@@ -65,7 +65,7 @@ class AdamFit:
     # r + gamma V(s'), each fit is then a step of fitted V iteration (the lecture's slide 11).
     proximity: float = 0.0
 
-    def fit(self, policy: ActorCritic, features: Tensor, returns: Tensor, shards: Shards) -> None:
+    def fit(self, policy: ActorCritic, inputs: Tensor, returns: Tensor, shards: Shards) -> None:
         parameters = policy.critic_parameters()
         before = flat(parameters).detach()
         targets = policy.value_net.normalise(returns[:, None])
@@ -75,7 +75,7 @@ class AdamFit:
         hand_over(parameters, slopes)
         for _ in range(self.epochs):
             for batch, part in shards.batches(-(-shards.count // size)):
-                critic = critic_at(features[batch], part.sizes)
+                critic = critic_at(inputs[batch], part.sizes)
                 gradient = part.mean_of(critic.pull([2 * (critic.outputs[0] - targets[batch])]))
                 if self.proximity:
                     gradient = gradient + 2 * self.proximity * (flat(parameters).detach() - before)

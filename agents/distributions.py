@@ -1,4 +1,4 @@
-"""Action distributions: torch's, and SB3's around them, which a policy holds as its `action_dist`."""
+"""Distributions of actions that are real vectors: torch's, and SB3's around it, a policy's `action_dist`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.distributions import CategoricalDistribution, DiagGaussianDistribution
+from stable_baselines3.common.distributions import DiagGaussianDistribution
 from stable_baselines3.common.preprocessing import get_action_dim
 from torch import Tensor, nn
-from torch.distributions import Categorical, Independent, Normal
+from torch.distributions import Independent, Normal
 
 from agents.numpy_layers import Elementwise
 
@@ -107,7 +107,7 @@ class ActionRange(nn.Module):
 
     def __init__(self, action_space: spaces.Box):
         super().__init__()
-        low, high = action_space.low.astype(np.float64), action_space.high.astype(np.float64)
+        low, high = (bound.astype(np.float64).ravel() for bound in (action_space.low, action_space.high))
         with np.errstate(invalid="ignore", over="ignore"):
             width = high - low
             self.bounded = (width > NARROWEST) & (width < WIDEST)  # (actions,)
@@ -140,8 +140,8 @@ class ClippedGaussian(DiagGaussianDistribution):
     def __init__(self, action_space: spaces.Box):
         super().__init__(get_action_dim(action_space))
         # Gradients by bounds that are as far as none would overflow.
-        self.low = torch.as_tensor(action_space.low).clamp(-WIDEST, WIDEST)
-        self.high = torch.as_tensor(action_space.high).clamp(-WIDEST, WIDEST)
+        self.low = torch.as_tensor(action_space.low).flatten().clamp(-WIDEST, WIDEST)
+        self.high = torch.as_tensor(action_space.high).flatten().clamp(-WIDEST, WIDEST)
 
     def at(self, mean: Tensor, log_std: Tensor) -> Independent:
         """Return torch's distribution for mean and log standard deviation (B, actions); its figures are (B,)."""
@@ -166,59 +166,13 @@ class ClippedGaussian(DiagGaussianDistribution):
     def mode(self) -> Tensor:
         return self.distribution.clipped_mean
 
+    def noise(self, *shape: int, generator: torch.Generator | None = None) -> np.ndarray:
+        """Draw the random numbers of actions (*shape, actions), standard normal ones."""
+        return torch.randn(*shape, self.action_dim, generator=generator).numpy()
 
-class Numbered(Categorical):
-    """Torch's categorical distribution over the numbers `start`, `start` + 1, ... instead of 0, 1, ...
-
-    Args:
-        logits: (B, actions), which torch does not validate: a learner's NaN is refused later.
-        start: the number of the first action.
-    """
-
-    def __init__(self, logits: Tensor, start: int):
-        super().__init__(logits=logits, validate_args=False)
-        self.start = start
-
-    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
-        return super().sample(torch.Size(sample_shape)) + self.start
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Return log-probabilities (B,) of the environment's numbers of actions (B,)."""
-        return super().log_prob(value - self.start)
-
-
-class Softmax(CategoricalDistribution):
-    """SB3's distribution of discrete actions, by `Numbered`.
-
-    Args:
-        action_space: how many actions there are, and the number of the first.
-    """
-
-    def __init__(self, action_space: spaces.Discrete):
-        super().__init__(int(action_space.n))
-        self.start = int(action_space.start)
-
-    def at(self, logits: Tensor) -> Numbered:
-        """Return torch's distribution for logits (B, actions); its figures are (B,)."""
-        return Numbered(logits, self.start)
-
-    def information(self, parameters: Sequence[Tensor], tangents: Sequence[Tensor]) -> list[Tensor]:
-        """Return each state's Fisher matrix by the logits, diag(p) - p p^T, times tangents (B, actions)."""
-        probabilities = parameters[0].softmax(1)
-        weighted = probabilities * tangents[0]
-        return [weighted - probabilities * weighted.sum(1, keepdim=True)]
-
-    def proba_distribution(self, action_logits: Tensor) -> Softmax:
-        self.distribution = self.at(action_logits)
-        self.logits = action_logits
-        return self
-
-    def mode_at(self, logits: Tensor) -> Tensor:
-        """Return the likeliest actions (B,), for the parameters of `at`."""
-        return logits.argmax(1) + self.start
-
-    def mode(self) -> Tensor:
-        return self.mode_at(self.logits)
+    def sampled(self, noise: np.ndarray, mean: np.ndarray, log_std: np.ndarray) -> np.ndarray:
+        """Return the actions (B, actions) that random numbers choose, for the parameters of `at`."""
+        return mean + np.exp(log_std) * noise
 
 
 class BoundedMean(nn.Module):

@@ -16,7 +16,7 @@ from agents.finite import require_finite
 from agents.jacobian import Jacobian, mean_gradient
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
-from agents.ranges import Checked, positive
+from agents.ranges import Checked, positive, positive_if_given
 from agents.team import Shards
 from agents.trust_region import hand_over
 
@@ -29,33 +29,40 @@ class GradientAscent(PolicyGradient):
     """A learner whose actor climbs an objective by a first-order optimiser.
 
     Args:
-        actor_learning_rate: of that optimiser; a number, or a function of the share of training that remains.
+        learning_rate: of the optimisers, a number or a function of the share of training that remains.
+        actor_learning_rate: of the actor's, where it is another.
         actor_optimizer: makes the optimiser from (parameters, lr=...).
-        max_gradient_norm: longer gradients are shortened to it.
+        max_grad_norm: longer gradients are shortened to it.
         **kwargs: of PolicyGradient.
     """
 
-    actor_learning_rate = Checked(positive, schedule=True)
-    max_gradient_norm = Checked(positive)
+    actor_learning_rate = Checked(positive_if_given, schedule=True)
+    max_grad_norm = Checked(positive)  # type: ignore[assignment]
 
     def __init__(
         self,
         policy: str | type[ActorCritic],
         env: GymEnv | str | None,
-        actor_learning_rate: float | Schedule = 3e-4,
+        learning_rate: float | Schedule = 3e-4,
+        actor_learning_rate: float | Schedule | None = None,
         actor_optimizer: Optimizer = ADAM,
-        max_gradient_norm: float = 0.5,
+        max_grad_norm: float = 0.5,
         **kwargs: Any,
     ):
         self.actor_learning_rate = actor_learning_rate
         self.make_actor_optimizer = actor_optimizer
-        self.max_gradient_norm = max_gradient_norm
-        super().__init__(policy, env, **kwargs)
+        super().__init__(policy, env, learning_rate, **kwargs)
+        self.max_grad_norm = max_grad_norm
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        rate = self.scheduled(self.actor_learning_rate)
-        self.actor_optimizer = self.make_actor_optimizer(self.policy.actor_parameters(), lr=rate)
+        self.actor_optimizer = self.make_actor_optimizer(self.policy.actor_parameters(), lr=self.actor_rate)
+
+    @property
+    def actor_rate(self) -> float:
+        """The actor's learning rate as it is now."""
+        own = self.actor_learning_rate
+        return self.scheduled(self.learning_rate if own is None else own)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return super().optimizers() | {"actor_optimizer": self.actor_optimizer}
@@ -77,8 +84,8 @@ class GradientAscent(PolicyGradient):
         """
         parameters = self.policy.actor_parameters()
         hand_over(parameters, -mean_gradient(self.policy, actor, gain, shards))
-        update_learning_rate(self.actor_optimizer, self.scheduled(self.actor_learning_rate))
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_gradient_norm)
+        update_learning_rate(self.actor_optimizer, self.actor_rate)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
         require_finite("the policy gradient's length", norm.cpu().numpy())
         self.actor_optimizer.step()
         return float(norm)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from agents.cannot_learn import CannotLearn
+from agents.observations import Observations, arrays_of, copied, finite_rows, observation_of, replace_observation
 
 FIRST = "a first observation that is not finite"
 RESETS = 10  # tries to begin an episode with a finite observation
@@ -30,6 +32,11 @@ def guarded(env: VecEnv) -> VecEnv:
             env.action_space = env.venv.action_space
         return env
     return GuardedVecEnv(env)
+
+
+def as_seen(env: VecEnv) -> VecEnv:
+    """Return a VecEnv as a learner sees it: guarded, and with the channels of images first."""
+    return BaseAlgorithm._wrap_env(guarded(env), monitor_wrapper=False)
 
 
 class GuardedVecEnv(VecEnvWrapper):
@@ -54,25 +61,26 @@ class GuardedVecEnv(VecEnvWrapper):
         self._lengths = np.zeros(self.num_envs, np.int64)
         self._told: set[str] = set()
 
-    def reset(self) -> np.ndarray:
-        observations = np.array(self.venv.reset())
+    def reset(self) -> Observations:  # type: ignore[override]
+        observations = copied(self.venv.reset())
         self._returns[:] = 0.0
         self._lengths[:] = 0
         for i in np.flatnonzero(~finite_rows(observations)):
             self._tell_broken(int(i), FIRST)
-            observations[i] = self._begin_alone(int(i))
+            self._begin_alone(int(i), observations)
         self._last = observations
-        return observations.copy()
+        return copied(observations)
 
     def step_wait(self) -> VecEnvStepReturn:
-        observations, rewards, dones, infos = self.venv.step_wait()
-        observations = np.array(observations)
+        given, rewards, dones, infos = self.venv.step_wait()
+        observations = copied(given)
         rewards, dones, infos = np.array(rewards, np.float32), np.array(dones, bool), list(infos)
         self._lengths += 1
         seen, paid = finite_rows(observations), np.isfinite(rewards)
         for i in map(int, np.flatnonzero(dones)):
             infos[i] = self._complete(infos[i])
-            paid[i] &= np.isfinite(infos[i].get("terminal_observation", 0.0)).all()
+            last = arrays_of(infos[i].get("terminal_observation", {}))
+            paid[i] &= all(np.isfinite(part).all() for part in last)
         for i in map(int, np.flatnonzero(~(seen & paid))):
             at_beginning = dones[i] and paid[i]  # of the next episode
             what = "an observation that is not finite" if np.isfinite(rewards[i]) else f"a reward of {rewards[i]}"
@@ -80,18 +88,21 @@ class GuardedVecEnv(VecEnvWrapper):
             told = self._tell_broken(i, FIRST if at_beginning else step)
             if not at_beginning:
                 infos[i] = {name: value for name, value in infos[i].items() if name != "episode"}
-                infos[i] |= {"terminal_observation": self._last[i], "TimeLimit.truncated": False}
+                infos[i] |= {
+                    "terminal_observation": observation_of(self._last, i),
+                    "TimeLimit.truncated": False,
+                }
                 rewards[i] = 0.0
             infos[i]["physics_error"] = told
             if not dones[i] or not seen[i]:
-                observations[i] = self._begin_alone(i)
+                self._begin_alone(i, observations)
             dones[i] = True
         self._returns += rewards
         for i in map(int, np.flatnonzero(dones)):
             infos[i].setdefault("episode", {"r": float(self._returns[i]), "l": int(self._lengths[i])})
             self._returns[i], self._lengths[i] = 0.0, 0
         self._last = observations
-        return observations.copy(), rewards, dones, infos
+        return copied(observations), rewards, dones, infos  # type: ignore[return-value]
 
     def _complete(self, info: dict[str, Any]) -> dict[str, Any]:
         """Return a copy of the info of an episode's last step; without its last observation it is not truncated."""
@@ -113,8 +124,8 @@ class GuardedVecEnv(VecEnvWrapper):
         self._warn("not finite", f"{sentence}; such an episode ends there and counts among the physics errors")
         return sentence
 
-    def _begin_alone(self, i: int) -> np.ndarray:
-        """Return a finite first observation of robot i, whose episode begins anew."""
+    def _begin_alone(self, i: int, observations: Observations) -> None:
+        """Begin robot i's episode anew, and write its first observation, a finite one, among all robots'."""
         for _ in range(RESETS):
             try:
                 [outcome] = self.venv.env_method("reset", indices=[i])
@@ -122,9 +133,10 @@ class GuardedVecEnv(VecEnvWrapper):
                 raise CannotLearn(
                     f"robot {i} was given a number that is not finite, and its episode cannot begin anew: {error!r}"
                 ) from error
-            observation = np.asarray(outcome[0] if isinstance(outcome, tuple) else outcome)
-            if np.isfinite(observation).all():
-                return observation
+            first = outcome[0] if isinstance(outcome, tuple) else outcome
+            replace_observation(observations, i, first)
+            if finite_rows(observations)[i]:
+                return
         raise CannotLearn(f"robot {i} begins with an observation that is not finite, {RESETS} times in a row")
 
     def _warn(self, kind: str, sentence: str) -> None:
@@ -145,10 +157,3 @@ def with_finite_bounds(space: spaces.Space) -> spaces.Space:
         stacklevel=1,  # one place, so that it is told once
     )
     return spaces.Box(low, high, dtype=space.dtype.type)  # type: ignore[union-attr]
-
-
-def finite_rows(observations: np.ndarray) -> np.ndarray:
-    """Return which observations (N, ...) are finite (N,); whole numbers always are."""
-    if observations.dtype.kind != "f":
-        return np.ones(len(observations), bool)
-    return np.isfinite(observations).reshape(len(observations), -1).all(axis=1)

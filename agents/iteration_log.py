@@ -108,7 +108,7 @@ def record_rollout(logger: Logger, rollout: Rollout, policy: ActorCritic, counte
     logger.record("train/samples", counted.shards.count)
     if policy.continuous:
         logger.record("train/std", float(policy.floored_log_std.detach().exp().mean()))
-        low, high = policy.action_space.low, policy.action_space.high  # type: ignore[attr-defined]
+        low, high = (bound.ravel() for bound in (policy.action_space.low, policy.action_space.high))  # type: ignore[attr-defined]
         actions = steps.of(rollout.actions)
         clipped = ((actions < low) | (actions > high)).reshape(len(actions), -1).mean(axis=1)
         logger.record("train/clipped_actions", float(steps.shards.mean(torch.from_numpy(clipped))))

@@ -36,28 +36,28 @@ class Jacobian(Protocol):
         """Return the gradient of each shard's sum (shards, P), given that by the outputs."""
 
 
-# (rows (B, F), number of rows of each shard) -> the network there.
+# (rows (B, ...), number of rows of each shard) -> the network there.
 Differentiable = Callable[[Tensor, Sequence[int]], Jacobian]
 
 
 def differentiable_actor(policy: ActorCritic) -> Differentiable:
-    """Return the actor as a function of its features, which follows its parameters.
+    """Return the actor as a function of its inputs, which follows its parameters.
 
     Its outputs are the parameters of the action distribution, each (B, actions); its parameters those of
     `ActorCritic.actor_parameters`.
     """
-    network = NumpyNetwork.of(policy.actor_layers()) if policy.plain_vectors else None
+    network = NumpyNetwork.of(policy.actor_layers()) if policy.chains and not policy.trained_features else None
     if network is None:
         return partial(AutogradJacobian, policy.distribution_parameters, policy.actor_parameters())
     return partial(GaussianJacobian, policy, network) if policy.continuous else partial(NumpyJacobian, network)
 
 
 def differentiable_critic(policy: ActorCritic) -> Differentiable:
-    """Return the critic as a function of its features, which follows its parameters.
+    """Return the critic as a function of its inputs, which follows its parameters.
 
     Its output is V in units of the returns' spread (B, 1); its parameters are those of `ActorCritic.critic_parameters`.
     """
-    network = NumpyNetwork.of(policy.critic_layers()) if policy.plain_vectors else None
+    network = NumpyNetwork.of(policy.critic_layers()) if policy.chains and not policy.trained_features else None
     if network is not None:
         return partial(NumpyJacobian, network)
 
@@ -165,9 +165,9 @@ class AutogradJacobian:
     """Any network, by torch's autograd.
 
     Args:
-        network: rows (B, F) of a shard -> outputs, each (B, ...).
+        network: rows (B, ...) of a shard -> outputs, each (B, ...).
         parameters: that it depends on.
-        rows: of all shards (B, F).
+        rows: of all shards (B, ...).
         sizes: number of rows of each shard.
     """
 

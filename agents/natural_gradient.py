@@ -30,10 +30,10 @@ class NPG(PolicyGradient):
         max_std: bound on the actions' standard deviations, a number or such a function: as it falls, the policy learns
             to do without exploration noise. (A mirror-symmetric policy that stands with its feet side by side may
             depend on noise to break the symmetry.)
-        cg_iterations: most Fisher products spent on the natural gradient.
+        cg_max_steps: most Fisher products spent on the natural gradient.
         cg_damping: added to the Fisher matrix's diagonal.
-        fisher_stride: the Fisher matrix is that of every `fisher_stride`-th state of each shard (TRPO, appendix C.1:
-            a tenth of them will do).
+        sub_sampling_factor: the Fisher matrix is that of every so many-th state of each shard (TRPO, appendix C.1: a
+            tenth of them will do).
         **kwargs: of PolicyGradient.
     """
 
@@ -44,18 +44,19 @@ class NPG(PolicyGradient):
         self,
         policy: str | type[ActorCritic],
         env: GymEnv | str | None,
+        *,
         target_kl: float | Schedule = 0.02,
         max_std: float | Schedule = math.inf,
-        cg_iterations: int = 10,
+        cg_max_steps: int = 10,
         cg_damping: float = 0.1,
-        fisher_stride: int = 5,
+        sub_sampling_factor: int = 5,
         **kwargs: Any,
     ):
         self.target_kl = target_kl
         self.max_std = max_std
-        self.cg_iterations = cg_iterations
+        self.cg_max_steps = cg_max_steps
         self.cg_damping = cg_damping
-        self.fisher_stride = fisher_stride
+        self.sub_sampling_factor = sub_sampling_factor
         super().__init__(policy, env, **kwargs)
 
     def train(self) -> None:
@@ -66,12 +67,12 @@ class NPG(PolicyGradient):
         """Take the whole step (Kakade 2001)."""
         parameters = self.policy.actor_parameters()
         actor_at, shards = differentiable_actor(self.policy), samples.shards
-        actor = actor_at(samples.features, shards.sizes)
+        actor = actor_at(samples.inputs, shards.sizes)
         old = self.policy.distribution(actor.outputs)
         step = self.trust_region_step(actor, samples, self.scheduled(self.target_kl))
         if step is not None:
             assign(parameters, flat(parameters) + step)
-        new = self.policy.distribution(actor_at(samples.features, shards.sizes).outputs)
+        new = self.policy.distribution(actor_at(samples.inputs, shards.sizes).outputs)
         self.logger.record("train/kl", float(shards.mean(kl_divergence(old, new))))
         self.logger.record("train/entropy", float(shards.mean(old.entropy())))
 
@@ -92,15 +93,15 @@ class NPG(PolicyGradient):
 
         gradient = mean_gradient(self.policy, actor, gain, samples.shards)
         require_finite("the policy gradient", gradient.cpu().numpy())
-        fisher = self.fisher(*strided(samples.features, samples.shards, self.fisher_stride))
-        direction, residual = conjugate_gradient(fisher, gradient, self.cg_iterations)
+        fisher = self.fisher(*strided(samples.inputs, samples.shards, self.sub_sampling_factor))
+        direction, residual = conjugate_gradient(fisher, gradient, self.cg_max_steps)
         step = natural_step(fisher, direction, bound)
         self.logger.record("train/cg_residual", residual)
         self.logger.record("train/curvature_ok", float(step is not None))
         return step
 
-    def fisher(self, features: Tensor, shards: Shards) -> Product:
+    def fisher(self, inputs: Tensor, shards: Shards) -> Product:
         """Return products with the damped Fisher matrix, the Hessian of KL(old || new) at new = old."""
-        actor = differentiable_actor(self.policy)(features, shards.sizes)
+        actor = differentiable_actor(self.policy)(inputs, shards.sizes)
         information = partial(self.policy.action_dist.information, actor.outputs)
         return gauss_newton_product(actor, shards, information, self.cg_damping)

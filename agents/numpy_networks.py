@@ -169,7 +169,7 @@ def actor_in_numpy(policy: ActorCritic, shards: int = 1) -> Callable[[np.ndarray
         (observations (N, ...), noise (N, actions)) -> sampled actions (N, actions), equal to those of
         `ActorCritic.act` up to rounding.
     """
-    if not (policy.continuous and policy.plain_vectors and policy.device.type == "cpu"):
+    if not (policy.continuous and policy.plain_vectors and policy.chains and policy.device.type == "cpu"):
         return None
     network = NumpyNetwork.of([policy.pi_features_extractor, *policy.actor_layers()])
     if network is None:

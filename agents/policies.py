@@ -12,18 +12,22 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.distributions import Distribution as SB3Distribution
-from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.preprocessing import is_image_space
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtractor
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from agents.activations import ACTIVATIONS
 from agents.cannot_learn import CannotLearn
-from agents.distributions import ActionRange, BoundedMean, ClippedGaussian, Softmax
+from agents.choices import ActionDistribution, distribution_for
+from agents.distributions import ActionRange, BoundedMean
+from agents.extractors import DictExtractor, default_extractor, learns, normalizers
 from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
+from agents.observations import Observations, Packing
+from agents.sb3_arguments import described
 from agents.spaces import require_actions
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 from agents.team import Shards, one_shard
@@ -41,24 +45,30 @@ class ActorCritic(ActorCriticPolicy):
     is the features extractor, the critic's last layer knows the scale of the returns: both keep their statistics in the
     state_dict.
 
+    A features extractor with parameters, such as a CNN, is trained: actor and critic have one each. With SB3's
+    `share_features_extractor=True` they have the same, which the actor alone trains: a critic's steps would move the
+    policy out of its trust region.
+
     Args:
-        observation_space: a Box (or any space SB3 can flatten into one vector).
-        action_space: a Box, or Discrete.
+        observation_space: a Box, a choice (Discrete, MultiDiscrete, MultiBinary), or a Dict of these.
+        action_space: a Box, Discrete, MultiDiscrete or MultiBinary.
         lr_schedule: learning rate of the critic's optimiser, where the critic is fitted by one.
         network: layers and exploration noise; `Network()` by default.
         mirror: how mirroring changes an observation and an action; sets `network.mirror`, which makes the actor
             symmetric. For a policy whose tensors are loaded later, pass `symmetry.identity_mirror`.
+        features_extractor_class: by default it normalises vectors, makes choices one-hot, and has a CNN for each image
+            of a Dict.
         **kwargs: SB3's own arguments. `net_arch`, `activation_fn`, `log_std_init` and the `epsilon` of
             `features_extractor_kwargs` take precedence over the fields of `network`, which they become.
 
     Raises:
         ValueError: for a `mean_bound` that is not positive and finite, an activation without a class, `network.mirror`
-            without `mirror`, or spaces that do not go with them; for a trainable features extractor; for `use_sde`.
+            without `mirror`, or spaces that do not go with them; for `use_sde`.
     """
 
     optimizer: torch.optim.Optimizer  # of the critic alone: a learner updates the actor
     value_net: ScaledValue
-    action_dist: ClippedGaussian | Softmax
+    action_dist: ActionDistribution
 
     def __init__(
         self,
@@ -67,8 +77,9 @@ class ActorCritic(ActorCriticPolicy):
         lr_schedule: Schedule,
         network: Network | None = None,
         mirror: tuple[SignedPermutation, SignedPermutation] | None = None,
-        features_extractor_class: type[BaseFeaturesExtractor] = ObservationNormalizer,
+        features_extractor_class: type[BaseFeaturesExtractor] | None = None,
         features_extractor_kwargs: dict[str, Any] | None = None,
+        share_features_extractor: bool | None = None,
         activation_fn: type[nn.Module] | None = None,
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
@@ -91,10 +102,12 @@ class ActorCritic(ActorCriticPolicy):
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {network.activation!r}")
         if optimizer_kwargs is None and kwargs.get("optimizer_class", torch.optim.Adam) is torch.optim.Adam:
             optimizer_kwargs = {"eps": 1e-5, "fused": True}  # one operation in place of a loop over the parameters
-        if issubclass(features_extractor_class, ObservationNormalizer):
+        extractor_class = features_extractor_class or self.default_extractor(observation_space)
+        if issubclass(extractor_class, ObservationNormalizer | DictExtractor):
             extractor_kwargs["epsilon"] = network.obs_epsilon
         self.network = network
         self.mirror = mirror
+        self.asked_to_share = share_features_extractor
         super().__init__(
             observation_space,
             action_space,
@@ -102,27 +115,30 @@ class ActorCritic(ActorCriticPolicy):
             net_arch={"pi": list(network.actor), "vf": list(network.value)},
             activation_fn=activation_fn or ACTIVATIONS[network.activation].module,
             log_std_init=network.log_std_init,
-            features_extractor_class=features_extractor_class,
+            features_extractor_class=extractor_class,
             features_extractor_kwargs=extractor_kwargs,
+            share_features_extractor=share_features_extractor is not False,
             optimizer_kwargs=optimizer_kwargs,
             **kwargs,
         )
+
+    @staticmethod
+    def default_extractor(observation_space: spaces.Space) -> type[BaseFeaturesExtractor]:
+        """Return the class of features extractor where none is asked for."""
+        return default_extractor(observation_space)
 
     def _build(self, lr_schedule: Schedule) -> None:
         if self.use_sde:
             raise ValueError("use_sde is not supported: the noise of the actions does not depend on the state")
         require_actions(self.action_space)
-        if isinstance(self.action_space, spaces.Box):
-            self.action_dist = ClippedGaussian(self.action_space)
-        elif isinstance(self.action_space, spaces.Discrete):
-            self.action_dist = Softmax(self.action_space)
+        self.packing = Packing(self.observation_space)
+        self.action_dist = distribution_for(self.action_space)
+        self.trained_features = learns(self.features_extractor)
+        if self.trained_features and self.share_features_extractor and not self.asked_to_share:
+            self.vf_features_extractor = self.make_features_extractor()
+            self.share_features_extractor = False
         super()._build(lr_schedule)
-        extractors = nn.ModuleList([self.pi_features_extractor, self.vf_features_extractor])
-        if any(parameter.requires_grad for parameter in extractors.parameters()):
-            raise ValueError(
-                f"{type(self.features_extractor).__name__} has trainable parameters, which would never be trained:"
-                " features are computed once per rollout"
-            )
+        self.chains = type(self.mlp_extractor) is MlpExtractor  # not a user's own module
         self.plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and (
             isinstance(self.observation_space, spaces.Box) and not is_image_space(self.observation_space)
         )
@@ -134,7 +150,7 @@ class ActorCritic(ActorCriticPolicy):
                 on_means.append(action_range)
                 self.action_range = action_range
         if self.mirror is not None:
-            if not (self.plain_vectors and self.continuous):
+            if not (self.plain_vectors and self.continuous and self.chains):
                 raise CannotLearn(f"only vectors can be mirrored, got {self.observation_space} and {self.action_space}")
             observation, action = self.mirror
             self.mlp_extractor.policy_net.insert(0, WithMirrorImages(*observation))
@@ -145,9 +161,8 @@ class ActorCritic(ActorCriticPolicy):
                 raise CannotLearn(
                     f"means can be bounded only where actions are vectors with bounds, not {self.action_space}"
                 )
-            on_means.append(
-                BoundedMean(torch.as_tensor(space.low), torch.as_tensor(space.high), self.network.mean_bound)
-            )
+            low, high = (torch.as_tensor(bound).flatten() for bound in (space.low, space.high))
+            on_means.append(BoundedMean(low, high, self.network.mean_bound))
         if on_means:
             self.action_net = nn.Sequential(self.action_net, *on_means)
         self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
@@ -168,36 +183,58 @@ class ActorCritic(ActorCriticPolicy):
 
     def actor_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the action distribution, log_std included."""
-        modules = [self.pi_features_extractor, self.mlp_extractor.policy_net, self.action_net]
-        parameters = [p for module in modules for p in module.parameters()]
+        hidden, _ = self.hidden_parameters
+        parameters = [*self.pi_features_extractor.parameters(), *hidden, *self.action_net.parameters()]
         return [*parameters, self.log_std] if self.continuous else parameters
 
+    def critic_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the value function; shared ones are the actor's."""
+        _, hidden = self.hidden_parameters
+        eyes = [] if self.share_features_extractor else self.vf_features_extractor.parameters()
+        return [*eyes, *hidden, *self.value_net.parameters()]
+
+    @property
+    def hidden_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """The parameters of the actor's and of the critic's layers between features and heads."""
+        layers = self.mlp_extractor
+        if self.chains:
+            return list(layers.policy_net.parameters()), list(layers.value_net.parameters())
+        # Of a user's own module: what each of them depends on.
+        known, features = list(layers.parameters()), torch.zeros(1, self.features_dim, device=self.device)
+        actors, critics = (
+            {id(one) for one, slope in zip(known, slopes, strict=True) if slope is not None}
+            for slopes in (
+                torch.autograd.grad(latent.sum(), known, allow_unused=True)
+                for latent in (layers.forward_actor(features), layers.forward_critic(features))
+            )
+        )
+        return [one for one in known if id(one) in actors], [one for one in known if id(one) in critics - actors]
+
     def actor_layers(self) -> list[nn.Module]:
-        """Return the layers from the actor's features to the distribution's mean, or logits, in their order."""
+        """Return the layers from the actor's features to the distribution's mean, or logits, where they are a chain."""
         action_net = self.action_net if isinstance(self.action_net, nn.Sequential) else [self.action_net]
         return [*self.mlp_extractor.policy_net, *action_net]
 
     def critic_layers(self) -> list[nn.Module]:
-        """Return the layers from the critic's features to V, in their order."""
+        """Return the layers from the critic's features to V, where they are a chain."""
         return [*self.mlp_extractor.value_net, self.value_net]
-
-    def critic_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters of the value function."""
-        modules = [self.vf_features_extractor, self.mlp_extractor.value_net, self.value_net]
-        return [p for module in modules for p in module.parameters()]
 
     @property
     def continuous(self) -> bool:
         """Whether actions are real vectors."""
         return isinstance(self.action_space, spaces.Box)
 
-    def pi(self, features: Tensor) -> Distribution:
-        """Return the action distribution at the actor's features (B, F); its KL, entropy and log_prob are (B,)."""
-        return self.distribution(self.distribution_parameters(features))
+    def pi(self, inputs: Tensor) -> Distribution:
+        """Return the action distribution at the actor's inputs (B, ...); its KL, entropy and log_prob are (B,)."""
+        return self.distribution(self.distribution_parameters(inputs))
 
-    def distribution_parameters(self, features: Tensor) -> tuple[Tensor, ...]:
-        """Return mean and log standard deviation, or the logits, each (B, actions), for features (B, F)."""
+    def distribution_parameters(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return mean and log standard deviation, or logits, each (B, numbers), for the actor's inputs (B, ...)."""
+        features = self._extracted(inputs, self.pi_features_extractor) if self.trained_features else inputs
         return self._parameters_from_latent(self.mlp_extractor.forward_actor(features))
+
+    def _extracted(self, packed: Tensor, extractor: BaseFeaturesExtractor) -> Tensor:
+        return BasePolicy.extract_features(self, self.packing.unpack(packed), extractor)
 
     def distribution(self, parameters: tuple[Tensor, ...]) -> Distribution:
         """Return the action distribution with the given parameters; its KL, entropy and log_prob are (B,)."""
@@ -242,96 +279,84 @@ class ActorCritic(ActorCriticPolicy):
         log_std = self.floored_log_std
         return log_std if self.action_range is None else log_std + self.action_range.reach.log()
 
-    def log_prob(self, features: Tensor, actions: Tensor) -> Tensor:
-        """Return the log-probabilities (B,) of actions (B, ...), for the actor's features (B, F)."""
-        return self.pi(features).log_prob(actions)
+    def log_prob(self, inputs: Tensor, actions: Tensor) -> Tensor:
+        """Return the log-probabilities (B,) of actions (B, ...), for the actor's inputs (B, ...)."""
+        return self.pi(inputs).log_prob(actions)
 
-    def features(self, observations: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
-        """Return the actor's and the critic's features (B, F) of observations (B, ...)."""
+    def inputs(self, observations: Observations | Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the actor's and the critic's trained layers take (B, ...) of observations (B, ...).
+
+        They are features, unless the features extractor is trained itself: then the observations as one tensor.
+        """
+        packed = observations if isinstance(observations, Tensor) else self.packing.pack(observations)
         if self.plain_vectors:  # equal to SB3's way below, in half the time
-            extracted = self.features_extractor(torch.as_tensor(observations, dtype=torch.float32, device=self.device))
-        else:
-            extracted = self.extract_features(torch.as_tensor(observations, device=self.device))
-        return (extracted, extracted) if isinstance(extracted, Tensor) else extracted
+            vectors = torch.as_tensor(packed, dtype=torch.float32, device=self.device)
+            return (features := self.features_extractor(vectors)), features
+        tensor = torch.as_tensor(packed, device=self.device)
+        if self.trained_features:
+            return tensor, tensor
+        features = self._extracted(tensor, self.pi_features_extractor)
+        return features, features if self.share_features_extractor else self._extracted(
+            tensor, self.vf_features_extractor
+        )
 
-    def values(self, features: Tensor) -> Tensor:
-        """Return V (B,) for the critic's features (B, F)."""
+    def values(self, inputs: Tensor) -> Tensor:
+        """Return V (B,) for the critic's inputs (B, ...)."""
+        features = inputs
+        if self.trained_features:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.share_features_extractor):
+                features = self._extracted(inputs, self.vf_features_extractor)
         return self.value_net(self.mlp_extractor.forward_critic(features)).squeeze(1)
 
+    def rollout_values(self, observations: Observations) -> Tensor:
+        """Return V (B,) of a rollout's observations (B, ...), without a graph."""
+        with torch.no_grad():
+            return self.values(self.inputs(observations)[1])
+
     def sample_noise(self, *shape: int, generator: torch.Generator | None = None) -> np.ndarray:
-        """Draw the random numbers of actions ahead of time: (*shape, actions)."""
-        if self.continuous:
-            return torch.randn(*shape, *self.action_space.shape, generator=generator).numpy()  # type: ignore[misc]
-        uniform = torch.rand(*shape, self.action_space.n, generator=generator)  # type: ignore[attr-defined]
-        return -torch.log(-torch.log(uniform.clamp(1e-10, 1 - 1e-7))).numpy()  # Gumbel: its argmax samples a softmax
+        """Draw the random numbers of actions ahead of time: (*shape, numbers)."""
+        return self.action_dist.noise(*shape, generator=generator)
 
     @torch.no_grad()
-    def act(self, observations: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Return sampled actions for observations (N, ...), given their noise (N, actions)."""
-        parameters = self.distribution_parameters(self.features(observations)[0])
-        if self.continuous:
-            mean, log_std = (parameter.cpu().numpy() for parameter in parameters)
-            return mean + np.exp(log_std) * noise
-        return (parameters[0].cpu().numpy() + noise).argmax(1) + self.action_dist.start  # type: ignore[union-attr]
+    def act(self, observations: Observations, noise: np.ndarray) -> np.ndarray:
+        """Return sampled actions for observations (N, ...), given their noise (N, numbers)."""
+        parameters = self.distribution_parameters(self.inputs(observations)[0])
+        return self.action_dist.sampled(noise, *(parameter.cpu().numpy() for parameter in parameters))
 
     def mode(self, observations: Tensor) -> Tensor:
         """Return the actions without exploration for observations (N, ...): clipped actions' means, or likeliest ones.
 
         Only tensors go through it, so that it can be traced and exported.
         """
-        return self.action_dist.mode_at(*self.distribution_parameters(self.features(observations)[0]))
+        return self.action_dist.mode_at(*self.distribution_parameters(self.inputs(observations)[0]))
 
     @torch.no_grad()
-    def deterministic(self, observations: np.ndarray | Tensor) -> np.ndarray:
+    def deterministic(self, observations: Observations | Tensor) -> np.ndarray:
         """Return the actions of `mode` as arrays."""
-        return self.mode(torch.as_tensor(observations)).cpu().numpy()
+        seen = observations if isinstance(observations, Tensor) else torch.as_tensor(self.packing.pack(observations))
+        return self.mode(seen).cpu().numpy()
 
     def clip(self, actions: np.ndarray) -> np.ndarray:
-        """Return actions (N, ...) within the bounds of the action space."""
+        """Return actions (N, ...) in the shape of the action space, and within its bounds."""
         if isinstance(self.action_space, spaces.Box):
-            return np.clip(actions, self.action_space.low, self.action_space.high)
+            return np.clip(actions.reshape(-1, *self.action_space.shape), self.action_space.low, self.action_space.high)
         return actions
 
     def update_normalizer(self, observations: np.ndarray, shards: Shards | None = None) -> None:
         """Update the observation statistics, between two rollouts.
 
         Args:
-            observations: new ones (B, ...).
+            observations: new ones, packed (B, ...).
             shards: of which they are; by default one of a single process.
         """
         shards = shards or one_shard(len(observations))
-        extractors = {self.pi_features_extractor, self.vf_features_extractor}
-        normalizers = [one for one in extractors if isinstance(one, ObservationNormalizer)]
-        if not normalizers:
-            return
-        count, mean, var = shards.moments(torch.as_tensor(observations, device=self.device).flatten(1))
-        if isinstance(first := self.actor_layers()[0], WithMirrorImages):
-            # Symmetric statistics: the mirror image of a normalised vector is normalised.
-            count, mean, var = first.of_both(count, mean, var)
-        for normalizer in normalizers:
-            normalizer.update(count, mean, var)
+        seen = self.packing.unpack(torch.as_tensor(observations, device=self.device))
+        for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
+            for normalizer, columns in normalizers(extractor, seen):
+                normalizer.update(*self._moments(columns.flatten(1), shards))
 
-
-def described(
-    network: Network,
-    net_arch: list[int] | dict[str, list[int]] | None = None,
-    activation_fn: type[nn.Module] | None = None,
-    log_std_init: float | None = None,
-    obs_epsilon: float | None = None,
-) -> Network:
-    """Return a network whose fields are replaced by SB3's arguments, where those are given.
-
-    An activation for which `Network` has no name is named by its class.
-    """
-    fields: dict[str, Any] = {}
-    if net_arch is not None:
-        layers = net_arch if isinstance(net_arch, dict) else {"pi": net_arch, "vf": net_arch}
-        fields |= {"actor": tuple(layers.get("pi", ())), "value": tuple(layers.get("vf", ()))}
-    if activation_fn is not None:
-        names = [name for name, activation in ACTIVATIONS.items() if activation.module is activation_fn]
-        fields["activation"] = names[0] if names else activation_fn.__name__
-    if log_std_init is not None:
-        fields["log_std_init"] = log_std_init
-    if obs_epsilon is not None:
-        fields["obs_epsilon"] = obs_epsilon
-    return replace(network, **fields)
+    def _moments(self, columns: Tensor, shards: Shards) -> tuple[int, Tensor, Tensor]:
+        count, mean, var = shards.moments(columns)
+        if self.mirror is not None:  # symmetric statistics: the mirror image of a normalised vector is normalised
+            return self.actor_layers()[0].of_both(count, mean, var)  # type: ignore[operator]
+        return count, mean, var

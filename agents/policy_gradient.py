@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections import deque
 from collections.abc import Callable
@@ -31,6 +32,8 @@ from agents.policies import ActorCritic
 from agents.ranges import Checked, at_least_one, in_unit_interval, positive
 from agents.rollout import Rollout, Rows
 from agents.samples import Samples
+from agents.sb3_arguments import refuse
+from agents.sb3_policies import POLICIES, as_actor_critic
 from agents.spaces import require_actions, require_observations
 
 
@@ -40,7 +43,8 @@ class PolicyGradient(JointLearner):
     A subclass is an update rule: it implements `improve`, and works with any advantage estimator and any baseline.
 
     Args:
-        policy: "MlpPolicy", or a subclass of ActorCritic.
+        policy: "MlpPolicy", "CnnPolicy" or "MultiInputPolicy", or a subclass of ActorCritic or of SB3's
+            ActorCriticPolicy.
         env: an SB3 VecEnv, a Gymnasium environment, or an id.
         n_steps: steps of each robot in a rollout.
         episodic: whether a rollout is instead one new episode of each robot, at most `n_steps` steps of it.
@@ -51,6 +55,7 @@ class PolicyGradient(JointLearner):
         target: the estimator whose advantages plus values are the baseline's regression target; `advantage` by default.
             (For PathReturn a baseline that is not constant is fitted to the reward-to-go.)
         baseline: makes the baseline from the policy; by default its value network, fitted in a trust region.
+        normalize_advantage: whether the advantages of a rollout are scaled to a spread of 1, and centred.
         learning_rate: of the critic's Adam, where its fit uses it.
         device: "cpu" by default: networks of this size are slower on a GPU.
 
@@ -59,13 +64,14 @@ class PolicyGradient(JointLearner):
 
     Raises:
         TypeError: for an estimator or a baseline that is not callable, such as its name.
-        ValueError: for a number out of bounds, or a space that is not accepted.
+        ValueError: for a number out of bounds, a space that is not accepted, or an argument of SB3's that would have no
+            effect here.
     """
 
     policy: ActorCritic
     baseline: Baseline
     rollout_buffer: Rollout
-    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": ActorCritic}
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = POLICIES  # type: ignore[assignment]
     learning_rate = Checked(positive, schedule=True)  # type: ignore[assignment]
     n_steps = Checked(at_least_one)  # type: ignore[assignment]
     gamma = Checked(in_unit_interval)  # type: ignore[assignment]
@@ -83,6 +89,7 @@ class PolicyGradient(JointLearner):
         advantage: AdvantageEstimator | None = None,
         target: AdvantageEstimator | None = None,
         baseline: Callable[[ActorCritic], Baseline] | None = None,
+        normalize_advantage: bool = True,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -90,7 +97,9 @@ class PolicyGradient(JointLearner):
         seed: int | None = None,
         device: torch.device | str = "cpu",
         _init_setup_model: bool = True,
+        **kwargs: Any,
     ):
+        refuse(kwargs, type(self).__name__)
         for name, estimator in {"advantage": advantage, "target": target}.items():
             if estimator is not None and (isinstance(estimator, type) or not callable(estimator)):
                 raise TypeError(
@@ -107,7 +116,7 @@ class PolicyGradient(JointLearner):
             require_observations(env.observation_space)
             require_actions(env.action_space)
         super().__init__(
-            policy,
+            as_actor_critic(policy),
             env,  # type: ignore[arg-type]
             learning_rate=learning_rate,
             n_steps=n_steps,
@@ -115,7 +124,7 @@ class PolicyGradient(JointLearner):
             gae_lambda=gae_lambda,
             ent_coef=0.0,
             vf_coef=0.0,
-            max_grad_norm=0.0,
+            max_grad_norm=math.inf,
             use_sde=False,
             sde_sample_freq=-1,
             rollout_buffer_class=Rollout,
@@ -128,6 +137,7 @@ class PolicyGradient(JointLearner):
             _init_setup_model=False,
         )
         self.episodic = episodic
+        self.normalize_advantage = normalize_advantage
         self._advantage: AdvantageEstimator | None = None
         if advantage is not None:
             self.advantage = advantage
@@ -184,7 +194,7 @@ class PolicyGradient(JointLearner):
             gain: of the policy's action distributions at the samples -> for each (B,), what is averaged.
             samples: of this process.
         """
-        actor = differentiable_actor(self.policy)(samples.features, samples.shards.sizes)
+        actor = differentiable_actor(self.policy)(samples.inputs, samples.shards.sizes)
         return mean_gradient(self.policy, actor, gain, samples.shards)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -327,23 +337,24 @@ class PolicyGradient(JointLearner):
         require_finite("the critic's parameters", self.policy.critic_parameters())
 
     def samples(self, rollout: Rollout, rows: Rows) -> Samples:
-        """Return steps of the rollout, shard by shard, with the policy's features of them.
+        """Return steps of the rollout, shard by shard, with what the policy's trained layers take of them.
 
-        Advantages are scaled to a spread of 1. Their mean is subtracted unless the baseline is a constant, whose value
-        would then not matter.
+        With `normalize_advantage` advantages are scaled to a spread of 1. Their mean is subtracted unless the baseline
+        is a constant, whose value would then not matter.
         """
         observations = rows.of(rollout.observations)
-        features, critic_features = self.policy.features(observations)
+        inputs, critic_inputs = self.policy.inputs(observations)
         advantages, returns, actions = (
             torch.as_tensor(rows.of(array), device=self.device)
             for array in (rollout.advantages, rollout.returns, rollout.actions)
         )
-        count, mean, var = rows.shards.moments(advantages[:, None])
-        spread = float((var * count / max(count - 1, 1)).sqrt())
-        centre = 0.0 if isinstance(self.baseline, Constant) else float(mean)
-        normalized = (advantages - centre) / (spread + 1e-8)
+        if self.normalize_advantage:
+            count, mean, var = rows.shards.moments(advantages[:, None])
+            spread = float((var * count / max(count - 1, 1)).sqrt())
+            centre = 0.0 if isinstance(self.baseline, Constant) else float(mean)
+            advantages = (advantages - centre) / (spread + 1e-8)
         times = rows.of(rollout.times)
-        return Samples(observations, times, features, critic_features, actions, normalized, returns, rows.shards)
+        return Samples(observations, times, inputs, critic_inputs, actions, advantages, returns, rows.shards)
 
     def _record(self, rollout: Rollout, counted: Rows, steps: Rows) -> None:
         record_rollout(self.logger, rollout, self.policy, counted, steps)

@@ -14,6 +14,12 @@ def positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be positive, got {value}")
 
 
+def positive_if_given(name: str, value: float | None) -> None:
+    """Raise ValueError unless the value is None or above 0."""
+    if value is not None:
+        positive(name, value)
+
+
 def not_negative(name: str, value: float) -> None:
     """Raise ValueError if the value is below 0."""
     if not value >= 0:

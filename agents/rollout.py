@@ -8,6 +8,7 @@ from stable_baselines3.common.buffers import RolloutBuffer
 
 from agents.advantages import AdvantageEstimator, whole_episodes
 from agents.baselines import Baseline
+from agents.observations import Observations, Packing
 from agents.team import Shards, Team
 
 
@@ -33,9 +34,10 @@ def by_shard(array: np.ndarray, team: Team) -> np.ndarray:
 class Rollout(RolloutBuffer):
     """SB3's rollout buffer, with termination and truncation kept apart and all values computed once, in one batch.
 
-    Its columns are arrays (T, N, ...): `observations`, `actions` as sampled (not clipped), `rewards` as paid (never
-    altered), `terminated`, `truncated`, `times` (steps since the episode began); after `evaluate` also `values` and
-    `next_values`, after `estimate` `advantages`, `returns` and `counts`, whether a step is learned from.
+    Its columns are arrays (T, N, ...): `observations` as a `Packing` packs them, `actions` as sampled (not clipped),
+    `rewards` as paid (never altered), `terminated`, `truncated`, `times` (steps since the episode began); after
+    `evaluate` also `values` and `next_values`, after `estimate` `advantages`, `returns` and `counts`, whether a step is
+    learned from.
     """
 
     observations: np.ndarray
@@ -50,18 +52,28 @@ class Rollout(RolloutBuffer):
     returns: np.ndarray
     counts: np.ndarray
 
-    def __init__(self, *args: Any, gamma: float = 1.0, gae_lambda: float = 1.0, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        *args: Any,
+        gamma: float = 1.0,
+        gae_lambda: float = 1.0,
+        **kwargs: Any,
+    ):
+        self.packing = Packing(observation_space)
+        super().__init__(buffer_size, observation_space, action_space, *args, **kwargs)
         del self.gamma, self.gae_lambda  # SB3 hands them on; `estimate` is given the learner's instead
 
-    def columns(self) -> dict[str, tuple[tuple[int, ...], type]]:
+    def columns(self) -> dict[str, tuple[tuple[int, ...], np.dtype | type]]:
         """Return the shape and dtype of one robot's step in each column."""
-        discrete = isinstance(self.action_space, spaces.Discrete)
+        choice, real = (isinstance(self.action_space, kind) for kind in (spaces.Discrete, spaces.Box))
         flags = dict.fromkeys(["terminated", "truncated", "counts"], ((), bool))
         numbers = dict.fromkeys(["rewards", "values", "next_values", "advantages", "returns"], ((), np.float32))
         return {
-            "observations": (self.obs_shape, np.float32),  # type: ignore[dict-item]
-            "actions": ((), np.int64) if discrete else ((self.action_dim,), np.float32),
+            "observations": (self.packing.shape, self.packing.dtype),
+            "actions": (() if choice else (self.action_dim,), np.float32 if real else np.int64),
             "times": ((), np.int64),
             **flags,
             **numbers,
@@ -102,7 +114,7 @@ class Rollout(RolloutBuffer):
 
     def add_step(  # not `add`: SB3's wants values and log-probabilities at every step, ours come once at the end
         self,
-        observations: np.ndarray,
+        observations: Observations,
         actions: np.ndarray,
         rewards: np.ndarray,
         dones: np.ndarray,
@@ -110,7 +122,7 @@ class Rollout(RolloutBuffer):
     ) -> None:
         """Store one step of all N robots, as SB3's VecEnv reports it."""
         t = self.pos
-        self.observations[t] = observations
+        self.observations[t] = self.packing.pack(observations)
         self.actions[t] = actions
         self.rewards[t] = rewards
         self.times[t] = self.elapsed
@@ -119,13 +131,13 @@ class Rollout(RolloutBuffer):
             self.truncated[t, i] = out_of_time
             self.terminated[t, i] = not out_of_time
             if out_of_time:
-                self.final_observations[t, int(i)] = infos[i]["terminal_observation"]
+                self.final_observations[t, int(i)] = self.packing.one(infos[i]["terminal_observation"])
         self.elapsed = np.where(dones, 0, self.elapsed + 1)
         self.ended |= dones
         self.pos += 1
         self.full = self.pos == self.buffer_size
 
-    def evaluate(self, baseline: Baseline, last_observations: np.ndarray, shards: int = 1) -> None:
+    def evaluate(self, baseline: Baseline, last_observations: Observations, shards: int = 1) -> None:
         """Compute all values by the baseline as it is now, in one batch for each shard.
 
         Args:
@@ -134,15 +146,16 @@ class Rollout(RolloutBuffer):
             shards: equal ones, into which the robots are cut.
         """
         steps, robots = self.rewards.shape
+        after = self.packing.pack(last_observations)
         size = robots // shards
         for first in range(0, robots, size):
             own = slice(first, first + size)
             ends = sorted(end for end in self.final_observations if own.start <= end[1] < own.stop)
             finals = [self.final_observations[end][None] for end in ends]
-            seen = self.observations[:, own].reshape(-1, *self.obs_shape)  # type: ignore[misc]
+            seen = self.observations[:, own].reshape(-1, *self.packing.shape)
             final_times = np.array([self.times[end] + 1 for end in ends], np.int64)
             times = np.concatenate([self.times[:, own].ravel(), self.elapsed[own], final_times])
-            rows = np.concatenate([seen, last_observations[own], *finals]).astype(np.float32)
+            rows = np.concatenate([seen, after[own], *finals]).astype(self.packing.dtype)
             values = baseline.values(rows, times)
             self.values[:, own] = values[: steps * size].reshape(steps, size)
             self.next_values[:, own] = values[size : (steps + 1) * size].reshape(steps, size)

@@ -13,11 +13,11 @@ from agents.team import Shards
 class Samples(NamedTuple):
     """B steps of this process's robots, those of a shard one after the other."""
 
-    observations: np.ndarray  # (B, ...) as the environment gave them
+    observations: np.ndarray  # (B, ...) as the environment gave them, packed: see `ActorCritic.packing`
     times: np.ndarray  # (B,) steps since the episode began
-    features: Tensor  # (B, F) the actor's input
-    critic_features: Tensor  # (B, F) the critic's input
+    inputs: Tensor  # (B, ...) of the actor: see `ActorCritic.inputs`
+    critic_inputs: Tensor  # (B, ...)
     actions: Tensor  # (B, ...) as sampled, not clipped
-    advantages: Tensor  # (B,) scaled to a spread of 1
+    advantages: Tensor  # (B,) by default scaled to a spread of 1
     returns: Tensor  # (B,) targets of the baseline
     shards: Shards  # means over the samples of all processes

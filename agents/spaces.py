@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+import numpy as np
 from gymnasium import spaces
 
 from agents.cannot_learn import CannotLearn
 
-FLATTENED = (spaces.Dict, spaces.Tuple, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+CHOICES = (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 
 def require_observations(space: spaces.Space) -> None:
-    """Refuse observations other than arrays of numbers, which a learner flattens to vectors.
+    """Refuse observations of which Stable-Baselines3 makes no features.
 
     Raises:
         CannotLearn: naming the space and what is accepted.
     """
-    if isinstance(space, spaces.Box) and len(space.shape) >= 1 and 0 not in space.shape:
-        return
-    remedy = "; gymnasium.wrappers.FlattenObservation makes vectors of them" if isinstance(space, FLATTENED) else ""
-    raise CannotLearn(f"observations must be vectors (a Box), got {space}{remedy}")
+    parts = list(space.spaces.values()) if isinstance(space, spaces.Dict) else [space]
+    for part in parts:
+        if isinstance(part, spaces.Box) and len(part.shape) >= 1 and 0 not in part.shape:
+            continue
+        if isinstance(part, CHOICES) and not np.any(getattr(part, "start", 0)):
+            continue
+        raise CannotLearn(
+            "observations must be a Box of at least one number, Discrete or MultiDiscrete from 0 on, MultiBinary, or a"
+            f" Dict of these, got {space}"
+        )
 
 
 def require_actions(space: spaces.Space) -> None:
-    """Refuse actions other than vectors of real numbers and one choice of several.
+    """Refuse actions that no action distribution of ours gives.
 
     Raises:
         CannotLearn: naming the space and what is accepted.
     """
-    if not isinstance(space, spaces.Box | spaces.Discrete):
-        raise CannotLearn(f"actions must be a Box or Discrete, got {space}")
-    if isinstance(space, spaces.Discrete):
+    if isinstance(space, spaces.Box) and space.dtype is not None and space.dtype.kind == "f" and 0 not in space.shape:
         return
-    if len(space.shape) != 1 or 0 in space.shape:
-        raise CannotLearn(f"actions must be vectors, got {space}")
-    if space.dtype is None or space.dtype.kind != "f":
-        raise CannotLearn(f"actions must be real numbers or one Discrete choice, got {space}")
+    if isinstance(space, CHOICES) and len(space.shape or ()) <= 1:
+        return
+    raise CannotLearn(
+        f"actions must be real numbers (a Box), Discrete, or one row of a MultiDiscrete or MultiBinary, got {space}"
+    )

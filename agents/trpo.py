@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import torch
 from stable_baselines3.common.type_aliases import GymEnv
 from torch.distributions import kl_divergence
 
+from agents.baselines import ValueNetwork
+from agents.critics import AdamFit
 from agents.importance import surrogate
 from agents.jacobian import differentiable_actor
 from agents.natural_gradient import NPG
@@ -21,23 +24,35 @@ class TRPO(NPG):
     """A natural gradient step to the border of a KL trust region, shortened by a line search until it improves.
 
     Args:
-        backtrack: factor by which the step shrinks until it is accepted, in (0, 1).
-        max_backtracks: most times that it shrinks.
+        line_search_shrinking_factor: factor by which the step shrinks until it is accepted, in (0, 1).
+        line_search_max_iter: most times that it shrinks.
+        batch_size: samples of a step of the critic's Adam; with it or `n_critic_updates` the critic is fitted by Adam.
+        n_critic_updates: the critic's passes over the rollout.
         **kwargs: of NPG.
     """
 
-    backtrack = Checked(between_zero_and_one)
+    FIXED: ClassVar[set[str]] = {*NPG.FIXED, "batch_size", "n_critic_updates"}
+
+    line_search_shrinking_factor = Checked(between_zero_and_one)
 
     def __init__(
         self,
         policy: str | type[ActorCritic],
         env: GymEnv | str | None,
-        backtrack: float = 0.5,
-        max_backtracks: int = 10,
+        *,
+        line_search_shrinking_factor: float = 0.5,
+        line_search_max_iter: int = 10,
+        batch_size: int | None = None,
+        n_critic_updates: int | None = None,
         **kwargs: Any,
     ):
-        self.backtrack = backtrack
-        self.max_backtracks = max_backtracks
+        self.line_search_shrinking_factor = line_search_shrinking_factor
+        self.line_search_max_iter = line_search_max_iter
+        if batch_size is not None or n_critic_updates is not None:
+            if kwargs.get("baseline") is not None:
+                raise ValueError("batch_size and n_critic_updates are of the critic's Adam, baseline makes another")
+            adam = AdamFit(epochs=n_critic_updates or 10, batch_size=batch_size or 128)
+            kwargs["baseline"] = partial(ValueNetwork, critic=adam)
         super().__init__(policy, env, **kwargs)
 
     def improve(self, samples: Samples) -> None:
@@ -45,7 +60,7 @@ class TRPO(NPG):
         policy, parameters, shards = self.policy, self.policy.actor_parameters(), samples.shards
         target_kl = self.scheduled(self.target_kl)
         actor_at = differentiable_actor(policy)
-        actor = actor_at(samples.features, shards.sizes)
+        actor = actor_at(samples.inputs, shards.sizes)
         step = self.trust_region_step(actor, samples, target_kl)
         start = flat(parameters).detach()
         old = policy.distribution(actor.outputs)
@@ -56,7 +71,7 @@ class TRPO(NPG):
             """Return surrogate and KL with a fraction of the step taken; the parameters stay there."""
             assert step is not None
             assign(parameters, start + fraction * step)
-            new = policy.distribution(actor_at(samples.features, shards.sizes).outputs)
+            new = policy.distribution(actor_at(samples.inputs, shards.sizes).outputs)
             gains = surrogate(new.log_prob(samples.actions), old_log_prob, samples.advantages)
             gain, kl = shards.mean(torch.stack([gains, kl_divergence(old, new)], dim=1)).tolist()
             return gain, kl
@@ -65,7 +80,11 @@ class TRPO(NPG):
             gain, kl = measured
             return kl <= target_kl and gain > gain_before  # false for NaN too
 
-        found = None if step is None else line_search(measure, accept, self.backtrack, self.max_backtracks)
+        found = (
+            None
+            if step is None
+            else line_search(measure, accept, self.line_search_shrinking_factor, self.line_search_max_iter)
+        )
         if found is None:
             assign(parameters, start)
         fraction, (gain, kl) = found or (0.0, (gain_before, 0.0))

@@ -24,7 +24,7 @@ class VPG(GradientAscent):
     """One step of an optimiser, by default Adam, along E[grad log pi(a|s) A] in each iteration.
 
     Args:
-        actor_learning_rate: of the actor's optimiser, which takes a single step an iteration.
+        learning_rate: of the optimisers; the actor's takes a single step an iteration.
         reuse: number of earlier iterations whose samples are used again, with importance weights.
         **kwargs: of GradientAscent.
     """
@@ -33,13 +33,14 @@ class VPG(GradientAscent):
         self,
         policy: str | type[ActorCritic],
         env: GymEnv | str | None,
-        actor_learning_rate: float | Schedule = 5e-3,
+        *,
+        learning_rate: float | Schedule = 5e-3,
         reuse: int = 0,
         **kwargs: Any,
     ):
         self.memory: deque[Remembered] = deque()
         self.reuse = reuse
-        super().__init__(policy, env, actor_learning_rate, **kwargs)
+        super().__init__(policy, env, learning_rate, **kwargs)
 
     @property
     def reuse(self) -> int:
@@ -83,7 +84,7 @@ class VPG(GradientAscent):
         """Climb the surrogate; its gradient at the policy that acted is the policy gradient (Tang and Abbeel 2011)."""
         policy = self.policy
         actor_at = differentiable_actor(policy)
-        actor = actor_at(samples.features, samples.shards.sizes)
+        actor = actor_at(samples.inputs, samples.shards.sizes)
         log_prob = policy.distribution(actor.outputs).log_prob(samples.actions)
         seen, sizes = torch.from_numpy(samples.observations), torch.tensor(samples.shards.sizes)
         new = Remembered(seen, samples.actions, samples.advantages, log_prob, sizes)
@@ -94,7 +95,7 @@ class VPG(GradientAscent):
         def gain(policy: Distribution) -> Tensor:
             return surrogate(policy.log_prob(known.actions), known.log_prob, known.advantages)
 
-        actor = actor_at(policy.features(known.observations)[0], shards.sizes)
+        actor = actor_at(policy.inputs(known.observations)[0], shards.sizes)
         weights = (policy.distribution(actor.outputs).log_prob(known.actions) - known.log_prob).exp()
         self.logger.record("train/gradient_norm", self.climb(actor, gain, shards))
         self.logger.record("train/effective_samples", effective_sample_size(weights, shards))

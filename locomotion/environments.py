@@ -74,7 +74,8 @@ def make_env(
     """Return `envs.make_vec(env, num_envs)`.
 
     A bug in a batched task keeps its traceback; a foreign environment may raise anything, which becomes one sentence.
-    It is guarded: its numbers that are not finite end an episode (see `agents.guarded_env`).
+    It is guarded: its numbers that are not finite end an episode (see `agents.guarded_env`). Its images have their
+    channels first.
 
     Args:
         env: as for `known_environment`.
@@ -102,9 +103,9 @@ def make_env(
         except (OSError, envs.InvalidTask, envs.RenderingUnavailable) as error:
             raise UsageError(f"cannot make {env}: {error}") from error
     try:
-        from agents.guarded_env import guarded  # here, because SB3 takes a second that `--help` saves
+        from agents.guarded_env import as_seen  # here, because SB3 takes a second that `--help` saves
 
-        return guarded(envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments))
+        return as_seen(envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments))
     except Exception as error:
         raise UsageError(f"cannot make {env}: {error}") from error
 

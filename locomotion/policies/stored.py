@@ -17,7 +17,8 @@ from locomotion.errors import UsageError
 from locomotion.files import steps_in
 from locomotion.policies.card import PolicyCard, installed_versions, read_card, save_card
 from locomotion.policies.shipped import find_shipped, nearest
-from locomotion.policies.spaces import size_of, space_as_data, space_from_data
+from locomotion.policies.spaces import space_as_data, space_from_data
+from locomotion.policies.weights import shapes_of_weights
 from locomotion.runs.folder import Run
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class StoredPolicy:
         Raises:
             UsageError: where the files are damaged, or the policy was trained on other spaces.
         """
-        from agents import ActorCritic
+        from agents.sb3_policies import policy_class
         from agents.symmetry import identity_mirror
         from locomotion.policies.tensors import fill, tensors_in
 
@@ -102,7 +103,7 @@ class StoredPolicy:
         matrices = Counter(tuple(tensor.shape) for tensor in tensors.values())
         observation_space, action_space = self._spaces(env, matrices)
         try:
-            policy = ActorCritic(
+            policy = policy_class(observation_space)(
                 observation_space,
                 action_space,
                 lambda _: 1e-3,
@@ -131,16 +132,14 @@ class StoredPolicy:
                     env = self.environment()
                     env.close()
                 self._compare(env, observation["printed"], action["printed"])
-                sizes = spaces.flatdim(env.observation_space), spaces.flatdim(env.action_space)
-            else:
-                sizes = size_of(observation), size_of(action)
-            lacking = Counter[tuple[int, ...]](self.card.network.matrices(*sizes)) - there
+                observation, action = map(space_as_data, (env.observation_space, env.action_space))
+            lacking = Counter(shapes_of_weights(self.card.network, observation, action)) - there
             if lacking:
                 shape = " x ".join(map(str, next(iter(lacking))))
                 raise ValueError(f"it asks for weights of {shape}, which policy.safetensors does not hold")
             if env is None:
                 return space_from_data(observation), space_from_data(action)
-            if "printed" not in observation:
+            if "printed" not in self.card.observation_space:
                 self._compare(env, space_from_data(observation), space_from_data(action))
             return env.observation_space, env.action_space
         except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -66,7 +66,7 @@ class TrustRegion(RuleOptions):
             "target_kl": partial(constant_then_linear, first=self.target_kl, final=self.final_kl),
             "max_std": std,
             "cg_damping": self.cg_damping,
-            "fisher_stride": self.fisher_stride,
+            "sub_sampling_factor": self.fisher_stride,
         }
 
     def check(self, settings: Settings) -> None:
@@ -86,7 +86,7 @@ class LineSearch(TrustRegion):
     """Factor by which a step shrinks until it lies in the trust region."""
 
     def arguments(self, settings: Settings) -> dict[str, Any]:
-        return super().arguments(settings) | {"backtrack": self.backtrack}
+        return super().arguments(settings) | {"line_search_shrinking_factor": self.backtrack}
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,18 @@ class GradientSteps(RuleOptions):
 
 
 @dataclass(frozen=True)
-class Proximal(GradientSteps):
+class Exploring(GradientSteps):
+    """Steps of the actor along the policy gradient and the entropy's."""
+
+    entropy_weight: NotNegative = 0.0
+    """Weight of an entropy bonus: above 0 the policy is rewarded for staying random, and goes on exploring."""
+
+    def arguments(self, settings: Settings) -> dict[str, Any]:
+        return super().arguments(settings) | {"ent_coef": self.entropy_weight}
+
+
+@dataclass(frozen=True)
+class Proximal(Exploring):
     """Many steps of the actor on one batch, kept near the policy that gathered it."""
 
     clip: Positive = 0.2
@@ -112,7 +123,7 @@ class Proximal(GradientSteps):
     """Samples of one gradient step."""
 
     def arguments(self, settings: Settings) -> dict[str, Any]:
-        own = {"clip": self.clip, "epochs": self.actor_epochs, "batch_size": self.batch_size}
+        own = {"clip_range": self.clip, "n_epochs": self.actor_epochs, "batch_size": self.batch_size}
         return super().arguments(settings) | own
 
 
@@ -128,14 +139,8 @@ class Vanilla(GradientSteps):
 
 
 @dataclass(frozen=True)
-class Synchronous(GradientSteps):
+class Synchronous(Exploring):
     """One step of actor and critic after a few steps of all robots."""
-
-    entropy_weight: NotNegative = 0.0
-    """Weight of an entropy bonus: above 0 the policy is rewarded for staying random, and goes on exploring."""
-
-    def arguments(self, settings: Settings) -> dict[str, Any]:
-        return super().arguments(settings) | {"entropy_weight": self.entropy_weight}
 
 
 @dataclass(frozen=True)

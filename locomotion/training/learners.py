@@ -23,6 +23,7 @@ from agents.baselines import (
 from agents.cannot_learn import CannotLearn
 from agents.critics import AdamFit, CriticFit, TrustRegionFit
 from agents.policy_gradient import PolicyGradient
+from agents.sb3_policies import policy_class
 from locomotion.environments import batched
 from locomotion.errors import UsageError
 from locomotion.runs.rules import rule_named
@@ -50,7 +51,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
     fit = critic_fit(critic, one_step=rule.one_critic_step)
     with unable_told(learner, settings.env):
         return learner(
-            "MlpPolicy",
+            policy_class(env.observation_space),
             env,
             n_steps=rollout.n_steps,
             episodic=rollout.episodic,

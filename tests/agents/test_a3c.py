@@ -103,7 +103,7 @@ def _ends_and_leaves_no_process(give_up_after):
 
 
 def test_one_worker_does_exactly_what_a2c_does(logged):
-    kwargs = {"n_steps": STEPS, "seed": 3, "actor_learning_rate": partial(falling, 0.01), "entropy_weight": 0.01}
+    kwargs = {"n_steps": STEPS, "seed": 3, "actor_learning_rate": partial(falling, 0.01), "ent_coef": 0.01}
     alone = A2C("MlpPolicy", make_env(), **kwargs)
     alone.learn(8 * UPDATE)
     model = make(1, **{name: value for name, value in kwargs.items() if name != "n_steps"})

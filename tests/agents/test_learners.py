@@ -35,7 +35,7 @@ def gradient_by_hand(model, before):
 @pytest.mark.parametrize("learner", [VPG, A2C])
 def test_the_first_step_goes_along_the_policy_gradient(quadratic, learner):
     model, _ = quadratic(learner, actor_optimizer=torch.optim.SGD, actor_learning_rate=lambda _: 0.01)
-    model.max_gradient_norm = 1e9
+    model.max_grad_norm = 1e9
     before = bias_and_log_std(model.policy)
     model.learn(4 * 64)
     moved = bias_and_log_std(model.policy) - before
@@ -43,7 +43,7 @@ def test_the_first_step_goes_along_the_policy_gradient(quadratic, learner):
 
 
 def test_the_natural_gradient_is_the_gradient_over_the_fisher_matrix_and_no_line_search_shortens_it(quadratic):
-    model, rows = quadratic(NPG, target_kl=0.003, cg_damping=0.0, cg_iterations=20, fisher_stride=1)
+    model, rows = quadratic(NPG, target_kl=0.003, cg_damping=0.0, cg_max_steps=20, sub_sampling_factor=1)
     before = bias_and_log_std(model.policy)
     model.learn(4 * 64)
     gradient = gradient_by_hand(model, before)
@@ -63,7 +63,7 @@ def test_clipping_pays_for_no_move_out_of_the_region_but_for_every_move_back():
 
 
 def test_entropy_is_paid_for(quadratic):
-    rich, _ = quadratic(A2C, entropy_weight=10.0, actor_learning_rate=0.01)
+    rich, _ = quadratic(A2C, ent_coef=10.0, actor_learning_rate=0.01)
     rich.learn(4 * 64 * 20)
     poor, _ = quadratic(A2C, actor_learning_rate=0.01)
     poor.learn(4 * 64 * 20)
@@ -135,7 +135,7 @@ def adam(policy):
 
 POLES = {
     "npg": (NPG, 40_000, {"n_steps": 128}),
-    "ppo": (PPO, 40_000, {"n_steps": 128, "actor_learning_rate": 1e-3, "baseline": adam}),
+    "ppo": (PPO, 40_000, {"n_steps": 128, "batch_size": 256, "learning_rate": 1e-3, "baseline": adam}),
     "a2c": (A2C, 80_000, {"n_steps": 8, "actor_learning_rate": 2e-3, "learning_rate": 5e-3}),
     "vpg": (VPG, 80_000, {"n_steps": 128, "actor_learning_rate": 0.02}),
     "no critic": (TRPO, 80_000, {"n_steps": 512, "advantage": RewardToGo(), "baseline": lambda _: TimeDependent()}),
@@ -172,8 +172,8 @@ def test_learns_to_balance_a_pole(name, env, bar):
     [
         (VPG, {"actor_learning_rate": 0.0}, "actor_learning_rate must be positive, got 0.0"),
         (VPG, {"reuse": -1}, "reuse must not be negative, got -1"),
-        (PPO, {"clip": 0.0}, "clip must be positive, got 0.0"),
-        (PPO, {"epochs": 0}, "epochs must be at least 1, got 0"),
+        (PPO, {"clip_range": 0.0}, "clip_range must be positive, got 0.0"),
+        (PPO, {"n_epochs": 0}, "n_epochs must be at least 1, got 0"),
         (PPO, {"batch_size": 0}, "batch_size must be at least 1, got 0"),
         (NPG, {"target_kl": -1.0}, "target_kl must be positive, got -1.0"),
         (NPG, {"max_std": 0.0}, "max_std must be positive, got 0.0"),

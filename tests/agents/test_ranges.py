@@ -10,9 +10,9 @@ from agents import PPO, TRPO
         (TRPO, "gamma", 1.5, r"gamma must lie in \[0, 1\], got 1.5"),
         (TRPO, "gae_lambda", float("nan"), r"gae_lambda must lie in \[0, 1\], got nan"),
         (TRPO, "n_steps", 0, "n_steps must be at least 1, got 0"),
-        (TRPO, "backtrack", 1.0, "backtrack must lie between 0 and 1, got 1.0"),
+        (TRPO, "line_search_shrinking_factor", 1.0, "line_search_shrinking_factor must lie between 0 and 1, got 1.0"),
         (TRPO, "target_kl", 0.0, "target_kl must be positive, got 0.0"),
-        (PPO, "clip", -0.1, "clip must be positive, got -0.1"),
+        (PPO, "clip_range", -0.1, "clip_range must be positive, got -0.1"),
     ],
 )
 def test_numbers_out_of_bounds_are_refused_at_first_and_later(learner, name, value, message):

@@ -21,12 +21,12 @@ def adam(policy):
 
 @pytest.fixture
 def trpo(quadratic):
-    return lambda **kwargs: quadratic(TRPO, fisher_stride=1, **kwargs)
+    return lambda **kwargs: quadratic(TRPO, sub_sampling_factor=1, **kwargs)
 
 
 def test_first_step_is_the_exact_natural_gradient(trpo):
     delta = 0.003
-    model, rows = trpo(target_kl=delta, cg_damping=0.0, cg_iterations=20)
+    model, rows = trpo(target_kl=delta, cg_damping=0.0, cg_max_steps=20)
     policy = model.policy
     before = torch.cat([policy.action_net.bias, policy.log_std]).detach().double().numpy()
     model.learn(4 * 64)

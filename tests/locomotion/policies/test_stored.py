@@ -31,6 +31,10 @@ FORMAT_2 = Path(__file__).with_name("format_2") / "policy.json"
         spaces.Box(np.array([-0.4, 0.1], np.float32), np.array([0.4, 1 / 3], np.float32)),
         spaces.Box(0, 255, (2, 2), np.uint8),
         spaces.Discrete(3, start=-1),
+        spaces.MultiDiscrete([2, 3], start=[0, 5]),
+        spaces.MultiBinary(3),
+        spaces.MultiBinary([2, 3]),
+        spaces.Dict({"b": spaces.Box(-1, 1, (2,)), "a": spaces.Discrete(2)}),
     ],
 )
 def test_spaces_survive_json(space):
@@ -45,8 +49,8 @@ def test_spaces_survive_json(space):
 
 
 def test_spaces_that_no_card_can_hold_are_refused():
-    with pytest.raises(ValueError, match="only Box and Discrete"):
-        space_as_data(spaces.Dict({"a": spaces.Discrete(2)}))
+    with pytest.raises(ValueError, match="only Box, Discrete, MultiDiscrete, MultiBinary or a Dict of these can"):
+        space_as_data(spaces.Tuple([spaces.Discrete(2)]))
 
 
 @pytest.mark.parametrize("name", ["Go1", "Humanoid"])

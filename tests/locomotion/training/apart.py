@@ -13,7 +13,7 @@ class Apart(PolicyGradient):
 
     def improve(self, samples: Samples) -> None:
         parameters = self.policy.actor_parameters()
-        gain = (self.policy.log_prob(samples.features, samples.actions) * samples.advantages).mean()
+        gain = (self.policy.log_prob(samples.inputs, samples.actions) * samples.advantages).mean()
         assign(parameters, flat(parameters) + 0.01 * flat(torch.autograd.grad(gain, parameters)))
 
 

@@ -198,7 +198,7 @@ def test_a_policy_file_says_how_far_means_go(small):
         train(small(env="Hopper-v5", steps=512, evaluations=0, mean_bound=0.01)).run.latest()
     ).load(env)
     with torch.no_grad():
-        means, _ = policy.distribution_parameters(policy.features(env.reset())[0])
+        means, _ = policy.distribution_parameters(policy.inputs(env.reset())[0])
     assert 0.005 < means.abs().max() <= 0.01 + 1e-6
 
 

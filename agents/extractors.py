@@ -1,0 +1,81 @@
+"""Features of images and choices, and of Dicts of these and vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import get_flattened_obs_dim, is_image_space
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor, NatureCNN
+from torch import Tensor, nn
+
+from agents.normalization import ObservationNormalizer
+
+LEAST_IMAGE = 36  # pixels across, of which the three layers of `NatureCNN` leave one
+
+
+class DictExtractor(BaseFeaturesExtractor):
+    """Features of a Dict's parts, side by side: vectors are normalised, a CNN sees each image, choices are one-hot.
+
+    Args:
+        observation_space: of the observations.
+        cnn_output_dim: number of features of each image.
+        normalized_image: whether images need no scaling, and may have any bounds.
+        epsilon: of each vector's `ObservationNormalizer`.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        cnn_output_dim: int = 256,
+        normalized_image: bool = False,
+        epsilon: float = 1e-8,
+    ):
+        sizes: list[int] = []
+        extractors: dict[str, nn.Module] = {}
+        for name, part in observation_space.spaces.items():
+            if seen_by_cnn(part, normalized_image):
+                extractors[name] = NatureCNN(part, cnn_output_dim, normalized_image)
+                sizes.append(cnn_output_dim)
+                continue
+            vector = isinstance(part, spaces.Box) and not is_image_space(part, normalized_image=normalized_image)
+            extractors[name] = ObservationNormalizer(part, epsilon=epsilon) if vector else nn.Flatten()
+            sizes.append(get_flattened_obs_dim(part))
+        super().__init__(observation_space, sum(sizes))
+        self.extractors = nn.ModuleDict(extractors)
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        return torch.cat([extractor(observations[name]) for name, extractor in self.extractors.items()], dim=1)
+
+
+def seen_by_cnn(space: spaces.Space, normalized_image: bool = False) -> bool:
+    """Return whether a space is of images, channels first, that are large enough for `NatureCNN`."""
+    if not is_image_space(space, normalized_image=normalized_image):
+        return False
+    return min(space.shape[1:]) >= LEAST_IMAGE  # type: ignore[index]
+
+
+def default_extractor(observation_space: spaces.Space) -> type[BaseFeaturesExtractor]:
+    """Return the features extractor of observations that are not images: vectors are normalised, choices are not."""
+    if isinstance(observation_space, spaces.Dict):
+        return DictExtractor
+    return ObservationNormalizer if isinstance(observation_space, spaces.Box) else FlattenExtractor
+
+
+def normalizers(
+    extractor: BaseFeaturesExtractor, observations: Tensor | dict[str, Tensor]
+) -> Iterator[tuple[ObservationNormalizer, Tensor]]:
+    """Yield an extractor's normalisers, each with the observations (B, ...) that it normalises."""
+    if isinstance(extractor, ObservationNormalizer):
+        assert isinstance(observations, Tensor)
+        yield extractor, observations
+    elif isinstance(extractor, DictExtractor):
+        for name, part in extractor.extractors.items():
+            if isinstance(part, ObservationNormalizer):
+                yield part, observations[name]  # type: ignore[index]
+
+
+def learns(module: nn.Module) -> bool:
+    """Return whether a module has parameters that can be trained."""
+    return any(parameter.requires_grad for parameter in module.parameters())
