@@ -274,11 +274,16 @@ def test_an_iteration_that_overshoots_the_last_step_still_learns(small):
     assert float(rows(run)[-1]["train/step_fraction"]) > 0
 
 
-@pytest.mark.parametrize("env", ["FrozenLake-v1", "Blackjack-v1"])
-def test_observations_that_are_no_vectors_are_refused_and_nothing_is_left(small, tmp_path, env):
-    with pytest.raises(UsageError, match="TRPO cannot learn in"):
-        train(small(env=env))
+def test_observations_of_a_kind_that_is_not_learned_from_are_refused_and_nothing_is_left(small, tmp_path):
+    with pytest.raises(UsageError, match="TRPO cannot learn in Blackjack-v1: observations must be"):
+        train(small(env="Blackjack-v1"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_choice_is_an_observation(small):
+    run = train(small(env="FrozenLake-v1")).run
+    policy = StoredPolicy.find(run.latest()).load()
+    assert policy.deterministic(np.arange(16)).shape == (16,)
 
 
 def test_more_steps_are_kept_for_the_next_resume_and_a_finished_run_says_so(small):
