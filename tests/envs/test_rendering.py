@@ -138,8 +138,9 @@ def test_gymnasiums_doors_draw():
 def test_each_robot_is_drawn_in_its_own_physics_beside_what_it_sees_with_the_way_it_has_come():
     env = envs.make_vec("Labyrinth", 2, num_threads=1, render_mode="rgb_array", width=160, height=120)
     env.reset()
+    env.world.batch.state[1] = env.world.batch.state[0]  # only the walls are others
     mine, other = (picture.copy() for picture in env.get_images())
-    assert subject(mine[:, :96], other[:, :96]) > 500  # another maze
+    assert subject(mine[:, :96], other[:, :96]) > 300
     seen = env.task.first_person(env.world.sim)[0]
     panel = mine[:, 96:].reshape(-1, 3)
     assert {tuple(pixel) for pixel in seen[::4, ::8].reshape(-1, 3)} & {tuple(pixel) for pixel in panel}

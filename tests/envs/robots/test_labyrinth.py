@@ -82,7 +82,8 @@ def test_a_robot_drives_where_it_is_told_in_its_own_frame():
     np.testing.assert_allclose(moved[1], [0, -1, 0], atol=0.1)
     assert moved[2, 2] == pytest.approx(0.5, abs=0.1)
     assert moved[2, 0] == pytest.approx(-1.0, abs=0.15)  # to its left, at first against x
-    np.testing.assert_allclose(world.observations[0, 96:99], [1, 0, 0], atol=0.02)  # 2 m/s ahead
+    # Ahead in 2 m/s, to the left in m/s, turning left in 180 degrees/s.
+    np.testing.assert_allclose(world.observations[:, 96:99], [[1, 0, 0], [-0.5, 0, 0], [0, 1, 0.5 / np.pi]], atol=0.05)
 
 
 def test_an_apple_counts_once_and_is_gone():

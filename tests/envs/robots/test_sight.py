@@ -6,7 +6,7 @@ import pytest
 from envs.robots.courses import course
 from envs.robots.labyrinth import COMPASS, PAINT, Labyrinth
 from envs.robots.mazes import borders
-from envs.robots.sight import NOTHING, Seen, picture
+from envs.robots.sight import NOTHING, Seen, look, picture
 from envs.world import World
 
 
@@ -69,6 +69,17 @@ def test_each_robot_sees_its_own_maze_from_the_first_observation_on(fields):
             world.reset(np.array([1, 4]))  # two begin anew among the others
         else:
             world.step(rng.uniform(-1, 1, (6, 3)).astype(np.float32))
+
+
+def test_where_there_is_nothing_there_is_the_sky():
+    world = World(Labyrinth(), 2, 1)
+    world.reset(np.arange(2), [0, 1])
+    world.sim.qpos[1] = [30.0, 0.0, 0.0]  # outside, looking away
+    seen = look(world.sim, np.full((2, 3), [30.0, 0.0, 0.25]), np.array([0.0, np.pi]), 5, 60.0)
+    assert np.isinf(seen.distances[0]).all()
+    np.testing.assert_array_equal(seen.colours[0], np.tile(NOTHING, (5, 1)))
+    assert seen.distances[1, 2] == pytest.approx(30.0 - 2.55)  # from the right border's outer side
+    np.testing.assert_allclose(seen.colours[1, 2], COMPASS[1], atol=1e-6)
 
 
 def test_a_picture_shows_near_things_high_and_bright_in_their_colours():
