@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.cannot_learn import CannotLearn
 from agents.critics import CriticFit
 from agents.policies import ActorCritic
 from agents.samples import Samples
@@ -99,6 +100,10 @@ class OptimalConstant(Constant):
 
     def __init__(self, policy: ActorCritic):
         super().__init__()
+        if policy.actor_memory is not None:
+            raise CannotLearn(
+                "the optimal constant scores single actions: a policy with a memory needs another baseline"
+            )
         self.policy = policy
 
     def fit(self, samples: Samples) -> None:

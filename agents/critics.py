@@ -10,6 +10,7 @@ from torch import Tensor
 
 from agents.jacobian import differentiable_critic, gauss_newton_product
 from agents.policies import ActorCritic
+from agents.sequences import Inputs, steps_together
 from agents.team import Shards
 from agents.trust_region import assign, conjugate_gradient, flat, hand_over
 
@@ -17,8 +18,8 @@ from agents.trust_region import assign, conjugate_gradient, flat, hand_over
 class CriticFit(Protocol):
     """A fit of the critic to the returns."""
 
-    def fit(self, policy: ActorCritic, inputs: Tensor, returns: Tensor, shards: Shards) -> None:
-        """Fit V to returns (B,) at the critic's inputs (B, ...)."""
+    def fit(self, policy: ActorCritic, inputs: Inputs, returns: Tensor, shards: Shards) -> None:
+        """Fit V to returns (B,) at B inputs of the critic."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class TrustRegionFit:
     cg_iterations: int = 10  # most products for a step
     damping: float = 0.01  # added to the Gauss-Newton matrix's diagonal
 
-    def fit(self, policy: ActorCritic, inputs: Tensor, returns: Tensor, shards: Shards) -> None:
+    def fit(self, policy: ActorCritic, inputs: Inputs, returns: Tensor, shards: Shards) -> None:
         parameters = policy.critic_parameters()
         targets = policy.value_net.normalise(returns[:, None])
         critic_at = differentiable_critic(policy)
@@ -65,7 +66,7 @@ class AdamFit:
     # r + gamma V(s'), each fit is then a step of fitted V iteration (the lecture's slide 11).
     proximity: float = 0.0
 
-    def fit(self, policy: ActorCritic, inputs: Tensor, returns: Tensor, shards: Shards) -> None:
+    def fit(self, policy: ActorCritic, inputs: Inputs, returns: Tensor, shards: Shards) -> None:
         parameters = policy.critic_parameters()
         before = flat(parameters).detach()
         targets = policy.value_net.normalise(returns[:, None])
@@ -74,7 +75,7 @@ class AdamFit:
         slopes = torch.empty_like(before)
         hand_over(parameters, slopes)
         for _ in range(self.epochs):
-            for batch, part in shards.batches(-(-shards.count // size)):
+            for batch, part in shards.batches(-(-shards.count // size), steps_together(inputs)):
                 critic = critic_at(inputs[batch], part.sizes)
                 gradient = part.mean_of(critic.pull([2 * (critic.outputs[0] - targets[batch])]))
                 if self.proximity:

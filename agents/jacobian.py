@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch.distributions import Distribution
 
 from agents.numpy_networks import NumpyNetwork
 from agents.policies import ActorCritic
+from agents.sequences import Inputs, RecurrentNetwork, Sequences, network_of
 from agents.team import Shards
 from agents.trust_region import Product, flat, unflattened
 
@@ -36,8 +37,8 @@ class Jacobian(Protocol):
         """Return the gradient of each shard's sum (shards, P), given that by the outputs."""
 
 
-# (rows (B, ...), number of rows of each shard) -> the network there.
-Differentiable = Callable[[Tensor, Sequence[int]], Jacobian]
+# (inputs of B samples, number of them of each shard) -> the network there.
+Differentiable = Callable[[Inputs, Sequence[int]], Jacobian]
 
 
 def differentiable_actor(policy: ActorCritic) -> Differentiable:
@@ -46,7 +47,7 @@ def differentiable_actor(policy: ActorCritic) -> Differentiable:
     Its outputs are the parameters of the action distribution, each (B, actions); its parameters those of
     `ActorCritic.actor_parameters`.
     """
-    network = NumpyNetwork.of(policy.actor_layers()) if policy.chains and not policy.trained_features else None
+    network = network_of(policy.actor_layers()) if policy.chains and not policy.trained_features else None
     if network is None:
         return partial(AutogradJacobian, policy.distribution_parameters, policy.actor_parameters())
     return partial(GaussianJacobian, policy, network) if policy.continuous else partial(NumpyJacobian, network)
@@ -57,12 +58,12 @@ def differentiable_critic(policy: ActorCritic) -> Differentiable:
 
     Its output is V in units of the returns' spread (B, 1); its parameters are those of `ActorCritic.critic_parameters`.
     """
-    network = NumpyNetwork.of(policy.critic_layers()) if policy.chains and not policy.trained_features else None
+    network = network_of(policy.critic_layers()) if policy.chains and not policy.trained_features else None
     if network is not None:
         return partial(NumpyJacobian, network)
 
-    def normalised(rows: Tensor) -> tuple[Tensor]:
-        return (policy.value_net.normalise(policy.values(rows)[:, None]),)
+    def normalised(inputs: Inputs) -> tuple[Tensor]:
+        return (policy.value_net.normalise(policy.values(inputs)[:, None]),)
 
     return partial(AutogradJacobian, normalised, policy.critic_parameters())
 
@@ -99,17 +100,18 @@ def gauss_newton_product(
 
 
 class NumpyJacobian:
-    """A chain of numpy's layers.
+    """A network of numpy's layers.
 
     Args:
-        network: the chain.
-        rows: its inputs (B, F).
-        sizes: number of rows of each shard.
+        network: the network.
+        inputs: its inputs.
+        sizes: number of them of each shard.
     """
 
-    def __init__(self, network: NumpyNetwork, rows: Tensor, sizes: Sequence[int]):
+    def __init__(self, network: NumpyNetwork | RecurrentNetwork, inputs: Inputs, sizes: Sequence[int]):
         self._stacks = stacks(sizes)
-        self._parts = [network.linearised(part) for part in self._stacked(rows)]
+        parts: list[Any] = inputs.stacked(self._stacks) if isinstance(inputs, Sequences) else self._stacked(inputs)
+        self._parts = [network.linearised(part) for part in parts]
         self.outputs = (self._joined([part.outputs for part in self._parts]),)
 
     def push(self, vector: Tensor) -> tuple[Tensor, ...]:
@@ -140,12 +142,14 @@ class GaussianJacobian:
     Args:
         policy: the policy.
         network: of the means.
-        rows: its inputs (B, F).
-        sizes: number of rows of each shard.
+        inputs: its inputs.
+        sizes: number of them of each shard.
     """
 
-    def __init__(self, policy: ActorCritic, network: NumpyNetwork, rows: Tensor, sizes: Sequence[int]):
-        self._means = NumpyJacobian(network, rows, sizes)
+    def __init__(
+        self, policy: ActorCritic, network: NumpyNetwork | RecurrentNetwork, inputs: Inputs, sizes: Sequence[int]
+    ):
+        self._means = NumpyJacobian(network, inputs, sizes)
         self._sizes = list(sizes)
         self._slope = policy.floored_log_std_slope.detach()
         (mean,) = self._means.outputs
@@ -165,23 +169,23 @@ class AutogradJacobian:
     """Any network, by torch's autograd.
 
     Args:
-        network: rows (B, ...) of a shard -> outputs, each (B, ...).
+        network: inputs of a shard -> outputs, each (B, ...).
         parameters: that it depends on.
-        rows: of all shards (B, ...).
-        sizes: number of rows of each shard.
+        inputs: of all shards.
+        sizes: number of them of each shard.
     """
 
     def __init__(
         self,
-        network: Callable[[Tensor], tuple[Tensor, ...]],
+        network: Callable[[Any], tuple[Tensor, ...]],
         parameters: Sequence[nn.Parameter],
-        rows: Tensor,
+        inputs: Inputs,
         sizes: Sequence[int],
     ):
         self._parameters = list(parameters)
         self._sizes = list(sizes)
         with torch.enable_grad():
-            self._parts = [network(part) for part in rows.split(self._sizes)]
+            self._parts = [network(part) for part in inputs.split(self._sizes)]
         self.outputs = self._joined(self._parts)
         self._transposes: list[tuple[list[Tensor], tuple[Tensor, ...]]] = []  # leaves u, and J^T u
 

@@ -16,6 +16,8 @@ from agents.trust_region import flat
 
 # An episode's end: steps so far, the robot's number among all, and what its last info tells of it.
 Ending = tuple[int, int, dict[str, Any]]
+# What a learner's state has of each robot.
+OF_ROBOTS = ("elapsed", "actor_state", "critic_state")
 TOLD_AT_AN_END = ("episode", "is_success", "physics_error")
 
 
@@ -27,12 +29,18 @@ class JointLearner(Loadable):
 
     team: Team
     elapsed: np.ndarray  # steps since each of this process's robots began its episode (N,)
+    actor_state: np.ndarray  # what the actor remembers of each robot's episode (N, numbers)
+    critic_state: np.ndarray  # and the critic
     physics_errors: int  # simulations that blew up so far
     blow_ups: deque[tuple[int, int, Any]]  # the last ones: step, number of the robot, what the environment told
 
     def _setup_model(self) -> None:
         super()._setup_model()
         self.elapsed = np.zeros(self.n_envs, np.int64)
+        self.actor_state, self.critic_state = (
+            np.zeros((self.n_envs, 0 if memory is None else memory.state_size), np.float32)
+            for memory in (self.policy.actor_memory, self.policy.critic_memory)
+        )
         self.team = Team(self.n_envs)
 
     def _excluded_save_params(self) -> list[str]:
@@ -57,11 +65,11 @@ class JointLearner(Loadable):
 
     def merged(self, states: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """Return the state of all processes, given each one's, by rank."""
-        return states[0] | {"elapsed": np.concatenate([state["elapsed"] for state in states])}
+        return states[0] | {name: np.concatenate([state[name] for state in states]) for name in OF_ROBOTS}
 
     def own_part(self, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return this process's part of a state of all processes."""
-        return state | {"elapsed": state["elapsed"][self.team.own_robots]}
+        return state | {name: state[name][self.team.own_robots] for name in OF_ROBOTS}
 
     def note(self, endings: list[Ending]) -> None:
         """Note the ends of all processes' episodes, in process 0, in the order of their steps and robots."""

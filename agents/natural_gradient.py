@@ -17,6 +17,7 @@ from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from agents.ranges import Checked, positive
 from agents.samples import Samples
+from agents.sequences import Inputs, steps_together
 from agents.team import Shards, strided
 from agents.trust_region import Product, assign, conjugate_gradient, flat, natural_step
 
@@ -93,14 +94,15 @@ class NPG(PolicyGradient):
 
         gradient = mean_gradient(self.policy, actor, gain, samples.shards)
         require_finite("the policy gradient", gradient.cpu().numpy())
-        fisher = self.fisher(*strided(samples.inputs, samples.shards, self.sub_sampling_factor))
+        places, shards = strided(samples.shards, self.sub_sampling_factor, steps_together(samples.inputs))
+        fisher = self.fisher(samples.inputs[places], shards)
         direction, residual = conjugate_gradient(fisher, gradient, self.cg_max_steps)
         step = natural_step(fisher, direction, bound)
         self.logger.record("train/cg_residual", residual)
         self.logger.record("train/curvature_ok", float(step is not None))
         return step
 
-    def fisher(self, inputs: Tensor, shards: Shards) -> Product:
+    def fisher(self, inputs: Inputs, shards: Shards) -> Product:
         """Return products with the damped Fisher matrix, the Hessian of KL(old || new) at new = old."""
         actor = differentiable_actor(self.policy)(inputs, shards.sizes)
         information = partial(self.policy.action_dist.information, actor.outputs)

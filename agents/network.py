@@ -36,13 +36,26 @@ class Network:
     """Bound on the action means' distance from the range's centre, in half-ranges; None: unbounded."""
     obs_epsilon: Annotated[float, Interval(gt=0, lt=math.inf)] = 1e-8
     """Added to the variance by which each observed number is scaled: keeps numbers small that hardly ever vary."""
+    memory: Literal["none", "gru", "lstm"] = "none"
+    """What actor and critic, each for itself, remember of an episode so far, between hidden layers and output."""
+    memory_size: Units = 64
+    """Numbers of a memory's output."""
     mirror: bool = False
     """Make the actor mirror symmetric, as the robot is; the robot's task must define its mirror image (`mirrored`)."""
 
     def matrices(self, observations: int, actions: int) -> list[tuple[int, int]]:
         """Return the shapes of the weights of actor and critic, given how many numbers are seen and chosen."""
-        layers = [(observations, *self.actor, actions), (observations, *self.value, 1)]
-        return [(outputs, inputs) for sizes in layers for inputs, outputs in pairwise(sizes)]
+        shapes: list[tuple[int, int]] = []
+        for hidden, outputs in ((self.actor, actions), (self.value, 1)):
+            sizes = (observations, *hidden)
+            shapes += [(after, before) for before, after in pairwise(sizes)]
+            last = sizes[-1]
+            if self.memory != "none":
+                gates = (3 if self.memory == "gru" else 4) * self.memory_size
+                shapes += [(gates, last), (gates, self.memory_size)]
+                last += self.memory_size
+            shapes.append((outputs, last))
+        return shapes
 
 
 BEFORE = {"action_unit": "environment"}  # fields that files of earlier versions do not name, as they were then

@@ -8,7 +8,7 @@ Rows are (shards, B, F): a product sees one shard alone, so that its last bits d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
@@ -17,7 +17,6 @@ from torch import nn
 
 from agents.activations import activation_of
 from agents.numpy_layers import Layer, Step
-from agents.policies import ActorCritic
 
 
 @runtime_checkable
@@ -94,7 +93,7 @@ class LinearisedNetwork:
         for layer in network.layers:
             self._rows.append(layer(self._rows[-1]))
         self.outputs = self._rows[-1]
-        self._size = sum(one.weight.size + one.bias.size for one in self._layers if isinstance(one, Dense))
+        self.size = sum(one.weight.size + one.bias.size for one in self._layers if isinstance(one, Dense))
 
     @cached_property  # not sooner: a line search needs the outputs alone
     def _products(self) -> dict[int, tuple[Step, Step]]:
@@ -105,9 +104,13 @@ class LinearisedNetwork:
             if not isinstance(layer, Dense)
         }
 
-    def push(self, vector: np.ndarray) -> np.ndarray:
-        """Return by how much the outputs (shards, B, outputs) change as the parameters move along a vector (P,)."""
-        change: np.ndarray | None = None  # the rows themselves do not change
+    def push(self, vector: np.ndarray, change: np.ndarray | None = None) -> np.ndarray | None:
+        """Return by how much the outputs (shards, B, outputs) change as the parameters move along a vector (P,).
+
+        Args:
+            vector: (P,).
+            change: of the rows themselves; None: none, and there is none of the outputs where there is no parameter.
+        """
         begin = 0
         for i, layer in enumerate(self._layers):
             if not isinstance(layer, Dense):
@@ -122,15 +125,22 @@ class LinearisedNetwork:
                 moved += change @ straight(weight)
             change = moved
             begin = end
-        assert change is not None
         return change
 
     def pull(self, slopes: np.ndarray) -> np.ndarray:
         """Return the gradient (shards, P) of each shard's sum, given that by the outputs (shards, B, outputs)."""
-        gradient = np.empty((len(slopes), self._size), slopes.dtype)
-        end = self._size
-        first = next(i for i, layer in enumerate(self._layers) if isinstance(layer, Dense))
-        for i in reversed(range(first, len(self._layers))):
+        places = [i for i, layer in enumerate(self._layers) if isinstance(layer, Dense)]
+        return self._pull(slopes, places[0] if places else len(self._layers))[0]
+
+    def pull_through(self, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient, as `pull` does, and the slopes by the rows (shards, B, F)."""
+        return self._pull(slopes, -1)
+
+    def _pull(self, slopes: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient and the slopes behind layer `first`, before which nothing is learned or asked for."""
+        gradient = np.empty((len(slopes), self.size), slopes.dtype)
+        end = self.size
+        for i in reversed(range(max(first, 0), len(self._layers))):
             layer = self._layers[i]
             if not isinstance(layer, Dense):
                 slopes = self._products[i][1](slopes)
@@ -143,7 +153,7 @@ class LinearisedNetwork:
             if i > first:  # a product along one number is an outer one, for which BLAS is slow
                 slopes = slopes * weight[:, 0] if weight.shape[1] == 1 else slopes @ weight.T
             end = begin
-        return gradient
+        return gradient, slopes
 
 
 def in_numpy(module: nn.Module) -> Dense | Layer | None:
@@ -156,29 +166,3 @@ def in_numpy(module: nn.Module) -> Dense | Layer | None:
         return module.as_numpy()
     activation = activation_of(module)
     return activation and activation.layer
-
-
-def actor_in_numpy(policy: ActorCritic, shards: int = 1) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
-    """Return the policy's actor as it is now, or None where numpy does not have all of it.
-
-    Args:
-        policy: the policy.
-        shards: equal ones, into which the robots are cut.
-
-    Returns:
-        (observations (N, ...), noise (N, actions)) -> sampled actions (N, actions), equal to those of
-        `ActorCritic.act` up to rounding.
-    """
-    if not (policy.continuous and policy.plain_vectors and policy.chains and policy.device.type == "cpu"):
-        return None
-    network = NumpyNetwork.of([policy.pi_features_extractor, *policy.actor_layers()])
-    if network is None:
-        return None
-    network = network.copy()
-    std = policy.action_log_std.detach().exp().numpy()
-
-    def act(observations: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        means = network(observations.reshape(shards, len(observations) // shards, -1))
-        return means.reshape(noise.shape) + std * noise
-
-    return act

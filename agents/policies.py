@@ -24,10 +24,12 @@ from agents.cannot_learn import CannotLearn
 from agents.choices import ActionDistribution, distribution_for
 from agents.distributions import ActionRange, BoundedMean
 from agents.extractors import DictExtractor, default_extractor, learns, normalizers
+from agents.memory import Memory
 from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.observations import Observations, Packing
 from agents.sb3_arguments import described
+from agents.sequences import Inputs, RecurrentExtractor, Sequences, remembering
 from agents.spaces import require_actions
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 from agents.team import Shards, one_shard
@@ -138,7 +140,6 @@ class ActorCritic(ActorCriticPolicy):
             self.vf_features_extractor = self.make_features_extractor()
             self.share_features_extractor = False
         super()._build(lr_schedule)
-        self.chains = type(self.mlp_extractor) is MlpExtractor  # not a user's own module
         self.plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and (
             isinstance(self.observation_space, spaces.Box) and not is_image_space(self.observation_space)
         )
@@ -169,6 +170,30 @@ class ActorCritic(ActorCriticPolicy):
         self.value_net.apply(partial(self.init_weights, gain=1.0))
         self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
+    def _build_mlp_extractor(self) -> None:
+        arguments = self.features_dim, self.net_arch, self.activation_fn, self.device
+        if self.network.memory == "none":
+            self.mlp_extractor = MlpExtractor(*arguments)
+        elif self.mirror is not None:
+            raise CannotLearn("a memory would have to remember the mirror images, too: leave mirror or memory out")
+        else:
+            self.mlp_extractor = RecurrentExtractor(*arguments, self.network.memory, self.network.memory_size)
+
+    @property
+    def chains(self) -> bool:
+        """Whether the layers between features and heads are ours, not a user's own module."""
+        return type(self.mlp_extractor) in (MlpExtractor, RecurrentExtractor)
+
+    @property
+    def actor_memory(self) -> Memory | None:
+        """What the actor remembers by."""
+        return getattr(self.mlp_extractor, "actor_memory", None)
+
+    @property
+    def critic_memory(self) -> Memory | None:
+        """What the critic remembers by."""
+        return getattr(self.mlp_extractor, "critic_memory", None)
+
     def _get_constructor_parameters(self) -> dict[str, Any]:
         arguments = super()._get_constructor_parameters() | {
             "network": self.network,
@@ -184,14 +209,16 @@ class ActorCritic(ActorCriticPolicy):
     def actor_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the action distribution, log_std included."""
         hidden, _ = self.hidden_parameters
-        parameters = [*self.pi_features_extractor.parameters(), *hidden, *self.action_net.parameters()]
+        memory = [] if self.actor_memory is None else self.actor_memory.parameters()
+        parameters = [*self.pi_features_extractor.parameters(), *hidden, *memory, *self.action_net.parameters()]
         return [*parameters, self.log_std] if self.continuous else parameters
 
     def critic_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the value function; shared ones are the actor's."""
         _, hidden = self.hidden_parameters
         eyes = [] if self.share_features_extractor else self.vf_features_extractor.parameters()
-        return [*eyes, *hidden, *self.value_net.parameters()]
+        memory = [] if self.critic_memory is None else self.critic_memory.parameters()
+        return [*eyes, *hidden, *memory, *self.value_net.parameters()]
 
     @property
     def hidden_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -213,25 +240,77 @@ class ActorCritic(ActorCriticPolicy):
     def actor_layers(self) -> list[nn.Module]:
         """Return the layers from the actor's features to the distribution's mean, or logits, where they are a chain."""
         action_net = self.action_net if isinstance(self.action_net, nn.Sequential) else [self.action_net]
-        return [*self.mlp_extractor.policy_net, *action_net]
+        memory = [] if self.actor_memory is None else [self.actor_memory]
+        return [*self.mlp_extractor.policy_net, *memory, *action_net]
 
     def critic_layers(self) -> list[nn.Module]:
         """Return the layers from the critic's features to V, where they are a chain."""
-        return [*self.mlp_extractor.value_net, self.value_net]
+        memory = [] if self.critic_memory is None else [self.critic_memory]
+        return [*self.mlp_extractor.value_net, *memory, self.value_net]
 
     @property
     def continuous(self) -> bool:
         """Whether actions are real vectors."""
         return isinstance(self.action_space, spaces.Box)
 
-    def pi(self, inputs: Tensor) -> Distribution:
-        """Return the action distribution at the actor's inputs (B, ...); its KL, entropy and log_prob are (B,)."""
+    def pi(self, inputs: Inputs) -> Distribution:
+        """Return the action distribution at B inputs of the actor; its KL, entropy and log_prob are (B,)."""
         return self.distribution(self.distribution_parameters(inputs))
 
-    def distribution_parameters(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Return mean and log standard deviation, or logits, each (B, numbers), for the actor's inputs (B, ...)."""
-        features = self._extracted(inputs, self.pi_features_extractor) if self.trained_features else inputs
-        return self._parameters_from_latent(self.mlp_extractor.forward_actor(features))
+    def distribution_parameters(self, inputs: Inputs) -> tuple[Tensor, ...]:
+        """Return mean and log standard deviation, or logits, each (B, numbers), for B inputs of the actor.
+
+        Sequences are of one shard. Single rows are those of a policy without a memory, or an episode's first.
+        """
+        latent = self._actor_latent(inputs.rows if isinstance(inputs, Sequences) else inputs)
+        return self._parameters_from_latent(remembering(self.actor_memory, inputs, latent))
+
+    def _actor_latent(self, rows: Tensor) -> Tensor:
+        features = self._extracted(rows, self.pi_features_extractor) if self.trained_features else rows
+        return self.mlp_extractor.policy_net(features) if self.chains else self.mlp_extractor.forward_actor(features)
+
+    def step(self, rows: Tensor, states: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Return the distributions' parameters, each (N, numbers), and the actor's memories (N, state_size) after.
+
+        Args:
+            rows: the actor's inputs of N robots.
+            states: its memories before, zero where an episode begins.
+        """
+        assert self.actor_memory is not None
+        latent, states = self.actor_memory.step(self._actor_latent(rows), states)
+        return self._parameters_from_latent(latent), states
+
+    def predict(  # type: ignore[override]  # SB3's own recurrent policies have the states as a tuple, too
+        self,
+        observation: Observations,
+        state: tuple[np.ndarray, ...] | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]:
+        """Return actions and, with a memory, its states, to be given with the next observations.
+
+        Args:
+            observation: of one robot (...), or of N (N, ...).
+            state: that was returned before; None: episodes begin.
+            episode_start: whether an episode begins with an observation (N,).
+            deterministic: whether actions are those without exploration.
+        """
+        if self.actor_memory is None:
+            return super().predict(observation, state, episode_start, deterministic)  # type: ignore[arg-type]
+        self.set_training_mode(False)
+        tensors, several = self.obs_to_tensor(observation)  # type: ignore[arg-type]
+        parts = tensors.values() if isinstance(tensors, dict) else [tensors]
+        robots = len(next(iter(parts)))
+        before = np.zeros((robots, self.actor_memory.state_size), np.float32) if state is None else state[0]
+        if episode_start is not None:
+            before = before * ~np.asarray(episode_start, bool).reshape(-1, 1)
+        seen = {name: part.cpu().numpy() for name, part in tensors.items()} if isinstance(tensors, dict) else tensors
+        with torch.no_grad():
+            parameters, after = self.step(self.inputs(seen)[0], torch.as_tensor(before, device=self.device))
+            distribution = self.action_dist.proba_distribution(*parameters)
+            actions = distribution.get_actions(deterministic=deterministic).cpu().numpy()
+        actions = self.clip(actions.reshape(-1, *(self.action_space.shape or ())))
+        return actions if several else actions[0], (after.cpu().numpy(),)
 
     def _extracted(self, packed: Tensor, extractor: BaseFeaturesExtractor) -> Tensor:
         return BasePolicy.extract_features(self, self.packing.unpack(packed), extractor)
@@ -279,8 +358,8 @@ class ActorCritic(ActorCriticPolicy):
         log_std = self.floored_log_std
         return log_std if self.action_range is None else log_std + self.action_range.reach.log()
 
-    def log_prob(self, inputs: Tensor, actions: Tensor) -> Tensor:
-        """Return the log-probabilities (B,) of actions (B, ...), for the actor's inputs (B, ...)."""
+    def log_prob(self, inputs: Inputs, actions: Tensor) -> Tensor:
+        """Return the log-probabilities (B,) of actions (B, ...), for B inputs of the actor."""
         return self.pi(inputs).log_prob(actions)
 
     def inputs(self, observations: Observations | Tensor) -> tuple[Tensor, Tensor]:
@@ -300,13 +379,18 @@ class ActorCritic(ActorCriticPolicy):
             tensor, self.vf_features_extractor
         )
 
-    def values(self, inputs: Tensor) -> Tensor:
-        """Return V (B,) for the critic's inputs (B, ...)."""
-        features = inputs
+    def values(self, inputs: Inputs) -> Tensor:
+        """Return V (B,) for B inputs of the critic, of which sequences are of one shard."""
+        latent = self.critic_latent(inputs.rows if isinstance(inputs, Sequences) else inputs)
+        return self.value_net(remembering(self.critic_memory, inputs, latent)).squeeze(1)
+
+    def critic_latent(self, rows: Tensor) -> Tensor:
+        """Return what the critic's memory, or else its last layer, takes (B, ...) of its inputs (B, ...)."""
+        features = rows
         if self.trained_features:
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.share_features_extractor):
-                features = self._extracted(inputs, self.vf_features_extractor)
-        return self.value_net(self.mlp_extractor.forward_critic(features)).squeeze(1)
+                features = self._extracted(rows, self.vf_features_extractor)
+        return self.mlp_extractor.value_net(features) if self.chains else self.mlp_extractor.forward_critic(features)
 
     def rollout_values(self, observations: Observations) -> Tensor:
         """Return V (B,) of a rollout's observations (B, ...), without a graph."""

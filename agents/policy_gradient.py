@@ -19,21 +19,23 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from torch.distributions import Distribution
 
+from agents.acting import actor_of
 from agents.advantages import GAE, AdvantageEstimator, PathReturn, RewardToGo
 from agents.baselines import Baseline, Constant, ValueNetwork
+from agents.cannot_learn import CannotLearn
 from agents.critics import TrustRegionFit
 from agents.finite import require_finite, restored_if_diverged
 from agents.guarded_env import guarded
 from agents.iteration_log import IterationLog, record_episodes, record_rollout
 from agents.jacobian import differentiable_actor, mean_gradient
-from agents.joint import TOLD_AT_AN_END, Ending, JointLearner
-from agents.numpy_networks import actor_in_numpy
+from agents.joint import OF_ROBOTS, TOLD_AT_AN_END, Ending, JointLearner
 from agents.policies import ActorCritic
 from agents.ranges import Checked, at_least_one, in_unit_interval, positive
 from agents.rollout import Rollout, Rows
 from agents.samples import Samples
 from agents.sb3_arguments import refuse
 from agents.sb3_policies import POLICIES, as_actor_critic
+from agents.sequences import Inputs, Sequences
 from agents.spaces import require_actions, require_observations
 
 
@@ -56,6 +58,8 @@ class PolicyGradient(JointLearner):
             (For PathReturn a baseline that is not constant is fitted to the reward-to-go.)
         baseline: makes the baseline from the policy; by default its value network, fitted in a trust region.
         normalize_advantage: whether the advantages of a rollout are scaled to a spread of 1, and centred.
+        memory_steps: steps over which the gradients of a policy with a memory reach back, a divisor of `n_steps`; None:
+            the whole rollout.
         learning_rate: of the critic's Adam, where its fit uses it.
         device: "cpu" by default: networks of this size are slower on a GPU.
 
@@ -90,6 +94,7 @@ class PolicyGradient(JointLearner):
         target: AdvantageEstimator | None = None,
         baseline: Callable[[ActorCritic], Baseline] | None = None,
         normalize_advantage: bool = True,
+        memory_steps: int | None = None,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -138,6 +143,7 @@ class PolicyGradient(JointLearner):
         )
         self.episodic = episodic
         self.normalize_advantage = normalize_advantage
+        self.memory_steps = memory_steps
         self._advantage: AdvantageEstimator | None = None
         if advantage is not None:
             self.advantage = advantage
@@ -179,6 +185,14 @@ class PolicyGradient(JointLearner):
     def _wrap_env(env: GymEnv, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
         return guarded(OnPolicyAlgorithm._wrap_env(env, verbose, monitor_wrapper))
 
+    def _windows(self, steps: int) -> int:
+        """Return into how many windows the gradient through a memory cuts a rollout."""
+        if self.memory_steps is None:
+            return 1
+        if self.episodic or steps % self.memory_steps:
+            raise CannotLearn(f"memory_steps of {self.memory_steps} must divide the {steps} steps of a rollout")
+        return steps // self.memory_steps
+
     def improve(self, samples: Samples) -> None:
         """Update the actor, `self.policy.actor_parameters()`, and record figures by `self.logger.record`.
 
@@ -203,11 +217,14 @@ class PolicyGradient(JointLearner):
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Return the state that the next iteration depends on besides policy, optimisers and environment."""
-        return {"elapsed": self.elapsed} | {f"baseline.{name}": array for name, array in self.baseline.state().items()}
+        return {name: getattr(self, name) for name in OF_ROBOTS} | {
+            f"baseline.{name}": array for name, array in self.baseline.state().items()
+        }
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Restore what `get_state` returned."""
-        self.elapsed = state["elapsed"]
+        for name in OF_ROBOTS:
+            setattr(self, name, state.get(name, getattr(self, name)))
         learned = {name: array for name, array in state.items() if name.startswith("baseline.")}
         self.baseline.restore({name.removeprefix("baseline."): array for name, array in learned.items()})
 
@@ -247,14 +264,19 @@ class PolicyGradient(JointLearner):
             self._last_episode_starts = np.ones(env.num_envs, bool)
         assert self._last_obs is not None
         rollout_buffer.buffer_size = n_rollout_steps
-        rollout_buffer.begin(np.where(self._last_episode_starts, 0, self.elapsed))  # type: ignore[arg-type]
+        elapsed = np.where(self._last_episode_starts, 0, self.elapsed)  # type: ignore[arg-type]
+        rollout_buffer.begin(elapsed, self.critic_state, self._windows(n_rollout_steps))
         # Each robot's own, whatever process it is in: all processes draw the same numbers.
         noise = self.policy.sample_noise(n_rollout_steps, self.team.robots)[:, self.team.own_robots]
-        act = actor_in_numpy(self.policy, len(self.team.own)) or self.policy.act
+        actor = actor_of(self.policy, env.num_envs, len(self.team.own))
+        actor.states = self.actor_state
+        window = n_rollout_steps // rollout_buffer.windows
         endings: list[Ending] = []
         first = self.team.own_robots.start
         for t in range(n_rollout_steps):
-            actions = act(self._last_obs, noise[t])  # type: ignore[arg-type]
+            if t % window == 0:
+                rollout_buffer.actor_states.append(actor.states)
+            actions = actor.sample(self._last_obs, self._last_episode_starts, noise[t])  # type: ignore[arg-type]
             with self.iteration_log.environment():
                 new_obs, rewards, dones, infos = env.step(self.policy.clip(actions))
             self.num_timesteps += self.team.robots
@@ -266,7 +288,7 @@ class PolicyGradient(JointLearner):
             rollout_buffer.add_step(self._last_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
-            self.elapsed = rollout_buffer.elapsed
+            self.elapsed, self.actor_state = rollout_buffer.elapsed, actor.states
             if not goes_on:
                 self.note(endings)
                 return False
@@ -275,6 +297,7 @@ class PolicyGradient(JointLearner):
         if self.episodic:
             rollout_buffer.keep_first_episodes()
         rollout_buffer.evaluate(self.baseline, self._last_obs, len(self.team.own))  # type: ignore[arg-type]
+        self.critic_state = rollout_buffer.critic_state_after
         rollout_buffer.estimate(self.advantage, self.learned_estimator(), self.gamma)
         self.note(endings)
         callback.update_locals(locals())
@@ -342,18 +365,50 @@ class PolicyGradient(JointLearner):
         With `normalize_advantage` advantages are scaled to a spread of 1. Their mean is subtracted unless the baseline
         is a constant, whose value would then not matter.
         """
+        if self.policy.actor_memory is not None:
+            return self._samples_in_time(rollout, rows)
         observations = rows.of(rollout.observations)
         inputs, critic_inputs = self.policy.inputs(observations)
-        advantages, returns, actions = (
-            torch.as_tensor(rows.of(array), device=self.device)
-            for array in (rollout.advantages, rollout.returns, rollout.actions)
+        return self._sampled(rollout, rows, inputs, critic_inputs, self._normalized(rollout, rows))
+
+    def _samples_in_time(self, rollout: Rollout, rows: Rows) -> Samples:
+        """Return all steps, with those that do not count at advantage 0 and at the value that is known already."""
+        every = rollout.rows(self.team, counted=False)
+        advantages, returns = torch.zeros(every.shards.count_here), torch.as_tensor(every.of(rollout.values)).clone()
+        advantages[rows.places] = self._normalized(rollout, rows)
+        robots = np.broadcast_to(np.arange(rollout.n_envs), rollout.rewards.shape)
+        seen = self.policy.inputs(every.of(rollout.observations))
+        inputs, critic_inputs = (
+            Sequences(
+                taken,
+                torch.as_tensor(every.of(rollout.first)),
+                torch.as_tensor(every.of(robots)),
+                torch.as_tensor(np.stack(states)),
+                len(rollout.rewards),
+            )
+            for taken, states in zip(seen, (rollout.actor_states, rollout.critic_states), strict=True)
         )
-        if self.normalize_advantage:
-            count, mean, var = rows.shards.moments(advantages[:, None])
-            spread = float((var * count / max(count - 1, 1)).sqrt())
-            centre = 0.0 if isinstance(self.baseline, Constant) else float(mean)
-            advantages = (advantages - centre) / (spread + 1e-8)
-        times = rows.of(rollout.times)
+        samples = self._sampled(rollout, every, inputs, critic_inputs, advantages)
+        returns[rows.places] = samples.returns[rows.places]
+        return samples._replace(returns=returns)
+
+    def _normalized(self, rollout: Rollout, rows: Rows) -> Tensor:
+        """Return the advantages of steps (B,), scaled and centred where that is asked for."""
+        advantages = torch.as_tensor(rows.of(rollout.advantages), device=self.device)
+        if not self.normalize_advantage:
+            return advantages
+        count, mean, var = rows.shards.moments(advantages[:, None])
+        spread = float((var * count / max(count - 1, 1)).sqrt())
+        centre = 0.0 if isinstance(self.baseline, Constant) else float(mean)
+        return (advantages - centre) / (spread + 1e-8)
+
+    def _sampled(
+        self, rollout: Rollout, rows: Rows, inputs: Inputs, critic_inputs: Inputs, advantages: Tensor
+    ) -> Samples:
+        returns, actions = (
+            torch.as_tensor(rows.of(array), device=self.device) for array in (rollout.returns, rollout.actions)
+        )
+        observations, times = rows.of(rollout.observations), rows.of(rollout.times)
         return Samples(observations, times, inputs, critic_inputs, actions, advantages, returns, rows.shards)
 
     def _record(self, rollout: Rollout, counted: Rows, steps: Rows) -> None:

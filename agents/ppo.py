@@ -16,6 +16,7 @@ from agents.jacobian import Jacobian, differentiable_actor
 from agents.policies import ActorCritic
 from agents.ranges import Checked, at_least_one, positive
 from agents.samples import Samples
+from agents.sequences import steps_together
 from agents.team import Shards
 
 
@@ -82,7 +83,7 @@ class PPO(GradientAscent):
         old_log_prob = log_prob()
         batches = -(-shards.count // self.batch_size)
         for _ in range(self.n_epochs):
-            for batch, part in shards.batches(batches):
+            for batch, part in shards.batches(batches, steps_together(inputs)):
                 actor = actor_at(inputs[batch], part.sizes)
                 if self.target_kl is not None and self._too_far(
                     actor, samples.actions[batch], old_log_prob[batch], part

@@ -7,8 +7,9 @@ from gymnasium import spaces
 from stable_baselines3.common.buffers import RolloutBuffer
 
 from agents.advantages import AdvantageEstimator, whole_episodes
-from agents.baselines import Baseline
+from agents.baselines import Baseline, ValueNetwork
 from agents.observations import Observations, Packing
+from agents.recall import recall
 from agents.team import Shards, Team
 
 
@@ -87,10 +88,21 @@ class Rollout(RolloutBuffer):
         self.pos = 0
         self.full = False
 
-    def begin(self, elapsed: np.ndarray) -> None:
-        """Empty the rollout, for robots whose episodes have lasted `elapsed` steps (N,)."""
+    def begin(self, elapsed: np.ndarray, critic_state: np.ndarray | None = None, windows: int = 1) -> None:
+        """Empty the rollout, for robots whose episodes have lasted `elapsed` steps (N,).
+
+        Args:
+            elapsed: (N,).
+            critic_state: what the critic remembers of each robot (N, numbers).
+            windows: of steps, into which gradients through a memory do not reach back.
+        """
         self.reset()
         self.elapsed = elapsed.copy()
+        self.critic_state = np.zeros((self.n_envs, 0), np.float32) if critic_state is None else critic_state
+        self.critic_state_after = self.critic_state
+        self.windows = windows
+        self.actor_states: list[np.ndarray] = []  # what the actor remembers at the beginning of each window
+        self.critic_states = [self.critic_state] * windows
         self.ended = np.zeros(self.n_envs, bool)  # whether a robot has ended an episode since
 
     def keep_first_episodes(self) -> None:
@@ -138,13 +150,16 @@ class Rollout(RolloutBuffer):
         self.full = self.pos == self.buffer_size
 
     def evaluate(self, baseline: Baseline, last_observations: Observations, shards: int = 1) -> None:
-        """Compute all values by the baseline as it is now, in one batch for each shard.
+        """Compute all values by the baseline as it is now, in one batch for each shard, or by its memory.
 
         Args:
             baseline: predicts the values.
             last_observations: the observations (N, ...) after the last step.
             shards: equal ones, into which the robots are cut.
         """
+        if isinstance(baseline, ValueNetwork) and baseline.policy.critic_memory is not None:
+            recall(self, baseline.policy, last_observations, shards)
+            return
         steps, robots = self.rewards.shape
         after = self.packing.pack(last_observations)
         size = robots // shards

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
+from agents.sequences import Inputs
 from agents.team import Shards
 
 
@@ -15,8 +16,8 @@ class Samples(NamedTuple):
 
     observations: np.ndarray  # (B, ...) as the environment gave them, packed: see `ActorCritic.packing`
     times: np.ndarray  # (B,) steps since the episode began
-    inputs: Tensor  # (B, ...) of the actor: see `ActorCritic.inputs`
-    critic_inputs: Tensor  # (B, ...)
+    inputs: Inputs  # B, of the actor: see `ActorCritic.inputs`
+    critic_inputs: Inputs  # B
     actions: Tensor  # (B, ...) as sampled, not clipped
     advantages: Tensor  # (B,) by default scaled to a spread of 1
     returns: Tensor  # (B,) targets of the baseline

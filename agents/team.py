@@ -8,12 +8,14 @@ shards along one fixed binary tree. Floating-point sums depend on their order: s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from agents.places import Place, Somewhere, own_robots, own_shards, shard_count
+
+T = TypeVar("T")
 
 
 class Exchange(Place, Protocol):
@@ -112,6 +114,11 @@ class Shards:
         self.all_sizes = team.sizes(self.sizes) if all_sizes is None else list(all_sizes)
         self.count = sum(self.all_sizes)  # of samples of all processes
 
+    @property
+    def count_here(self) -> int:
+        """Number of samples of this process."""
+        return sum(self.sizes)
+
     def mean(self, values: Tensor) -> Tensor:
         """Return the mean (...) over the samples of all processes, given those of this one (B, ...)."""
         return self.mean_of(torch.stack([part.sum(0) for part in values.split(self.sizes)]))
@@ -126,34 +133,71 @@ class Shards:
         mean = self.mean_of(torch.stack([part.sum(0) for part in parts]))
         return self.count, mean, self.mean_of(torch.stack([((part - mean) ** 2).sum(0) for part in parts]))
 
-    def batches(self, count: int) -> Iterator[tuple[Tensor, Shards]]:
+    def batches(self, count: int, together: int = 1) -> Iterator[tuple[Tensor, Shards]]:
         """Cut the samples at random into so many batches with an equal share of every shard.
+
+        Args:
+            count: of batches; at most as many as there are robots, where those stay whole.
+            together: samples of a robot that stay together, moment by moment: all of them, or 1.
 
         Yields:
             The samples' places (b,), shard by shard, and their shards.
         """
         # Every process draws this number alike; what it does to a shard depends on the shard alone.
         seed = int(torch.randint(2**31, ()))
+        count = min(count, self.count // together)
         places, begin = [], 0
         for shard, size in zip(self.team.own, self.sizes, strict=True):
-            order = torch.randperm(size, generator=torch.Generator().manual_seed(seed + shard))
-            places.append((begin + order).tensor_split(count))
+            order = torch.randperm(size // together, generator=torch.Generator().manual_seed(seed + shard))
+            parts = [begin + moments(part, size, together) for part in order.tensor_split(count)]
+            places.append(rotated(parts, shard, together))
             begin += size
         own = self.team.own
-        for i, parts in enumerate(zip(*places, strict=True)):
-            sizes = [size // count + (i < size % count) for size in self.all_sizes]  # as `tensor_split` has them
+        everyones = [
+            rotated(
+                [together * (size // together // count + (i < size // together % count)) for i in range(count)],
+                shard,
+                together,
+            )
+            for shard, size in enumerate(self.all_sizes)
+        ]  # as `tensor_split` has them
+        for parts, sizes in zip(zip(*places, strict=True), zip(*everyones, strict=True), strict=True):
             yield torch.cat(parts), Shards(self.team, sizes[own.start : own.stop], sizes)
 
 
-def strided(rows: Tensor, shards: Shards, stride: int) -> tuple[Tensor, Shards]:
-    """Return every `stride`-th row of each shard, and the shards of these.
+def moments(robots: Tensor, size: int, together: int) -> Tensor:
+    """Return the places of all samples of some robots, moment by moment, in a shard of so many samples."""
+    return (torch.arange(together)[:, None] * (size // together) + robots).reshape(-1)
 
-    Each shard begins at another row: all moments of a short episode are among them.
+
+def rotated(parts: list[T], shard: int, together: int) -> list[T]:
+    """Return a shard's parts such that the first batch does not have the largest one of every shard.
+
+    It matters where the parts are few: those of whole robots.
     """
-    own = shards.team.own
-    parts = [part[shard % stride :: stride] for shard, part in zip(own, rows.split(shards.sizes), strict=True)]
-    sizes = [len(range(shard % stride, size, stride)) for shard, size in enumerate(shards.all_sizes)]
-    return torch.cat(parts), Shards(shards.team, sizes[own.start : own.stop], sizes)
+    turn = shard % len(parts) if together > 1 else 0
+    return [*parts[turn:], *parts[:turn]]
+
+
+def strided(shards: Shards, stride: int, together: int = 1) -> tuple[Tensor, Shards]:
+    """Return the places of every `stride`-th sample of each shard, and the shards of these.
+
+    Each shard begins at another one: all moments of a short episode are among them.
+
+    Args:
+        shards: of the samples.
+        stride: of the samples, or of the robots.
+        together: samples of a robot that stay together, as for `Shards.batches`.
+    """
+    own, begin, places = shards.team.own, 0, []
+    for shard, size in zip(own, shards.sizes, strict=True):
+        robots = torch.arange(size // together)[shard % stride :: stride]
+        places.append(begin + moments(robots, size, together))
+        begin += size
+    sizes = [
+        together * len(range(shard % stride, size // together, stride)) for shard, size in enumerate(shards.all_sizes)
+    ]
+    return torch.cat(places), Shards(shards.team, sizes[own.start : own.stop], sizes)
 
 
 def one_shard(samples: int) -> Shards:

@@ -11,6 +11,7 @@ from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from torch import Tensor
 from torch.distributions import Distribution
 
+from agents.cannot_learn import CannotLearn
 from agents.gradient_ascent import GradientAscent
 from agents.importance import Remembered, effective_sample_size, joined, surrogate
 from agents.jacobian import differentiable_actor
@@ -51,6 +52,11 @@ class VPG(GradientAscent):
     def reuse(self, reuse: int) -> None:
         not_negative("reuse", reuse)
         self.memory = deque(self.memory, maxlen=reuse)
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        if self.reuse and self.policy.actor_memory is not None:
+            raise CannotLearn(f"earlier samples cannot be used again by a policy with a memory, got reuse={self.reuse}")
 
     def get_state(self) -> dict[str, np.ndarray]:
         remembered = {
@@ -95,7 +101,8 @@ class VPG(GradientAscent):
         def gain(policy: Distribution) -> Tensor:
             return surrogate(policy.log_prob(known.actions), known.log_prob, known.advantages)
 
-        actor = actor_at(policy.inputs(known.observations)[0], shards.sizes)
+        inputs = policy.inputs(known.observations)[0] if self.reuse else samples.inputs
+        actor = actor_at(inputs, shards.sizes)
         weights = (policy.distribution(actor.outputs).log_prob(known.actions) - known.log_prob).exp()
         self.logger.record("train/gradient_norm", self.climb(actor, gain, shards))
         self.logger.record("train/effective_samples", effective_sample_size(weights, shards))
