@@ -50,7 +50,7 @@ class Forgetful:
     def __init__(self, policy: ActorCritic, robots: int, shards: int):
         self.policy = policy
         self.states = np.zeros((robots, 0), np.float32)
-        self._sample = actor_in_numpy(policy, shards) or policy.act
+        self._sample: Callable[..., np.ndarray] = actor_in_numpy(policy, shards) or policy.act
 
     def sample(self, observations: Observations, starts: np.ndarray, noise: np.ndarray) -> np.ndarray:
         return self._sample(observations, noise)
@@ -69,7 +69,7 @@ class Remembering:
         in_numpy = policy.plain_vectors and policy.chains
         network = network_of([policy.pi_features_extractor, *policy.actor_layers()]) if in_numpy else None
         self._network = network.copy() if isinstance(network, RecurrentNetwork) else None
-        self._log_std = policy.action_log_std.detach().numpy() if policy.continuous else None
+        self._log_std = policy.action_log_std.detach().numpy().copy() if policy.continuous else None
 
     def sample(self, observations: Observations, starts: np.ndarray, noise: np.ndarray) -> np.ndarray:
         return self.policy.action_dist.sampled(noise, *self._parameters(observations, starts))
@@ -84,8 +84,8 @@ class Remembering:
         if self._network is None:
             seen = self.policy.inputs(observations)[0]
             with torch.no_grad():
-                parameters, after = self.policy.step(seen, torch.from_numpy(states))
-            self.states = after.numpy()
+                parameters, later = self.policy.step(seen, torch.from_numpy(states))
+            self.states = later.numpy()
             return tuple(one.numpy() for one in parameters)
         rows = self.policy.packing.pack(observations)
         outputs, after = self._network.step(

@@ -115,7 +115,8 @@ class NumpyJacobian:
         self.outputs = (self._joined([part.outputs for part in self._parts]),)
 
     def push(self, vector: Tensor) -> tuple[Tensor, ...]:
-        return (self._joined([part.push(vector.numpy()) for part in self._parts]),)
+        changes = [part.push(vector.numpy()) for part in self._parts]
+        return (self._joined([change for change in changes if change is not None]),)  # there are parameters
 
     def pull(self, slopes: Sequence[Tensor]) -> Tensor:
         parts = zip(self._parts, self._stacked(slopes[0]), strict=True)

@@ -11,6 +11,7 @@ import torch
 
 from agents.cannot_learn import CannotLearn
 from agents.loadable import Loadable
+from agents.policies import ActorCritic
 from agents.team import Exchange, Team
 from agents.trust_region import flat
 
@@ -27,6 +28,7 @@ class JointLearner(Loadable):
     A single one is a team of its own.
     """
 
+    policy: ActorCritic
     team: Team
     elapsed: np.ndarray  # steps since each of this process's robots began its episode (N,)
     actor_state: np.ndarray  # what the actor remembers of each robot's episode (N, numbers)

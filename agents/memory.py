@@ -27,7 +27,7 @@ class Memory(nn.Module):
         self.kind = kind
         self.cell = nn.GRUCell(inputs, size) if kind == "gru" else nn.LSTMCell(inputs, size)
         self.outputs = size + inputs
-        self.state_size = size if kind == "gru" else 2 * size
+        self.state_size: int = size if kind == "gru" else 2 * size
         for weight in (self.cell.weight_ih, self.cell.weight_hh):
             for gate in weight.chunk(3 if kind == "gru" else 4):
                 nn.init.orthogonal_(gate)

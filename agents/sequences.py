@@ -125,7 +125,11 @@ class StackedSequences:
 
     def flat(self, laid: np.ndarray) -> np.ndarray:
         """Return rows (shards, b, n): the inverse of `laid`."""
-        return self.layout.flat(torch.from_numpy(laid)).numpy().reshape(self.layout.shards, self.layout.size, laid.shape[-1])
+        return (
+            self.layout.flat(torch.from_numpy(laid))
+            .numpy()
+            .reshape(self.layout.shards, self.layout.size, laid.shape[-1])
+        )
 
 
 class RecurrentNetwork:

@@ -161,8 +161,8 @@ class Shards:
             )
             for shard, size in enumerate(self.all_sizes)
         ]  # as `tensor_split` has them
-        for parts, sizes in zip(zip(*places, strict=True), zip(*everyones, strict=True), strict=True):
-            yield torch.cat(parts), Shards(self.team, sizes[own.start : own.stop], sizes)
+        for some, sizes in zip(zip(*places, strict=True), zip(*everyones, strict=True), strict=True):
+            yield torch.cat(some), Shards(self.team, sizes[own.start : own.stop], sizes)
 
 
 def moments(robots: Tensor, size: int, together: int) -> Tensor:

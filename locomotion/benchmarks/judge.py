@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
@@ -13,7 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from locomotion.benchmarks.contender import EPISODES, Contender
 from locomotion.benchmarks.curves import Curve, Point
 
-Actor = Callable[[np.ndarray], np.ndarray]  # as `evaluate_actor` takes it
+Actor = Callable[[Any, np.ndarray], np.ndarray]  # as `evaluate_actor` takes it
 
 
 class Judge(BaseCallback):

@@ -107,10 +107,10 @@ def build(peer: Peer, env: str, seed: int) -> tuple[OnPolicyAlgorithm, VecNormal
     return make("MlpPolicy", vec_env, seed=seed, device="cpu", policy_kwargs=policy, **arguments), vec_env
 
 
-def actor_of(model: OnPolicyAlgorithm, robots: VecNormalize) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a peer's policy without exploration, as a function of observations (N, ...) that leaves it as it is."""
+def actor_of(model: OnPolicyAlgorithm, robots: VecNormalize) -> Callable[[Any, np.ndarray], np.ndarray]:
+    """Return a peer's policy without exploration, which has no memory, as `evaluate_actor` takes it."""
 
-    def actor(observations: np.ndarray) -> np.ndarray:
+    def actor(observations: np.ndarray, starts: np.ndarray) -> np.ndarray:
         return model.predict(robots.normalize_obs(observations), deterministic=True)[0]  # type: ignore[arg-type]
 
     return actor

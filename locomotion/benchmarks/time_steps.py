@@ -107,10 +107,10 @@ def penetrations(stored: StoredPolicy, asked: Mapping[str, Any]) -> np.ndarray:
     robots = batched(env)
     assert robots is not None
     sim, data = robots.world.sim, mujoco.MjData(robots.world.model)
-    actor, observations = actor_of(stored.load(), ROBOTS, None), env.reset()
+    actor, observations, starts = actor_of(stored.load(), ROBOTS, None), env.reset(), np.ones(ROBOTS, bool)
     depths = [np.zeros(0)]
     for _ in range(STEPS):
-        observations, *_ = env.step(actor(observations))  # type: ignore[arg-type]
+        observations, _, starts, _ = env.step(actor(observations, starts))  # type: ignore[arg-type]
         for i in range(ROBOTS):
             data.qpos[:], data.mocap_pos[:], data.mocap_quat[:] = sim.qpos[i], sim.mocap_pos[i], sim.mocap_quat[i]
             mujoco.mj_kinematics(sim.model, data)

@@ -13,7 +13,8 @@ import torch
 from stable_baselines3.common.vec_env import VecEnv
 
 import envs
-from agents import ActorCritic
+from agents import ActorCritic, acting
+from agents.observations import Observations
 from envs.registry import require_task
 from locomotion.environments import EVALUATION_STEPS, batched, make_env, task_numbers
 from locomotion.errors import UsageError
@@ -26,7 +27,8 @@ from locomotion.threads import set_threads
 EVALUATION_SEED = 1_000_000  # far from training's seeds: no policy was trained from these start states
 EPISODES = 100
 
-Actor = Callable[[np.ndarray], np.ndarray]  # observations (N, ...) of all robots -> actions (N, ...) within bounds
+# (observations (N, ...) of all robots, whether an episode begins with them (N,)) -> actions (N, ...) within bounds
+Actor = Callable[[Observations, np.ndarray], np.ndarray]
 
 
 def evaluate_folder(name: str | Path, *args: Any, **kwargs: Any) -> Evaluation:
@@ -110,10 +112,15 @@ def evaluate(
 def actor_of(policy: ActorCritic, robots: int, noise_seed: int | None) -> Actor:
     """Return a policy as an actor: without exploration, or, given a seed, with it."""
     policy.set_training_mode(False)
+    actor = acting.actor_of(policy, robots)
     if noise_seed is None:
-        return lambda observations: policy.clip(policy.deterministic(observations))
+        return lambda observations, starts: policy.clip(actor.mode(observations, starts))
     generator = torch.Generator().manual_seed(noise_seed)
-    return lambda observations: policy.clip(policy.act(observations, policy.sample_noise(robots, generator=generator)))
+
+    def sample(observations: Observations, starts: np.ndarray) -> np.ndarray:
+        return policy.clip(actor.sample(observations, starts, policy.sample_noise(robots, generator=generator)))
+
+    return sample
 
 
 def evaluate_actor(
@@ -169,13 +176,14 @@ def evaluate_actor(
 @torch.no_grad()
 def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS) -> list[dict[str, Any]]:
     """Return the first episode's record of every robot, in their order, after at most `evaluation_steps` steps."""
-    observations = vec_env.reset()
+    observations, starts = vec_env.reset(), np.ones(vec_env.num_envs, bool)
     records: dict[int, dict[str, Any]] = {}
     returns = np.zeros(vec_env.num_envs)
     episodes = "1 episode" if vec_env.num_envs == 1 else f"{vec_env.num_envs} episodes"
     with phase(f"scoring {episodes}", min(longest_episode(vec_env), evaluation_steps)) as shown:
         for _ in range(evaluation_steps):
-            observations, rewards, dones, infos = vec_env.step(actor(observations))  # type: ignore[arg-type]
+            observations, rewards, dones, infos = vec_env.step(actor(observations, starts))  # type: ignore[arg-type]
+            starts = dones
             returns += rewards
             for i in np.flatnonzero(dones):
                 if i in records:

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from stable_baselines3.common.vec_env import VecEnv
 
 import envs
-from agents import ActorCritic
+from agents import ActorCritic, acting
 from locomotion.environments import batched
 from locomotion.errors import UsageError
 from locomotion.recording.picture import as_image
@@ -31,6 +31,7 @@ class Player:
 
     def __init__(self, policy: ActorCritic, vec_env: VecEnv, name: str):
         self.policy = policy
+        self.actor = acting.actor_of(policy, 1)
         self.vec_env = vec_env
         self.robots = batched(vec_env)
         self.name = name
@@ -43,6 +44,7 @@ class Player:
     def restart(self) -> None:
         """Begin a new episode, leaving the present one unfinished."""
         self.observations = self.vec_env.reset()
+        self.starts = np.ones(1, bool)
         self._begin()
 
     def _begin(self) -> None:
@@ -71,8 +73,9 @@ class Player:
 
     def act(self) -> None:
         """Take one action."""
-        actions = self.policy.clip(self.policy.deterministic(self.observations))  # type: ignore[arg-type]
+        actions = self.policy.clip(self.actor.mode(self.observations, self.starts))  # type: ignore[arg-type]
         self.observations, rewards, dones, _ = self.vec_env.step(actions)
+        self.starts = dones
         self.actions += 1
         self.steps += 1
         self.total += float(rewards[0])

@@ -11,12 +11,15 @@ from locomotion.runs.rules import RULES, rules_taking
 from locomotion.runs.settings import Settings
 
 NETWORK = {"baseline": ("value",)}
+MEMORY = {"memory": ("gru", "lstm")}
 GRADIENT_STEPS = {**NETWORK, "critic": ("adam", "fitted-v")}
 
 # A common setting -> the choices without which it has no effect. What a rule takes stands in its entry of `RULES`.
 NEEDS: dict[str, Mapping[str, tuple[str, ...]]] = {
     "gae_lambda": {"advantage": ("gae",)},
     "look_ahead": {"advantage": ("k-step",)},
+    "memory_size": MEMORY,
+    "memory_steps": MEMORY,
     "critic": NETWORK,
     "value": NETWORK,
     "proximity": {**NETWORK, "critic": ("fitted-v",)},

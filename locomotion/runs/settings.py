@@ -46,6 +46,8 @@ class Rollout:
     """Whether an iteration is instead one episode of each robot, begun anew, or the first --n-steps steps of it."""
     stagger: bool = False
     """Whether the robots' first episodes end at different times (batched robots only)."""
+    memory_steps: Annotated[int | None, Ge(1), optional("--n-steps")] = None
+    """Steps over which gradients through a memory reach back, a divisor of --n-steps."""
 
 
 @dataclass(frozen=True)

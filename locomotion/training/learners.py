@@ -55,6 +55,7 @@ def build_learner(settings: Settings, env: VecEnv) -> PolicyGradient:
             env,
             n_steps=rollout.n_steps,
             episodic=rollout.episodic,
+            memory_steps=rollout.memory_steps,
             gamma=advantage.gamma,
             advantage=advantage_estimator(advantage),
             target=KStep(1) if critic.critic == "fitted-v" else None,
