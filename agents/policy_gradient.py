@@ -276,7 +276,7 @@ class PolicyGradient(JointLearner):
         for t in range(n_rollout_steps):
             if t % window == 0:
                 rollout_buffer.actor_states.append(actor.states)
-            actions = actor.sample(self._last_obs, self._last_episode_starts, noise[t])  # type: ignore[arg-type]
+            actions = actor.sample(self._last_obs, rollout_buffer.elapsed == 0, noise[t])  # type: ignore[arg-type]
             with self.iteration_log.environment():
                 new_obs, rewards, dones, infos = env.step(self.policy.clip(actions))
             self.num_timesteps += self.team.robots

@@ -90,6 +90,8 @@ def make_env(
         UsageError: where the environment is unknown or cannot be made.
     """
     load_files(load)
+    from agents.guarded_env import as_seen  # here, because SB3 takes a second that `--help` saves
+
     env = known_environment(env)
     arguments = {**door, **(task or {})}
     if envs.task_class(env) is not None:
@@ -98,13 +100,11 @@ def make_env(
         except (TypeError, ValueError) as error:
             raise UsageError(f"cannot make {env}: {error}") from error
         try:
-            return envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments)
+            return as_seen(envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments))
         # OSError: a model file that is not there; observations may be pictures, which need OpenGL.
         except (OSError, envs.InvalidTask, envs.RenderingUnavailable) as error:
             raise UsageError(f"cannot make {env}: {error}") from error
     try:
-        from agents.guarded_env import as_seen  # here, because SB3 takes a second that `--help` saves
-
         return as_seen(envs.make_vec(env, num_envs, seed=seed, num_threads=threads, **arguments))
     except Exception as error:
         raise UsageError(f"cannot make {env}: {error}") from error
@@ -133,4 +133,7 @@ def task_numbers(
 
 def batched(vec_env: object) -> envs.BatchedVecEnv | None:
     """Return an environment that is one of our batched ones, or None for a foreign one."""
-    return vec_env if isinstance(vec_env, envs.BatchedVecEnv) else None
+    from stable_baselines3.common.vec_env import VecTransposeImage  # here, as above
+
+    robots = vec_env.venv if isinstance(vec_env, VecTransposeImage) else vec_env  # of a robot that sees by a camera
+    return robots if isinstance(robots, envs.BatchedVecEnv) else None

@@ -13,7 +13,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 import envs
-from agents import A2C, A3C
+from agents import A2C, A3C, Network
 from agents.a3c import MAX_DEATHS
 from agents.a3c_worker import Shared, Worker
 from agents.advantages import GAE
@@ -102,8 +102,10 @@ def _ends_and_leaves_no_process(give_up_after):
     assert active_children() == []
 
 
-def test_one_worker_does_exactly_what_a2c_does(logged):
+@pytest.mark.parametrize("memory", ["none", "gru"])
+def test_one_worker_does_exactly_what_a2c_does(logged, memory):
     kwargs = {"n_steps": STEPS, "seed": 3, "actor_learning_rate": partial(falling, 0.01), "ent_coef": 0.01}
+    kwargs["policy_kwargs"] = {"network": Network(memory=memory, memory_size=8)}
     alone = A2C("MlpPolicy", make_env(), **kwargs)
     alone.learn(8 * UPDATE)
     model = make(1, **{name: value for name, value in kwargs.items() if name != "n_steps"})

@@ -5,7 +5,7 @@ from gymnasium import spaces
 from torch import nn
 
 from agents import ActorCritic, Network
-from agents.numpy_networks import actor_in_numpy
+from agents.acting import actor_in_numpy
 
 OBSERVATIONS = spaces.Box(-np.inf, np.inf, (5,), np.float64)
 ACTIONS = spaces.Box(-1.0, 1.0, (3,), np.float32)

@@ -196,17 +196,14 @@ def test_acting_in_a_rollout_and_afterwards_gives_the_same_bits():
     model = learner(TRPO, robots=4)
     model.learn(4 * 12)
     actor = actor_of(model.policy, 4, len(model.team.own))
-    env = Random(4, VECTOR, seed=7)
+    model.env, env = Random(4, VECTOR, seed=7), Random(4, VECTOR, seed=7)
     seen, starts = env.reset(), np.ones(4, bool)
-    model.env, model._last_obs, model._last_episode_starts = env, seen, starts
     torch.manual_seed(3)
     noise = model.policy.sample_noise(12, 4)
-    env_again = Random(4, VECTOR, seed=7)
-    seen = env_again.reset()
     acted = []
     for t in range(12):
         acted.append(actor.sample(seen, starts, noise[t]))
-        seen, _, starts, _ = env_again.step(model.policy.clip(acted[-1]))
+        seen, _, starts, _ = env.step(model.policy.clip(acted[-1]))
     torch.manual_seed(3)
     collected(model)
     assert (model.rollout_buffer.first.sum(0) > 1).any()
@@ -225,10 +222,10 @@ def test_whole_episodes_alone_are_learned_from(rule):
 
 
 def test_what_does_not_go_with_a_memory_is_refused():
+    mirror = (np.arange(3), np.ones(3)), (np.arange(2), np.ones(2))
     with pytest.raises(CannotLearn, match="leave mirror or memory out"):
-        mirror = (np.arange(3), np.ones(3)), (np.arange(2), np.ones(2))
         ActorCritic(spaces.Box(-9, 9, (3,)), VECTOR, lambda _: 1e-3, network=network("gru"), mirror=mirror)
-    with pytest.raises(CannotLearn, match="earlier samples cannot be used again .* got reuse=2"):
+    with pytest.raises(CannotLearn, match=r"earlier samples cannot be used again .* got reuse=2"):
         learner(VPG, reuse=2)
     with pytest.raises(CannotLearn, match="the optimal constant scores single actions"):
         learner(VPG, baseline=OptimalConstant)
@@ -244,25 +241,35 @@ def solves(rule, env, steps, kind="gru", **kwargs):
     return np.mean([episode["r"] for episode in model.ep_info_buffer])
 
 
+ADAM = {"learning_rate": 1e-2, "actor_optimizer": torch.optim.Adam}
+# Robots, steps of each in an iteration, iterations, and arguments. A2C's own RMSProp takes ten times as long: its steps
+# are short until it has forgotten that it began at 1.
 QUICKLY = {
-    TRPO: {"n_steps": 24},
-    NPG: {"n_steps": 24},
-    PPO: {"n_steps": 24, "learning_rate": 2e-3, "n_epochs": 4, "batch_size": 768},
-    VPG: {"n_steps": 24, "learning_rate": 1e-2},
-    A2C: {"n_steps": 12, "learning_rate": 5e-3},
+    TRPO: (32, 20, 20, {"target_kl": 0.03}),
+    NPG: (32, 20, 20, {"target_kl": 0.03}),
+    PPO: (32, 20, 40, {"learning_rate": 3e-3, "n_epochs": 4, "batch_size": 320}),
+    VPG: (32, 20, 60, {"learning_rate": 1e-2}),
+    A2C: (
+        32,
+        10,
+        200,
+        {**ADAM, "gae_lambda": 1.0, "ent_coef": 0.01},
+    ),
 }
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_every_rule_learns_to_repeat_a_cue(rule):
-    assert solves(rule, Cue(64, 5), 64 * 24 * 30, **QUICKLY[rule]) > 0.8
+@pytest.mark.parametrize(("rule", "kind"), [*((rule, "gru") for rule in RULES), (PPO, "lstm")])
+def test_every_rule_learns_to_repeat_a_cue(rule, kind):
+    robots, n_steps, iterations, arguments = QUICKLY[rule]
+    share = solves(rule, Cue(robots, 4), robots * n_steps * iterations, kind, n_steps=n_steps, **arguments)
+    assert share > 0.8
 
 
 def test_without_a_memory_a_cue_is_guessed():
-    assert solves(TRPO, Cue(64, 5), 64 * 24 * 30, "none", **QUICKLY[TRPO]) < 0.45
+    assert solves(TRPO, Cue(32, 4), 32 * 20 * 40, "none", n_steps=20, target_kl=0.03) < 0.45
 
 
-@pytest.mark.parametrize(("kind", "low", "high"), [("gru", 200, 501), ("none", 0, 100)])
+@pytest.mark.parametrize(("kind", "low", "high"), [("gru", 200, 501), ("none", 0, 150)])
 def test_a_pole_of_which_only_positions_are_seen_takes_a_memory(kind, low, high):
     poles = Masked(envs.make_vec("CartPole", 32, num_threads=1), [0, 2])
     assert low < solves(TRPO, poles, 32 * 64 * 25, kind, n_steps=64) < high

@@ -1,5 +1,6 @@
 import threading
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -125,11 +126,30 @@ def test_batches_take_an_equal_share_of_every_shard_and_each_sample_once(monkeyp
 
 
 def test_a_stride_begins_at_another_row_in_every_shard():
-    rows, shards = strided(torch.arange(9.0), Shards(Team(4), [4, 5]), 3)
+    rows, shards = strided(Shards(Team(4), [4, 5]), 3)
     assert rows.tolist() == [0, 3, 5, 8]  # of 0 to 3, and of 4 to 8
     assert shards.sizes == [2, 2]
     assert shards.count == 4
-    assert one_shard(4).mean(rows) == rows.mean()
+    assert one_shard(4).mean(rows.double()) == rows.double().mean()
+
+
+def test_robots_stay_whole_where_their_steps_stay_together():
+    steps, shards = 3, Shards(Team(8), [6, 6, 6, 6])  # of two robots each, moment by moment
+    robots, moments = np.tile([0, 1], 12) + np.repeat([0, 2, 4, 6], 6), np.tile(np.repeat([0, 1, 2], 2), 4)
+    seen = []
+    for places, part in shards.batches(4, together=steps):
+        assert part.count == len(places) == sum(part.sizes) == 2 * steps  # an equal share for every batch
+        begin = 0
+        for size in part.sizes:  # of each shard moment by moment, the robots in one order
+            own = places[begin : begin + size].numpy()
+            begin += size
+            assert moments[own].tolist() == np.repeat([0, 1, 2], size // steps).tolist()
+            assert robots[own].reshape(steps, -1).tolist() == [robots[own][: size // steps].tolist()] * steps
+        seen += places.tolist()
+    assert sorted(seen) == list(range(24))
+    places, part = strided(shards, 2, together=steps)
+    assert robots[places].tolist() == [0] * 3 + [3] * 3 + [4] * 3 + [7] * 3
+    assert part.sizes == [3] * 4
 
 
 def test_the_greatest_number_is_that_of_all():

@@ -85,6 +85,8 @@ def test_twenty_iterations_are_equal_to_the_last_bit_for_one_two_and_four_proces
         ("vpg", {"advantage": "reward-to-go", "baseline": "time", "episodic": True, "n_steps": 60}),
         ("vpg", {"advantage": "path-return", "baseline": "optimal-constant", "episodic": True, "n_steps": 60}),
         ("a2c", {"n_steps": 8, "entropy_weight": 0.01}),
+        ("trpo", {"memory": "gru", "memory_size": 8}),
+        ("ppo", {"batch_size": 64, "actor_epochs": 2, "memory": "lstm", "memory_size": 8, "memory_steps": 8}),
         ("trpo", {"baseline": "linear", "env": "CartPole-v1"}),  # of discrete actions, in SB3's own VecEnv
     ],
 )
@@ -93,7 +95,7 @@ def test_every_rule_learns_the_same_by_two_processes(tmp_path, algo, changes):
     require_equal(*(learned(tmp_path / str(count), processes=count, **values)[0] for count in (1, 2)))
 
 
-@pytest.mark.parametrize(("algo", "reuse"), [("trpo", {}), ("vpg", {"reuse": 2})])
+@pytest.mark.parametrize(("algo", "reuse"), [("trpo", {"memory": "gru", "memory_size": 8}), ("vpg", {"reuse": 2})])
 def test_a_run_goes_on_with_another_number_of_processes_as_if_nothing_had_been(tmp_path, algo, reuse):
     often = {"algo": algo, "steps": 8 * 256, "checkpoint_seconds": 1e-9, "keep_checkpoints": 100, **reuse}
     whole = train(settings(tmp_path / "run", processes=2, **often)).run

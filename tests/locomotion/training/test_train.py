@@ -64,6 +64,8 @@ def test_a_run_leaves_what_it_should(small):
         {"algo": "ppo", "baseline": "time", "min_std": 0.5},
         {"algo": "vpg", "reuse": 2, "baseline": "optimal-constant"},
         {"algo": "a2c", "advantage": "k-step", "critic": "fitted-v"},
+        {"memory": "gru", "memory_size": 8},
+        {"algo": "ppo", "memory": "lstm", "memory_size": 8, "memory_steps": 16},
     ],
 )
 def test_resuming_from_the_middle_equals_never_having_stopped(small, tmp_path, changes):
