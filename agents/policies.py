@@ -19,6 +19,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from agents.action_noise import ActionNoise
 from agents.activations import ACTIVATIONS
 from agents.cannot_learn import CannotLearn
 from agents.choices import ActionDistribution, distribution_for
@@ -33,11 +34,10 @@ from agents.sequences import Inputs, RecurrentExtractor, Sequences, remembering
 from agents.spaces import require_actions
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 from agents.team import Shards, one_shard
+from agents.users_layers import parameters_apart
 
-LEAST_LOG_STD = -10.0  # as for `Network.log_std_init`
 
-
-class ActorCritic(ActorCriticPolicy):
+class ActorCritic(ActionNoise, ActorCriticPolicy):
     """SB3's actor-critic policy with separate networks for actor and critic.
 
     Gaussian actions have a log standard deviation that does not depend on the state, and are clipped to the bounds of
@@ -222,20 +222,11 @@ class ActorCritic(ActorCriticPolicy):
 
     @property
     def hidden_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """The parameters of the actor's and of the critic's layers between features and heads."""
+        """The parameters of the actor's and of the critic's layers between features and memories, or heads."""
         layers = self.mlp_extractor
         if self.chains:
             return list(layers.policy_net.parameters()), list(layers.value_net.parameters())
-        # Of a user's own module: what each of them depends on.
-        known, features = list(layers.parameters()), torch.zeros(1, self.features_dim, device=self.device)
-        actors, critics = (
-            {id(one) for one, slope in zip(known, slopes, strict=True) if slope is not None}
-            for slopes in (
-                torch.autograd.grad(latent.sum(), known, allow_unused=True)
-                for latent in (layers.forward_actor(features), layers.forward_critic(features))
-            )
-        )
-        return [one for one in known if id(one) in actors], [one for one in known if id(one) in critics - actors]
+        return parameters_apart(layers, torch.zeros(1, self.features_dim, device=self.device))
 
     def actor_layers(self) -> list[nn.Module]:
         """Return the layers from the actor's features to the distribution's mean, or logits, where they are a chain."""
@@ -331,32 +322,6 @@ class ActorCritic(ActorCriticPolicy):
 
     def _get_action_dist_from_latent(self, latent_pi: Tensor) -> SB3Distribution:
         return self.action_dist.proba_distribution(*self._parameters_from_latent(latent_pi))
-
-    @torch.no_grad()
-    def limit_std(self, bound: float) -> None:
-        """Lower the standard deviations of the actions in the actor's unit, `min_std` not counted, to `bound`.
-
-        They keep a least value, below which the numbers of a policy that needs no noise would not stay finite.
-        """
-        if self.continuous:
-            self.log_std.clamp_(min=LEAST_LOG_STD, max=math.log(bound))
-
-    @property
-    def floored_log_std(self) -> Tensor:
-        """Log standard deviation of the actions (actions,) in the actor's unit, `min_std` included."""
-        min_std = self.network.min_std
-        return (min_std + self.log_std.exp()).log() if min_std else self.log_std
-
-    @property
-    def floored_log_std_slope(self) -> Tensor:
-        """Slope of `floored_log_std` by `log_std` (actions,)."""
-        return self.log_std.exp() / (self.network.min_std + self.log_std.exp())
-
-    @property
-    def action_log_std(self) -> Tensor:
-        """Log standard deviation of the actions (actions,) in the environment's unit, `min_std` included."""
-        log_std = self.floored_log_std
-        return log_std if self.action_range is None else log_std + self.action_range.reach.log()
 
     def log_prob(self, inputs: Inputs, actions: Tensor) -> Tensor:
         """Return the log-probabilities (B,) of actions (B, ...), for B inputs of the actor."""

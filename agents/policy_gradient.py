@@ -33,9 +33,9 @@ from agents.policies import ActorCritic
 from agents.ranges import Checked, at_least_one, in_unit_interval, positive
 from agents.rollout import Rollout, Rows
 from agents.samples import Samples
+from agents.sampling import Scale, drawn
 from agents.sb3_arguments import refuse
 from agents.sb3_policies import POLICIES, as_actor_critic
-from agents.sequences import Inputs, Sequences
 from agents.spaces import require_actions, require_observations
 
 
@@ -360,56 +360,9 @@ class PolicyGradient(JointLearner):
         require_finite("the critic's parameters", self.policy.critic_parameters())
 
     def samples(self, rollout: Rollout, rows: Rows) -> Samples:
-        """Return steps of the rollout, shard by shard, with what the policy's trained layers take of them.
-
-        With `normalize_advantage` advantages are scaled to a spread of 1. Their mean is subtracted unless the baseline
-        is a constant, whose value would then not matter.
-        """
-        if self.policy.actor_memory is not None:
-            return self._samples_in_time(rollout, rows)
-        observations = rows.of(rollout.observations)
-        inputs, critic_inputs = self.policy.inputs(observations)
-        return self._sampled(rollout, rows, inputs, critic_inputs, self._normalized(rollout, rows))
-
-    def _samples_in_time(self, rollout: Rollout, rows: Rows) -> Samples:
-        """Return all steps, with those that do not count at advantage 0 and at the value that is known already."""
-        every = rollout.rows(self.team, counted=False)
-        advantages, returns = torch.zeros(every.shards.count_here), torch.as_tensor(every.of(rollout.values)).clone()
-        advantages[rows.places] = self._normalized(rollout, rows)
-        robots = np.broadcast_to(np.arange(rollout.n_envs), rollout.rewards.shape)
-        seen = self.policy.inputs(every.of(rollout.observations))
-        inputs, critic_inputs = (
-            Sequences(
-                taken,
-                torch.as_tensor(every.of(rollout.first)),
-                torch.as_tensor(every.of(robots)),
-                torch.as_tensor(np.stack(states)),
-                len(rollout.rewards),
-            )
-            for taken, states in zip(seen, (rollout.actor_states, rollout.critic_states), strict=True)
-        )
-        samples = self._sampled(rollout, every, inputs, critic_inputs, advantages)
-        returns[rows.places] = samples.returns[rows.places]
-        return samples._replace(returns=returns)
-
-    def _normalized(self, rollout: Rollout, rows: Rows) -> Tensor:
-        """Return the advantages of steps (B,), scaled and centred where that is asked for."""
-        advantages = torch.as_tensor(rows.of(rollout.advantages), device=self.device)
-        if not self.normalize_advantage:
-            return advantages
-        count, mean, var = rows.shards.moments(advantages[:, None])
-        spread = float((var * count / max(count - 1, 1)).sqrt())
-        centre = 0.0 if isinstance(self.baseline, Constant) else float(mean)
-        return (advantages - centre) / (spread + 1e-8)
-
-    def _sampled(
-        self, rollout: Rollout, rows: Rows, inputs: Inputs, critic_inputs: Inputs, advantages: Tensor
-    ) -> Samples:
-        returns, actions = (
-            torch.as_tensor(rows.of(array), device=self.device) for array in (rollout.returns, rollout.actions)
-        )
-        observations, times = rows.of(rollout.observations), rows.of(rollout.times)
-        return Samples(observations, times, inputs, critic_inputs, actions, advantages, returns, rows.shards)
+        """Return the steps of a rollout that are learned from, shard by shard: see `drawn`."""
+        scale = Scale(self.normalize_advantage, centred=not isinstance(self.baseline, Constant))
+        return drawn(self.policy, rollout, rows, self.team, scale)
 
     def _record(self, rollout: Rollout, counted: Rows, steps: Rows) -> None:
         record_rollout(self.logger, rollout, self.policy, counted, steps)

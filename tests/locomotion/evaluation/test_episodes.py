@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from agents import ActorCritic
+from agents import ActorCritic, Network
 from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import evaluate, evaluate_folder
+from locomotion.evaluation.episodes import actor_of, evaluate, evaluate_folder
 from locomotion.evaluation.scores import against_card, on_the_card
 from locomotion.policies.card import read_card
-from locomotion.policies.stored import describe, save_policy
+from locomotion.policies.stored import StoredPolicy, describe, save_policy
 
 
 @pytest.fixture
@@ -49,6 +49,23 @@ def test_scores_are_those_of_the_episodes_one_by_one(policy):
     assert scores.length_mean == lengths.mean()
     assert scores.seconds_mean == pytest.approx(lengths.mean() * 0.008)
     assert scores.metrics["fall_rate"] == terminated.mean()
+
+
+def test_a_stored_policy_with_a_memory_remembers_each_episode_for_itself(tmp_path):
+    env = make_env("CartPole", 4, seed=3)
+    torch.manual_seed(0)
+    network = Network(memory="lstm", memory_size=8)
+    made = ActorCritic(env.observation_space, env.action_space, lambda _: 1e-3, network=network)
+    save_policy(made, describe(made, "Locomotion/CartPole-v0", "trpo", seed=0, steps=0), tmp_path)
+    actor = actor_of(StoredPolicy.find(tmp_path).load(), 4, None)
+    observations, starts, state, begun = env.reset(), np.ones(4, bool), None, 0
+    for _ in range(200):
+        expected, state = made.predict(observations, state, starts, deterministic=True)
+        actions = actor(observations, starts)
+        np.testing.assert_allclose(actions, expected, atol=1e-4)
+        observations, _, starts, _ = env.step(actions)
+        begun += starts.sum()
+    assert begun > 4
 
 
 def test_a_task_is_evaluated_as_it_says_and_in_its_trials(tmp_path):
