@@ -93,7 +93,7 @@ class Remembering:
         )
         self.states = after.reshape(states.shape)
         output = outputs.reshape(len(rows), -1)
-        return (output,) if self._log_std is None else (output, np.broadcast_to(self._log_std, output.shape))
+        return (output,) if self._log_std is None else (output, np.repeat(self._log_std[None], len(output), axis=0))
 
 
 def actor_in_numpy(policy: ActorCritic, shards: int = 1) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from gymnasium import spaces
 from torch import Tensor, nn
 
 from agents.distributions import ActionRange
@@ -16,10 +17,15 @@ LEAST_LOG_STD = -10.0  # as for `Network.log_std_init`
 class ActionNoise:
     """A policy's exploration noise: log standard deviations that do not depend on the state."""
 
+    action_space: spaces.Space
     network: Network
     log_std: nn.Parameter
-    continuous: bool
     action_range: ActionRange | None
+
+    @property
+    def continuous(self) -> bool:
+        """Whether actions are real vectors."""
+        return isinstance(self.action_space, spaces.Box)
 
     @torch.no_grad()
     def limit_std(self, bound: float) -> None:

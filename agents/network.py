@@ -58,8 +58,5 @@ class Network:
         return shapes
 
 
-BEFORE = {
-    "action_unit": "environment",
-    "memory": "none",
-    "memory_size": 64,
-}  # fields that files of earlier versions do not name, as they were then
+# Fields that files of earlier versions do not name, as they were then.
+BEFORE = {"action_unit": "environment", "memory": "none", "memory_size": 64}

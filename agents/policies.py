@@ -239,11 +239,6 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
         memory = [] if self.critic_memory is None else [self.critic_memory]
         return [*self.mlp_extractor.value_net, *memory, self.value_net]
 
-    @property
-    def continuous(self) -> bool:
-        """Whether actions are real vectors."""
-        return isinstance(self.action_space, spaces.Box)
-
     def pi(self, inputs: Inputs) -> Distribution:
         """Return the action distribution at B inputs of the actor; its KL, entropy and log_prob are (B,)."""
         return self.distribution(self.distribution_parameters(inputs))

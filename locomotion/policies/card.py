@@ -19,8 +19,8 @@ from locomotion.files import read_json, write_json
 from locomotion.policies.scores import check_scores
 from locomotion.runs.settings import field_types, plain, restored
 
-FORMAT = 4
-READABLE = (2, 3, FORMAT)
+FORMAT = 5
+READABLE = (2, 3, 4, FORMAT)
 CHECKED = 4  # cards of this format and later ones come with SHA256SUMS
 PACKAGES = ("gymnasium", "mujoco", "numpy", "stable-baselines3", "torch")
 
@@ -79,7 +79,7 @@ def read_card(folder: Path, remedy: str = COPY) -> PolicyCard:
     try:
         if version == 2:
             values = _from_format_2(values)
-        elif version == 3:
+        elif version < FORMAT:
             values = values | {"network": BEFORE | values["network"]}
         return _card(values | {"format": FORMAT})
     except KeyError as error:

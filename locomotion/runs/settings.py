@@ -31,7 +31,8 @@ CHANGEABLE = (
     *("evaluation_steps", "final_episodes", "video_seconds", "keep_checkpoints", "checkpoint_seconds"),
 )
 MOST_SAMPLES = 10_000_000  # of an iteration, which is held in memory
-SINCE = ("task", "load", "evaluation_steps")  # settings that config.json of earlier versions does not name
+# Settings that config.json of earlier versions does not name.
+SINCE = ("task", "load", "evaluation_steps", "processes", "memory_steps", "entropy_weight")
 
 
 @dataclass(frozen=True)
