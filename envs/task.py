@@ -42,6 +42,7 @@ class Trial:
 
     fields: Mapping[str, Any]  # values of task fields, in place of the task's own
     metrics: tuple[str, ...]  # names of those figures of `Task.metrics` that are reported
+    forget_at: str | None = None  # a quantity of `measure`: where it is true, what a policy remembers is wiped
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,11 @@ class Labyrinth(Task):
     def trials(self) -> Mapping[str, Trial]:  # type: ignore[override]
         larger = {"larger": Trial({"cells": self.cells + 2}, FIGURES)}
         could_be = self.layout == "random" and self.cells + 2 <= MOST_CELLS
-        return {"moved": Trial({"goal_moves": True}, FIGURES), **(larger if could_be else {})}
+        return {
+            "moved": Trial({"goal_moves": True}, FIGURES),
+            "forgetful": Trial({}, FIGURES, forget_at="found"),
+            **(larger if could_be else {}),
+        }
 
     @property
     def rules(self) -> Rules:

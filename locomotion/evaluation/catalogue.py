@@ -68,6 +68,8 @@ def page(robot: str) -> str:
     ]
     for prefix, trial in task.trials.items():
         changes = " ".join(f"{task_flag(name)} {_written(value)}" for name, value in trial.fields.items())
+        if trial.forget_at is not None:
+            changes = f"{changes} memories wiped at {trial.forget_at}".strip()
         figures = ", ".join(f"{prefix}_{metric}" for metric in trial.metrics)
         sections.append(f"Further trial of an evaluation: {changes}, which gives {figures}")
     return "\n\n".join(sections)

@@ -72,15 +72,17 @@ def evaluate_stored(
     count = set_threads(threads)
     policy, env = stored.load(), stored.env
 
-    def score(numbers: Mapping[str, Any], name: str = "") -> Evaluation:
+    def score(numbers: Mapping[str, Any], **others: Any) -> Evaluation:
         options: dict[str, Any] = {"stochastic": stochastic, "threads": count, "evaluation_steps": limit}
-        return evaluate(policy, env, episodes, seed, task=numbers, name=name, **options)
+        return evaluate(policy, env, episodes, seed, task=numbers, **options, **others)
 
     numbers = stored.numbers("evaluation", task)
-    scores = replace(score(numbers, str(stored.folder)), task=dict(task or {}))
+    scores = replace(score(numbers, name=str(stored.folder)), task=dict(task or {}))
     trials = require_task(env, **numbers).trials if envs.task_class(env) else {}
     for prefix, trial in trials.items():
-        tried = score({**numbers, **trial.fields}).metrics
+        if trial.forget_at is not None and policy.actor_memory is None:
+            continue  # nothing would be different
+        tried = score({**numbers, **trial.fields}, forget_at=trial.forget_at).metrics
         found = {f"{prefix}_{name}": tried[name] for name in trial.metrics if name in tried}
         scores = replace(scores, metrics=scores.metrics | found)
     return scores
@@ -97,15 +99,17 @@ def evaluate(
     threads: int | None = None,
     task: Mapping[str, Any] | None = None,
     evaluation_steps: int = EVALUATION_STEPS,
+    forget_at: str | None = None,
 ) -> Evaluation:
     """Run one episode on each of `episodes` robots, all in one batch, and score them.
 
     The mean actions are used, or sampled ones with `stochastic` (from the seed alone). Each robot's first episode
     counts, later ones do not; one that has not ended after `evaluation_steps` is cut off there. `task` holds the task's
-    numbers; by default those of its `evaluation`.
+    numbers; by default those of its `evaluation`. `forget_at` is a trial's.
     """
     actor = actor_of(policy, episodes, seed if stochastic else None)
     options: dict[str, Any] = {"name": name, "threads": threads, "task": task, "evaluation_steps": evaluation_steps}
+    options["forget_at"] = forget_at
     return evaluate_actor(actor, env, episodes, seed, **options)
 
 
@@ -133,12 +137,13 @@ def evaluate_actor(
     threads: int | None = None,
     task: Mapping[str, Any] | None = None,
     evaluation_steps: int = EVALUATION_STEPS,
+    forget_at: str | None = None,
 ) -> Evaluation:
     """Score any actor, just as `evaluate` scores a policy."""
     numbers = task_numbers(env, "evaluation") if task is None else task
     vec_env = make_env(env, episodes, seed=seed, threads=threads, task=numbers)
     try:
-        records = play(actor, vec_env, evaluation_steps)
+        records = play(actor, vec_env, evaluation_steps, forget_at)
     finally:
         vec_env.close()
     returns = np.array([record["return"] for record in records])
@@ -174,8 +179,18 @@ def evaluate_actor(
 
 
 @torch.no_grad()
-def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS) -> list[dict[str, Any]]:
-    """Return the first episode's record of every robot, in their order, after at most `evaluation_steps` steps."""
+def play(
+    actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS, forget_at: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the first episode's record of every robot, in their order, after at most `evaluation_steps` steps.
+
+    Args:
+        actor: that moves them.
+        vec_env: the robots.
+        evaluation_steps: after which an episode is cut off.
+        forget_at: a quantity of the robots' task: where it is true, the actor takes an episode to begin.
+    """
+    robots = batched(vec_env)
     observations, starts = vec_env.reset(), np.ones(vec_env.num_envs, bool)
     records: dict[int, dict[str, Any]] = {}
     returns = np.zeros(vec_env.num_envs)
@@ -184,6 +199,8 @@ def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS
         for _ in range(evaluation_steps):
             observations, rewards, dones, infos = vec_env.step(actor(observations, starts))  # type: ignore[arg-type]
             starts = dones
+            if forget_at is not None and robots is not None:
+                starts = dones | robots.world.task.measure(robots.world.sim)[forget_at].astype(bool)
             returns += rewards
             for i in np.flatnonzero(dones):
                 if i in records:
@@ -200,7 +217,6 @@ def play(actor: Actor, vec_env: VecEnv, evaluation_steps: int = EVALUATION_STEPS
             if len(records) == vec_env.num_envs:
                 break
             shown.advance()
-    robots = batched(vec_env)
     rest = np.array(sorted(set(range(vec_env.num_envs)) - set(records)), int)
     failed = np.zeros(len(rest), bool)
     sums = [{}] * len(rest) if robots is None else robots.world.episodes.summaries(rest, failed, {})

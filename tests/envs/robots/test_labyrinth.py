@@ -201,9 +201,10 @@ def test_further_trials_move_the_goal_and_make_the_maze_larger_than_in_training(
     def changes(**fields):
         return {name: dict(trial.fields) for name, trial in Labyrinth(**fields).trials.items()}
 
-    assert changes() == {"moved": {"goal_moves": True}, "larger": {"cells": 7}}
+    assert changes() == {"moved": {"goal_moves": True}, "forgetful": {}, "larger": {"cells": 7}}
+    assert Labyrinth().trials["forgetful"].forget_at == "found"
     assert changes(cells=9)["larger"] == {"cells": 11}
-    assert changes(cells=15) == changes(layout="i-maze") == {"moved": {"goal_moves": True}}
+    assert changes(cells=15) == changes(layout="i-maze") == {"moved": {"goal_moves": True}, "forgetful": {}}
 
 
 @pytest.mark.parametrize("fields", [{}, {"discrete_actions": True}])

@@ -9,7 +9,7 @@ import torch
 from agents import ActorCritic, Network
 from locomotion.environments import make_env, task_numbers
 from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import actor_of, evaluate, evaluate_folder
+from locomotion.evaluation.episodes import actor_of, evaluate, evaluate_folder, play
 from locomotion.evaluation.scores import against_card, on_the_card
 from locomotion.policies.card import read_card
 from locomotion.policies.stored import StoredPolicy, describe, save_policy
@@ -87,6 +87,33 @@ def test_a_task_is_evaluated_as_it_says_and_in_its_trials(tmp_path):
     assert scores.metrics["fall_rate"] == plain.metrics["fall_rate"]
     assert scores.metrics["hard_pushed_fall_rate"] == hard.metrics["fall_rate"] > plain.metrics["fall_rate"]
     assert "hard_pushed_linear_error_rms" not in scores.metrics
+
+
+def test_a_forgetful_trial_wipes_what_is_remembered_at_every_find():
+    labyrinths = make_env("Labyrinth", 16, seed=1, task={"layout": "i-maze"})
+    rng, wiped = np.random.default_rng(0), []
+
+    def wander(observations, starts):
+        wiped.append(starts)
+        return rng.uniform([-0.5, -1.0, -1.0], 1.0, (16, 3)).astype(np.float32)
+
+    records = play(wander, labyrinths, evaluation_steps=200, forget_at="found")
+    at_last = labyrinths.world.task.measure(labyrinths.world.sim)["found"]  # after the last action
+    goals = np.array([record["terms"]["goals"] for record in records])
+    assert wiped[0].all()
+    np.testing.assert_array_equal(np.sum(wiped[1:], axis=0) + at_last, goals)
+    assert goals.sum() > 3
+
+
+def test_a_trial_without_memory_differs_in_nothing_and_is_left_out(tmp_path):
+    env = make_env("Labyrinth", 1)
+    for memory, tried in (("none", False), ("gru", True)):
+        network = Network(memory=memory, memory_size=4)
+        policy = ActorCritic(env.observation_space, env.action_space, lambda _: 1e-3, network=network)
+        save_policy(policy, describe(policy, "Locomotion/Labyrinth-v0", "ppo", seed=0, steps=0), tmp_path)
+        metrics = evaluate_folder(tmp_path, 2, seed=0, threads=1, evaluation_steps=10).metrics
+        assert ("forgetful_goals_mean" in metrics) == tried
+        assert "moved_goals_mean" in metrics
 
 
 def test_stochastic_scores_come_from_the_seed_alone(policy):
