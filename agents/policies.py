@@ -36,6 +36,8 @@ from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 from agents.team import Shards, one_shard
 from agents.users_layers import parameters_apart
 
+MEMORIES = ("none", "gru", "lstm")
+
 
 class ActorCritic(ActionNoise, ActorCriticPolicy):
     """SB3's actor-critic policy with separate networks for actor and critic.
@@ -64,8 +66,8 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
             `features_extractor_kwargs` take precedence over the fields of `network`, which they become.
 
     Raises:
-        ValueError: for a `mean_bound` that is not positive and finite, an activation without a class, `network.mirror`
-            without `mirror`, or spaces that do not go with them; for `use_sde`.
+        ValueError: for a `mean_bound` that is not positive and finite, an activation without a class, an unknown memory,
+            `network.mirror` without `mirror`, or spaces that do not go with them; for `use_sde`.
     """
 
     optimizer: torch.optim.Optimizer  # of the critic alone: a learner updates the actor
@@ -100,6 +102,9 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
             raise ValueError("network.mirror is set: mirror must say how mirroring changes observations and actions")
         if network.mean_bound is not None and not 0.0 < network.mean_bound < math.inf:
             raise ValueError(f"mean_bound must be positive and finite, got {network.mean_bound}")
+        if network.memory not in MEMORIES or network.memory_size < 1:
+            known = f"one of {', '.join(MEMORIES)}, of a size of at least 1"
+            raise ValueError(f"memory must be {known}, got {network.memory!r} of {network.memory_size}")
         if activation_fn is None and network.activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {network.activation!r}")
         if optimizer_kwargs is None and kwargs.get("optimizer_class", torch.optim.Adam) is torch.optim.Adam:

@@ -225,6 +225,9 @@ def test_what_does_not_go_with_a_memory_is_refused():
     mirror = (np.arange(3), np.ones(3)), (np.arange(2), np.ones(2))
     with pytest.raises(CannotLearn, match="leave mirror or memory out"):
         ActorCritic(spaces.Box(-9, 9, (3,)), VECTOR, lambda _: 1e-3, network=network("gru"), mirror=mirror)
+    for fields in ({"memory": "rnn"}, {"memory_size": 0}):
+        with pytest.raises(ValueError, match="memory must be one of none, gru, lstm, of a size of at least 1, got"):
+            ActorCritic(spaces.Box(-9, 9, (3,)), VECTOR, lambda _: 1e-3, network=network("gru", **fields))
     with pytest.raises(CannotLearn, match=r"earlier samples cannot be used again .* got reuse=2"):
         learner(VPG, reuse=2)
     with pytest.raises(CannotLearn, match="the optimal constant scores single actions"):
