@@ -66,7 +66,7 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
             `features_extractor_kwargs` take precedence over the fields of `network`, which they become.
 
     Raises:
-        ValueError: for a `mean_bound` that is not positive and finite, an activation without a class, an unknown memory,
+        ValueError: for a `mean_bound` that is not positive and finite, an activation or a memory that is not known,
             `network.mirror` without `mirror`, or spaces that do not go with them; for `use_sde`.
     """
 

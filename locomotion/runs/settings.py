@@ -187,6 +187,17 @@ class Settings:
             raise UsageError("--num-envs times --n-steps must be at least 2: one step alone has no advantage")
         if self.rollout.episodic and self.rollout.stagger:
             raise UsageError("--episodic begins all episodes at once, --stagger at different times: name one of them")
+        window = self.rollout.memory_steps
+        if window is not None and (self.rollout.episodic or self.rollout.n_steps % window):
+            raise UsageError(
+                f"--memory-steps must divide --n-steps, which are {self.rollout.n_steps}, and has no effect with"
+                f" --episodic, got {window}"
+            )
+        if self.network.memory != "none" and (self.network.mirror or self.advantage.baseline == "optimal-constant"):
+            raise UsageError(
+                f"--memory {self.network.memory} goes neither with --mirror, which --no-mirror leaves out, nor with"
+                " --baseline optimal-constant"
+            )
         self.rule.check(self)
 
     def flat(self) -> dict[str, Any]:

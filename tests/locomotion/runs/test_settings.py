@@ -56,6 +56,12 @@ def test_settings_survive_json():
         (["Hopper-v5", "--workers", "0"], "--workers must be at least 1, got 0"),
         (["Hopper-v5", "--actor", "64", "0"], r"each number of --actor must lie in \[1, 10000\], got \(64, 0\)"),
         (["--resume", "nowhere"], "nowhere is not a run"),
+        (
+            ["CartPole", "--memory", "gru", "--memory-steps", "5"],
+            "--memory-steps must divide --n-steps, which are 64, ",
+        ),
+        (["Go1", "--memory", "gru"], "--memory gru goes neither with --mirror, which --no-mirror leaves out, nor with"),
+        (["CartPole", "--memory-size", "8"], "--memory-size has no effect with --memory none, only with gru or lstm"),
     ],
 )
 def test_mistakes_become_one_sentence(arguments, message):
