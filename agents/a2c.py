@@ -15,6 +15,7 @@ from agents.critics import AdamFit
 from agents.gradient_ascent import GradientAscent
 from agents.jacobian import differentiable_actor
 from agents.policies import ActorCritic
+from agents.ranges import Checked, not_negative
 from agents.samples import Samples
 
 
@@ -46,6 +47,8 @@ class A2C(GradientAscent):
         ent_coef: weight of the entropy bonus, which keeps up exploration.
         **kwargs: of GradientAscent.
     """
+
+    ent_coef = Checked(not_negative)  # type: ignore[assignment]
 
     def __init__(
         self, policy: str | type[ActorCritic], env: GymEnv | str | None, *, ent_coef: float = 0.0, **kwargs: Any

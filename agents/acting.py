@@ -86,7 +86,7 @@ class Remembering:
             with torch.no_grad():
                 parameters, later = self.policy.step(seen, torch.from_numpy(states))
             self.states = later.numpy()
-            return tuple(one.numpy() for one in parameters)
+            return tuple(one.detach().numpy() for one in parameters)
         rows = self.policy.packing.pack(observations)
         outputs, after = self._network.step(
             *(apart.reshape(self.shards, len(rows) // self.shards, -1) for apart in (rows, states))

@@ -15,7 +15,7 @@ from agents.importance import surrogate
 from agents.jacobian import Jacobian, differentiable_actor, gauss_newton_product, mean_gradient
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
-from agents.ranges import Checked, positive
+from agents.ranges import Checked, at_least_one, not_negative, positive
 from agents.samples import Samples
 from agents.sequences import Inputs, steps_together
 from agents.team import Shards, strided
@@ -40,6 +40,9 @@ class NPG(PolicyGradient):
 
     target_kl = Checked(positive, schedule=True)
     max_std = Checked(positive, schedule=True)
+    cg_max_steps = Checked(at_least_one)
+    cg_damping = Checked(not_negative)
+    sub_sampling_factor = Checked(at_least_one)
 
     def __init__(
         self,

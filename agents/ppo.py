@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from agents.gradient_ascent import GradientAscent
 from agents.jacobian import Jacobian, differentiable_actor
 from agents.policies import ActorCritic
-from agents.ranges import Checked, at_least_one, positive
+from agents.ranges import Checked, at_least_one, not_negative, positive, positive_if_given
 from agents.samples import Samples
 from agents.sequences import steps_together
 from agents.team import Shards
@@ -35,6 +35,8 @@ class PPO(GradientAscent):
 
     n_epochs = Checked(at_least_one)
     batch_size = Checked(at_least_one)
+    ent_coef = Checked(not_negative)  # type: ignore[assignment]
+    target_kl = Checked(positive_if_given)
 
     def __init__(
         self,

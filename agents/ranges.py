@@ -20,6 +20,12 @@ def positive_if_given(name: str, value: float | None) -> None:
         positive(name, value)
 
 
+def at_least_one_if_given(name: str, value: float | None) -> None:
+    """Raise ValueError unless the value is None or at least 1."""
+    if value is not None:
+        at_least_one(name, value)
+
+
 def not_negative(name: str, value: float) -> None:
     """Raise ValueError if the value is below 0."""
     if not value >= 0:

@@ -41,7 +41,7 @@ def drawn(policy: ActorCritic, rollout: Rollout, rows: Rows, team: Team, scale: 
     every = rollout.rows(team, counted=False)
     of_all, returns = torch.zeros(every.shards.count_here), torch.as_tensor(every.of(rollout.values)).clone()
     of_all[rows.places] = advantages
-    robots = np.broadcast_to(np.arange(rollout.n_envs), rollout.rewards.shape)
+    robots = np.tile(np.arange(rollout.n_envs), (len(rollout.rewards), 1))
     starts, whose = (torch.as_tensor(every.of(array)) for array in (rollout.first, robots))
     inputs, critic_inputs = (
         Sequences(taken, starts, whose, torch.as_tensor(np.stack(states)), len(rollout.rewards))

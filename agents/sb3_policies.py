@@ -11,20 +11,23 @@ from stable_baselines3.common.policies import (
     ActorCriticPolicy,
     MultiInputActorCriticPolicy,
 )
+from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, NatureCNN
 from torch import Tensor
 
 from agents.extractors import seen_by_cnn
+from agents.normalization import ObservationNormalizer
 from agents.observations import Observations
 from agents.policies import ActorCritic
 
 
 class CnnActorCritic(ActorCritic):
-    """An `ActorCritic` that sees images, by SB3's `NatureCNN` (Mnih et al. 2015)."""
+    """An `ActorCritic` that sees images, by SB3's `NatureCNN` (Mnih et al. 2015); too small ones are vectors."""
 
     @staticmethod
     def default_extractor(observation_space: spaces.Space) -> type[BaseFeaturesExtractor]:
-        return NatureCNN
+        small = is_image_space(observation_space) and not seen_by_cnn(observation_space)
+        return ObservationNormalizer if small else NatureCNN
 
 
 POLICIES: dict[str, type[ActorCritic]] = {

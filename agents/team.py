@@ -145,38 +145,34 @@ class Shards:
         """
         # Every process draws this number alike; what it does to a shard depends on the shard alone.
         seed = int(torch.randint(2**31, ()))
-        count = min(count, self.count // together)
+        robots = [size // together for size in self.all_sizes]  # or single samples
+        count = min(count, sum(robots))
+        # Where no shard has enough for all batches, each goes on with the batch at which the one before it ended.
+        scarce = together > 1 or max(robots) < count
+        turns = [sum(robots[:shard]) % count if scarce else 0 for shard in range(len(robots))]
         places, begin = [], 0
         for shard, size in zip(self.team.own, self.sizes, strict=True):
             order = torch.randperm(size // together, generator=torch.Generator().manual_seed(seed + shard))
             parts = [begin + moments(part, size, together) for part in order.tensor_split(count)]
-            places.append(rotated(parts, shard, together))
+            places.append(turned(parts, turns[shard]))
             begin += size
         own = self.team.own
         everyones = [
-            rotated(
-                [together * (size // together // count + (i < size // together % count)) for i in range(count)],
-                shard,
-                together,
-            )
-            for shard, size in enumerate(self.all_sizes)
+            turned([together * (few // count + (i < few % count)) for i in range(count)], turn)
+            for few, turn in zip(robots, turns, strict=True)
         ]  # as `tensor_split` has them
         for some, sizes in zip(zip(*places, strict=True), zip(*everyones, strict=True), strict=True):
             yield torch.cat(some), Shards(self.team, sizes[own.start : own.stop], sizes)
 
 
+def turned(parts: list[T], turn: int) -> list[T]:
+    """Return parts of which the first stands at place `turn`, and the last ones before it."""
+    return [*parts[len(parts) - turn :], *parts[: len(parts) - turn]]
+
+
 def moments(robots: Tensor, size: int, together: int) -> Tensor:
     """Return the places of all samples of some robots, moment by moment, in a shard of so many samples."""
     return (torch.arange(together)[:, None] * (size // together) + robots).reshape(-1)
-
-
-def rotated(parts: list[T], shard: int, together: int) -> list[T]:
-    """Return a shard's parts such that the first batch does not have the largest one of every shard.
-
-    It matters where the parts are few: those of whole robots.
-    """
-    turn = shard % len(parts) if together > 1 else 0
-    return [*parts[turn:], *parts[:turn]]
 
 
 def strided(shards: Shards, stride: int, together: int = 1) -> tuple[Tensor, Shards]:

@@ -174,6 +174,27 @@ def test_images_too_small_for_a_cnn_are_vectors():
     assert policy.inputs({"camera": np.full((2, 1, 4, 4), 255, np.uint8)})[0].tolist() == [[1.0] * 16] * 2
 
 
+def test_a_cnn_policy_takes_images_that_are_too_small_as_vectors():
+    model = learner(PPO, spaces.Box(0, 255, (10, 10, 3), np.uint8))
+    assert isinstance(model.policy.features_extractor, ObservationNormalizer)
+    model.learn(4 * 8)
+
+
+@pytest.mark.parametrize("actions", ["vector", "choice"])
+@pytest.mark.parametrize("space", [IMAGE, MIXED], ids=["image", "dict"])
+def test_what_is_seen_is_remembered_too(space, actions):
+    model = learner(PPO, space, ACTIONS[actions], policy_kwargs={"network": Network(memory="gru", memory_size=4)})
+    before = copy.deepcopy(model.policy.state_dict())
+    model.learn(4 * 8)
+    for name, parameter in model.policy.named_parameters():
+        if "critic" not in name and "value" not in name:
+            assert not torch.equal(parameter, before[name]), name
+    seen = model.get_env().reset()
+    first, state = model.predict(seen, deterministic=True)
+    assert state[0].any()
+    assert first.shape == (4, *ACTIONS[actions].shape)
+
+
 def test_a_rollout_keeps_images_as_bytes():
     model = learner(PPO, IMAGE)
     model.learn(4 * 8)

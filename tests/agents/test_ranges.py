@@ -12,6 +12,10 @@ from agents import PPO, TRPO
         (TRPO, "n_steps", 0, "n_steps must be at least 1, got 0"),
         (TRPO, "line_search_shrinking_factor", 1.0, "line_search_shrinking_factor must lie between 0 and 1, got 1.0"),
         (TRPO, "target_kl", 0.0, "target_kl must be positive, got 0.0"),
+        (PPO, "ent_coef", -0.1, "ent_coef must not be negative, got -0.1"),
+        (PPO, "target_kl", -1, "target_kl must be positive, got -1"),
+        (TRPO, "sub_sampling_factor", 0, "sub_sampling_factor must be at least 1, got 0"),
+        (TRPO, "memory_steps", 0, "memory_steps must be at least 1, got 0"),
         (PPO, "clip_range", -0.1, "clip_range must be positive, got -0.1"),
     ],
 )

@@ -232,6 +232,8 @@ def test_what_does_not_go_with_a_memory_is_refused():
         learner(VPG, reuse=2)
     with pytest.raises(CannotLearn, match="the optimal constant scores single actions"):
         learner(VPG, baseline=OptimalConstant)
+    with pytest.raises(CannotLearn, match="memory_steps of 4 has no effect: the policy has no memory"):
+        TRPO("MlpPolicy", Random(4, VECTOR), memory_steps=4)
     with pytest.raises(CannotLearn, match="memory_steps of 5 must divide the 12 steps of a rollout"):
         learner(TRPO, memory_steps=5).learn(4 * 12)
 

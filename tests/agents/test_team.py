@@ -133,6 +133,17 @@ def test_a_stride_begins_at_another_row_in_every_shard():
     assert one_shard(4).mean(rows.double()) == rows.double().mean()
 
 
+@pytest.mark.parametrize(("sizes", "together", "asked"), [([6, 6], 3, 9), ([5, 2, 7], 1, 14), ([4, 4, 4, 4], 2, 3)])
+def test_no_batch_is_empty_however_many_are_asked_for(sizes, together, asked):
+    shards = Shards(Team(2 * len(sizes)), sizes)
+    batches = list(shards.batches(asked, together))
+    assert len(batches) == min(asked, sum(sizes) // together)
+    assert min(len(places) for places, _ in batches) >= together
+    assert sorted(torch.cat([places for places, _ in batches]).tolist()) == list(range(sum(sizes)))
+    for places, part in batches:
+        assert part.count == len(places) == sum(part.sizes)
+
+
 def test_robots_stay_whole_where_their_steps_stay_together():
     steps, shards = 3, Shards(Team(8), [6, 6, 6, 6])  # of two robots each, moment by moment
     robots, moments = np.tile([0, 1], 12) + np.repeat([0, 2, 4, 6], 6), np.tile(np.repeat([0, 1, 2], 2), 4)
