@@ -119,6 +119,8 @@ class RunCallback(BaseCallback):
     def card(self) -> PolicyCard:
         """Return the policy's card as of now."""
         settings, source = self.settings, envs.source(self.settings.env)
+        if source is None and envs.task_class(settings.env) is None and settings.run.load:
+            source = settings.run.load[0]  # of a foreign environment that one of these files registers
         made_in = settings.env, settings.algo, settings.seed, self.step
         return describe(self.learner.policy, *made_in, settings.task, source.name if source else None)
 

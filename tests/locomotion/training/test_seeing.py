@@ -54,6 +54,7 @@ def test_what_is_stored_is_scored_and_a_card_that_asks_for_more_is_refused(tmp_p
     run = trained(tmp_path / "run", processes=1)
     stored = StoredPolicy.find(run.latest())
     assert stored.card.observation_space["kind"] == "Dict"
+    assert stored.card.source == "seeing.py"
     assert evaluate_stored(stored, episodes=2).length_mean == 10
     card = run.latest() / "policy.json"
     values = json.loads(card.read_text())
