@@ -10,9 +10,8 @@ from stable_baselines3.common.preprocessing import get_flattened_obs_dim, is_ima
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor, NatureCNN
 from torch import Tensor, nn
 
+from agents.network import LEAST_IMAGE
 from agents.normalization import ObservationNormalizer
-
-LEAST_IMAGE = 36  # pixels across, of which the three layers of `NatureCNN` leave one
 
 
 class DictExtractor(BaseFeaturesExtractor):

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Interval
 
+MEMORIES = ("none", "gru", "lstm")
+LEAST_IMAGE = 36  # pixels across, of which the three layers of SB3's `NatureCNN` leave one; smaller images are vectors
 Units = Annotated[int, Interval(ge=1, le=10_000)]  # of a layer; two wider ones in a row take gigabytes
 
 

@@ -26,7 +26,7 @@ from agents.choices import ActionDistribution, distribution_for
 from agents.distributions import ActionRange, BoundedMean
 from agents.extractors import DictExtractor, default_extractor, learns, normalizers
 from agents.memory import Memory
-from agents.network import Network
+from agents.network import MEMORIES, Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.observations import Observations, Packing
 from agents.sb3_arguments import described
@@ -35,8 +35,6 @@ from agents.spaces import require_actions
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 from agents.team import Shards, one_shard
 from agents.users_layers import parameters_apart
-
-MEMORIES = ("none", "gru", "lstm")
 
 
 class ActorCritic(ActionNoise, ActorCriticPolicy):
@@ -340,9 +338,8 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
         if self.trained_features:
             return tensor, tensor
         features = self._extracted(tensor, self.pi_features_extractor)
-        return features, features if self.share_features_extractor else self._extracted(
-            tensor, self.vf_features_extractor
-        )
+        shared = self.share_features_extractor
+        return features, features if shared else self._extracted(tensor, self.vf_features_extractor)
 
     def values(self, inputs: Inputs) -> Tensor:
         """Return V (B,) for B inputs of the critic, of which sequences are of one shard."""

@@ -279,7 +279,8 @@ class PolicyGradient(JointLearner):
         for t in range(n_rollout_steps):
             if t % window == 0:
                 rollout_buffer.actor_states.append(actor.states)
-            actions = actor.sample(self._last_obs, rollout_buffer.elapsed == 0, noise[t])  # type: ignore[arg-type]
+            seen = rollout_buffer.packing.pack(self._last_obs)  # type: ignore[arg-type]
+            actions = actor.sample(seen, rollout_buffer.elapsed == 0, noise[t])  # type: ignore[arg-type]
             with self.iteration_log.environment():
                 new_obs, rewards, dones, infos = env.step(self.policy.clip(actions))
             self.num_timesteps += self.team.robots
@@ -288,7 +289,7 @@ class PolicyGradient(JointLearner):
             for i in np.flatnonzero(dones):
                 told = {name: infos[i][name] for name in TOLD_AT_AN_END if name in infos[i]}
                 endings.append((self.num_timesteps, first + int(i), told))
-            rollout_buffer.add_step(self._last_obs, actions, rewards, dones, infos)  # type: ignore[arg-type]
+            rollout_buffer.add_step(seen, actions, rewards, dones, infos)  # type: ignore[arg-type]
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
             self.elapsed, self.actor_state = rollout_buffer.elapsed, actor.states

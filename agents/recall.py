@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from agents.memory import LinearisedMemory, Memory
+from agents.memory import LinearisedMemory
 from agents.observations import Observations
 from agents.policies import ActorCritic
 
@@ -24,8 +26,7 @@ def recall(rollout: Rollout, policy: ActorCritic, last_observations: Observation
     next one begins.
 
     Args:
-        rollout: its columns `values` and `next_values` are written, `critic_states` and
-            `critic_state_after`.
+        rollout: its columns `values` and `next_values` are written, `critic_states` and `critic_state_after`.
         policy: whose critic it is.
         last_observations: the observations (N, ...) after the last step.
         shards: equal ones, into which the robots are cut.
@@ -33,37 +34,35 @@ def recall(rollout: Rollout, policy: ActorCritic, last_observations: Observation
     memory = policy.critic_memory
     assert memory is not None
     steps, robots = rollout.rewards.shape
+    size = robots // shards
     seen = np.concatenate([rollout.observations, rollout.packing.pack(last_observations)[None]])
     starts = np.concatenate([rollout.first, rollout.elapsed[None] == 0])
-    latent = _latent(policy, seen.reshape(-1, *rollout.packing.shape)).unflatten(0, (steps + 1, robots))
-    outputs, states = _over(memory, latent, starts, rollout.critic_state, shards)
-    values = policy.value_net(outputs)[..., 0].numpy()
+    # (shards, moments, robots of a shard, ...): but for the memory, which sees to it, each shard is seen alone.
+    latent = np.stack([_latent(policy, part).numpy() for part in shards_of(seen, shards)])
+    keeps, states = ~shards_of(starts, shards), rollout.critic_state.reshape(shards, size, -1)
+    run = LinearisedMemory(memory.as_numpy(), latent.reshape(*keeps.shape, -1), keeps, states)
+    values = np.stack([policy.value_net(torch.from_numpy(part))[..., 0].numpy() for part in run.outputs])
+    values = values.swapaxes(0, 1).reshape(steps + 1, robots)
     rollout.values[:], rollout.next_values[:] = values[:-1], values[1:]
-    before = np.concatenate([rollout.critic_state[None], states])  # each step, the last one's outcome and that after it
+    after = run.states.swapaxes(0, 1).reshape(steps + 1, robots, -1)
+    before = np.concatenate([rollout.critic_state[None], after])  # each moment, and at last that after all
     length = -(-steps // rollout.windows)
     rollout.critic_states = [before[t] for t in range(0, steps, length)]
     rollout.critic_state_after = before[steps]
-    ends = sorted(rollout.final_observations)
-    if ends:
-        finals = _latent(
-            policy, np.stack([rollout.final_observations[end] for end in ends]).astype(rollout.packing.dtype)
-        )
-        after, _ = memory.step(finals, torch.from_numpy(np.stack([states[end] for end in ends])))
-        for end, value in zip(ends, policy.value_net(after)[:, 0].tolist(), strict=True):
+    for _, of_shard in groupby(sorted(rollout.final_observations, key=itemgetter(1)), lambda end: end[1] // size):
+        ends = list(of_shard)
+        finals = np.stack([rollout.final_observations[end] for end in ends]).astype(rollout.packing.dtype)
+        goes_on, _ = memory.step(_latent(policy, finals), torch.from_numpy(np.stack([after[end] for end in ends])))
+        for end, value in zip(ends, policy.value_net(goes_on)[:, 0].tolist(), strict=True):
             rollout.next_values[end] = value
 
 
-def _latent(policy: ActorCritic, rows: np.ndarray) -> Tensor:
-    return policy.critic_latent(policy.inputs(rows)[1])
+def _latent(policy: ActorCritic, observations: np.ndarray) -> Tensor:
+    """Return what the critic's memory takes (B, n) of packed observations (..., B in all)."""
+    return policy.critic_latent(policy.inputs(observations.reshape(-1, *policy.packing.shape))[1])
 
 
-def _over(
-    memory: Memory, latent: Tensor, starts: np.ndarray, state: np.ndarray, shards: int
-) -> tuple[Tensor, np.ndarray]:
-    """Return the memory's outputs (T, N, ...) and states (T, N, ...), shard by shard."""
-    steps, robots = starts.shape
-    apart = latent.numpy().reshape(steps, shards, robots // shards, -1).swapaxes(0, 1)
-    keeps = ~starts.reshape(steps, shards, -1).swapaxes(0, 1)
-    run = LinearisedMemory(memory.as_numpy(), apart, keeps, state.reshape(shards, robots // shards, -1))
-    outputs, states = (array.swapaxes(0, 1).reshape(steps, robots, -1) for array in (run.outputs, run.states))
-    return torch.from_numpy(outputs), states
+def shards_of(array: np.ndarray, shards: int) -> np.ndarray:
+    """Return an array (T, N, ...) as (shards, T, robots of a shard, ...)."""
+    moments, robots = array.shape[:2]
+    return array.reshape(moments, shards, robots // shards, *array.shape[2:]).swapaxes(0, 1)

@@ -9,7 +9,7 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from agents.advantages import AdvantageEstimator, whole_episodes
 from agents.baselines import Baseline, ValueNetwork
 from agents.observations import Observations, Packing
-from agents.recall import recall
+from agents.recall import recall, shards_of
 from agents.team import Shards, Team
 
 
@@ -26,10 +26,7 @@ class Rows(NamedTuple):
 
 def by_shard(array: np.ndarray, team: Team) -> np.ndarray:
     """Return an array (T, N, ...) as (own shards, T * robots of a shard, ...)."""
-    steps, robots = array.shape[:2]
-    shards = len(team.own)
-    apart = array.reshape(steps, shards, robots // shards, *array.shape[2:]).swapaxes(0, 1)
-    return apart.reshape(shards, -1, *array.shape[2:])
+    return shards_of(array, len(team.own)).reshape(len(team.own), -1, *array.shape[2:])
 
 
 class Rollout(RolloutBuffer):

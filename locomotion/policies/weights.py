@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.network import Network
+from agents.network import LEAST_IMAGE, Network
 from locomotion.policies.spaces import parts_of, size_of
 
 Shape = tuple[int, ...]
 IMAGE_FEATURES, PART_FEATURES = 512, 256  # of an image alone, and of one in a Dict, as SB3 has them
 CNN = ((32, 8, 4), (64, 4, 2), (64, 3, 1))  # channels, kernel and stride of SB3's NatureCNN
-LEAST_IMAGE = 36  # as agents/extractors.py has it
 
 
 def shapes_of_weights(network: Network, observation: dict[str, Any], action: dict[str, Any]) -> list[Shape]:
