@@ -96,7 +96,7 @@ class Remembering:
         return (output,) if self._log_std is None else (output, np.repeat(self._log_std[None], len(output), axis=0))
 
 
-def actor_in_numpy(policy: ActorCritic, shards: int = 1) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
+def actor_in_numpy(policy: ActorCritic, shards: int = 1) -> Callable[[Observations, np.ndarray], np.ndarray] | None:
     """Return the actor of a policy without a memory as it is now, or None where numpy does not have all of it.
 
     Args:
@@ -115,8 +115,9 @@ def actor_in_numpy(policy: ActorCritic, shards: int = 1) -> Callable[[np.ndarray
     network = network.copy()
     std = policy.action_log_std.detach().exp().numpy()
 
-    def act(observations: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        means = network(observations.reshape(shards, len(observations) // shards, -1))
+    def act(observations: Observations, noise: np.ndarray) -> np.ndarray:
+        rows = policy.packing.pack(observations)
+        means = network(rows.reshape(shards, len(rows) // shards, -1))
         return means.reshape(noise.shape) + std * noise
 
     return act

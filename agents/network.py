@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from annotated_types import Interval
 
 MEMORIES = ("none", "gru", "lstm")
+PRIVILEGED = "privileged"  # the part of a Dict that the critic alone sees: acting needs none
 LEAST_IMAGE = 36  # pixels across, of which the three layers of SB3's `NatureCNN` leave one; smaller images are vectors
 Units = Annotated[int, Interval(ge=1, le=10_000)]  # of a layer; two wider ones in a row take gigabytes
 
@@ -45,11 +46,11 @@ class Network:
     mirror: bool = False
     """Make the actor mirror symmetric, as the robot is; the robot's task must define its mirror image (`mirrored`)."""
 
-    def matrices(self, observations: int, actions: int) -> list[tuple[int, int]]:
+    def matrices(self, seen_by_actor: int, seen_by_critic: int, actions: int) -> list[tuple[int, int]]:
         """Return the shapes of the weights of actor and critic, given how many numbers are seen and chosen."""
         shapes: list[tuple[int, int]] = []
-        for hidden, outputs in ((self.actor, actions), (self.value, 1)):
-            sizes = (observations, *hidden)
+        for seen, hidden, outputs in ((seen_by_actor, self.actor, actions), (seen_by_critic, self.value, 1)):
+            sizes = (seen, *hidden)
             shapes += [(after, before) for before, after in pairwise(sizes)]
             last = sizes[-1]
             if self.memory != "none":

@@ -38,6 +38,8 @@ class RunningMoments(nn.Module):
 class ObservationNormalizer(BaseFeaturesExtractor):
     """Flattens observations and scales each component to mean 0 and variance 1, clipped to +-`clip`.
 
+    The parts of a Dict stand side by side.
+
     Its statistics change only in `update`, which a learner calls between rollouts; before the first call observations
     are only clipped.
 
@@ -52,7 +54,9 @@ class ObservationNormalizer(BaseFeaturesExtractor):
     shift: Tensor
 
     def __init__(self, observation_space: spaces.Space, clip: float = 10.0, epsilon: float = 1e-8):
-        size = get_flattened_obs_dim(observation_space)
+        parts = observation_space.spaces if isinstance(observation_space, spaces.Dict) else {}
+        self.sizes = {name: get_flattened_obs_dim(part) for name, part in parts.items()}  # of a Dict's parts
+        size = sum(self.sizes.values()) if parts else get_flattened_obs_dim(observation_space)
         super().__init__(observation_space, size)
         self.clip = clip
         self.epsilon = epsilon
@@ -62,8 +66,14 @@ class ObservationNormalizer(BaseFeaturesExtractor):
         self.register_buffer("shift", torch.zeros(size), persistent=False)
         self.register_load_state_dict_post_hook(_refresh_after_loading)
 
-    def forward(self, observations: Tensor) -> Tensor:
-        return ((observations.flatten(1) - self.shift) * self.scale).clamp(-self.clip, self.clip)
+    def forward(self, observations: Tensor | dict[str, Tensor]) -> Tensor:
+        return ((self.flat(observations) - self.shift) * self.scale).clamp(-self.clip, self.clip)
+
+    def flat(self, observations: Tensor | dict[str, Tensor]) -> Tensor:
+        """Return observations as rows (B, size), those of a Dict part after part."""
+        if isinstance(observations, Tensor):
+            return observations.flatten(1)
+        return torch.cat([observations[name].flatten(1) for name in self.sizes], dim=1)
 
     def as_numpy(self) -> Elementwise:
         """Return `forward` of flat observations, with the statistics as they are now, for numpy."""

@@ -10,6 +10,8 @@ import numpy as np
 from gymnasium import spaces
 from torch import Tensor
 
+from agents.network import PRIVILEGED
+
 Observations = np.ndarray | Mapping[str, np.ndarray]  # of N robots, as a VecEnv returns them: arrays (N, ...)
 
 
@@ -36,6 +38,14 @@ class Packing:
             return observations
         parts = [np.asarray(observations[name], np.float32) for name in self.parts]
         return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+
+    def completed(self, observations: Observations) -> Observations:
+        """Return observations (...) or (N, ...) with zeros for the privileged part, where they lack it."""
+        if PRIVILEGED not in self.parts or not isinstance(observations, Mapping) or PRIVILEGED in observations:
+            return observations
+        (name, one), *_ = observations.items()
+        robots = np.shape(one)[: np.ndim(one) - len(self.parts[name])]
+        return {**observations, PRIVILEGED: np.zeros((*robots, *self.parts[PRIVILEGED]), np.float32)}
 
     def one(self, observation: Observations) -> np.ndarray:
         """Return one robot's observation as an array (...)."""

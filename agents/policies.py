@@ -13,8 +13,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.distributions import Distribution as SB3Distribution
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
-from stable_baselines3.common.preprocessing import is_image_space
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtractor
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -24,13 +23,14 @@ from agents.activations import ACTIVATIONS
 from agents.cannot_learn import CannotLearn
 from agents.choices import ActionDistribution, distribution_for
 from agents.distributions import ActionRange, BoundedMean
-from agents.extractors import DictExtractor, default_extractor, learns, normalizers
+from agents.extractors import DictExtractor, default_extractor, learns, normalizers, only_vectors, seen_by_actor
+from agents.layers import Layers
 from agents.memory import Memory
 from agents.network import MEMORIES, Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.observations import Observations, Packing
 from agents.sb3_arguments import described
-from agents.sequences import Inputs, RecurrentExtractor, Sequences, remembering
+from agents.sequences import Inputs, Sequences, remembering
 from agents.spaces import require_actions
 from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
 from agents.team import Shards, one_shard
@@ -52,7 +52,8 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
     policy out of its trust region.
 
     Args:
-        observation_space: a Box, a choice (Discrete, MultiDiscrete, MultiBinary), or a Dict of these.
+        observation_space: a Box, a choice (Discrete, MultiDiscrete, MultiBinary), or a Dict of these. A Dict's part
+            `privileged`, a vector, is seen by the critic alone.
         action_space: a Box, Discrete, MultiDiscrete or MultiBinary.
         lr_schedule: learning rate of the critic's optimiser, where the critic is fitted by one.
         network: layers and exploration noise; `Network()` by default.
@@ -143,8 +144,8 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
             self.vf_features_extractor = self.make_features_extractor()
             self.share_features_extractor = False
         super()._build(lr_schedule)
-        self.plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and (
-            isinstance(self.observation_space, spaces.Box) and not is_image_space(self.observation_space)
+        self.plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and only_vectors(
+            self.observation_space
         )
         on_means: list[nn.Module] = []
         self.action_range: ActionRange | None = None  # where the actor's unit is not the environment's
@@ -174,18 +175,23 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
         self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def _build_mlp_extractor(self) -> None:
-        arguments = self.features_dim, self.net_arch, self.activation_fn, self.device
-        if self.network.memory == "none":
-            self.mlp_extractor = MlpExtractor(*arguments)
-        elif self.mirror is not None:
+        memory = None if self.network.memory == "none" else self.network.memory
+        if memory is not None and self.mirror is not None:
             raise CannotLearn("a memory would have to remember the mirror images, too: leave mirror or memory out")
-        else:
-            self.mlp_extractor = RecurrentExtractor(*arguments, self.network.memory, self.network.memory_size)
+        self.mlp_extractor = Layers(
+            self.features_dim,
+            self.net_arch,  # type: ignore[arg-type]
+            self.activation_fn,
+            self.device,
+            seen_by_actor(self.features_extractor, self.observation_space),
+            memory,
+            self.network.memory_size,
+        )
 
     @property
     def chains(self) -> bool:
         """Whether the layers between features and heads are ours, not a user's own module."""
-        return type(self.mlp_extractor) in (MlpExtractor, RecurrentExtractor)
+        return type(self.mlp_extractor) is Layers
 
     @property
     def actor_memory(self) -> Memory | None:
@@ -279,11 +285,12 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
         """Return actions and, with a memory, its states, to be given with the next observations.
 
         Args:
-            observation: of one robot (...), or of N (N, ...).
+            observation: of one robot (...), or of N (N, ...); a Dict's privileged part may be left out.
             state: that was returned before; None: episodes begin.
             episode_start: whether an episode begins with an observation (N,).
             deterministic: whether actions are those without exploration.
         """
+        observation = self.packing.completed(observation)
         if self.actor_memory is None:
             return super().predict(observation, state, episode_start, deterministic)  # type: ignore[arg-type]
         self.set_training_mode(False)

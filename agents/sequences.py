@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3.common.torch_layers import MlpExtractor
 from torch import Tensor, nn
 
 from agents.memory import Cell, LinearisedMemory, Memory, driven
@@ -207,41 +205,6 @@ def remembering(memory: Memory | None, inputs: Inputs, latent: Tensor) -> Tensor
     if isinstance(inputs, Sequences):
         return inputs.through(memory, latent)
     return memory.step(latent, latent.new_zeros(len(latent), memory.state_size))[0]
-
-
-class RecurrentExtractor(MlpExtractor):
-    """SB3's layers, with a memory behind those of the actor and another behind those of the critic.
-
-    SB3's methods, which take single rows, see each as the first of its episode.
-
-    Args:
-        feature_dim: number of features.
-        net_arch: as SB3 has it.
-        activation_fn: of the layers.
-        device: of the parameters.
-        kind: "gru" or "lstm".
-        size: numbers of a memory's output.
-    """
-
-    def __init__(
-        self,
-        feature_dim: int,
-        net_arch: Any,
-        activation_fn: type[nn.Module],
-        device: torch.device | str,
-        kind: str,
-        size: int,
-    ):
-        super().__init__(feature_dim, net_arch, activation_fn, device)
-        self.actor_memory = Memory(kind, self.latent_dim_pi, size).to(device)
-        self.critic_memory = Memory(kind, self.latent_dim_vf, size).to(device)
-        self.latent_dim_pi, self.latent_dim_vf = self.actor_memory.outputs, self.critic_memory.outputs
-
-    def forward_actor(self, features: Tensor) -> Tensor:
-        return remembering(self.actor_memory, features, super().forward_actor(features))
-
-    def forward_critic(self, features: Tensor) -> Tensor:
-        return remembering(self.critic_memory, features, super().forward_critic(features))
 
 
 def steps_together(inputs: Inputs) -> int:

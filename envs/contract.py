@@ -80,23 +80,27 @@ def require_quantities(task: Task, returned: Any, count: int) -> Mapping[str, An
     return quantities
 
 
-def require_parts(task: Task, returned: Any, count: int) -> Mapping[str, np.ndarray]:
-    """Return the parts of the observations of `count` robots.
+def require_parts(task: Task, seen: Any, hidden: Any, count: int) -> Mapping[str, np.ndarray]:
+    """Return the parts of the observations of `count` robots, those that `observe` returned before the privileged ones.
 
     They must be arrays (count,) or (count, k), or pictures (count, height, width, channels) alone.
     """
-    for name, values in require_named(task, "observe", returned, "parts").items():
-        if isinstance(values, np.ndarray) and values.ndim == 4 and len(values) == count:
-            if values.dtype != np.uint8 or len(returned) > 1:
-                wanted = f"{name} must be of type uint8 and the only part, as pictures are"
-                raise _invalid(task, "observe", wanted, values, ": ")
-            return returned
-        if not _is_array(values, REAL + LOGICAL) or values.ndim not in (1, 2) or len(values) != count:
-            wanted = f"{name} must be one row or one number for each of {count} robots"
-            raise _invalid(task, "observe", wanted, values, ": ")
-    if not returned:
-        raise InvalidTask(f"{_name(task)}.observe must return at least one part")
-    return returned
+    parts: dict[str, np.ndarray] = {}
+    for method, returned in (("observe", seen), ("privileged", hidden)):
+        for name, values in require_named(task, method, returned, "parts").items():
+            if name in parts:
+                raise InvalidTask(f"{_name(task)}.privileged must return other parts than observe, got {name} twice")
+            parts[name] = values
+            if isinstance(values, np.ndarray) and values.ndim == 4 and len(values) == count:
+                if values.dtype != np.uint8 or len(seen) + len(hidden) > 1:
+                    wanted = f"{name} must be of type uint8 and the only part, as pictures are"
+                    raise _invalid(task, method, wanted, values, ": ")
+            elif not _is_array(values, REAL + LOGICAL) or values.ndim not in (1, 2) or len(values) != count:
+                wanted = f"{name} must be one row or one number for each of {count} robots"
+                raise _invalid(task, method, wanted, values, ": ")
+        if not parts:
+            raise InvalidTask(f"{_name(task)}.observe must return at least one part")
+    return parts
 
 
 def require_terms(task: Task, method: str, returned: Any, count: int) -> Mapping[str, np.ndarray]:

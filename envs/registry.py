@@ -26,6 +26,7 @@ OWN_TASKS = {
     "Biped": "envs.robots.biped:Biped",
     "CartPole": "envs.robots.cartpole:CartPole",
     "Go1": "envs.robots.go1:Go1",
+    "Go1Real": "envs.robots.go1_real:Go1Real",
     "Labyrinth": "envs.robots.labyrinth:Labyrinth",
     "RoughTerrain": "envs.robots.rough_terrain:RoughTerrain",
     "Grasp": "envs.robots.grasp:Grasp",

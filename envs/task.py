@@ -159,6 +159,14 @@ class Task:
         """
         raise NotImplementedError
 
+    def privileged(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        """Return named parts, each (N, k) or (N,), that a critic may see in training and the robot does not.
+
+        Such are quantities that no sensor measures: a floor's friction, the trunk's true velocity. With them an
+        observation is a Dict of two vectors, `observation` and `privileged`.
+        """
+        return {}
+
     def first_person(self, sim: Fields) -> np.ndarray | None:
         """Return what the robots see as pictures (N, height, width, 3), uint8, for films and the viewer.
 

@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from envs.arguments import at_least_one, whole_number
 from envs.episodes import outcome
+from envs.observation import Observations
 from envs.registry import canonical_id, make_task
 from envs.rendering import Pictures, Renderer, renderer_for
 from envs.task import Task
@@ -122,7 +123,7 @@ class BatchedVecEnv(VecEnv):
         if seed is not None:
             self.seed(seed)
 
-    def reset(self) -> np.ndarray:
+    def reset(self) -> Observations:  # type: ignore[override]
         observations = self.world.reset(np.arange(self.num_envs), self._seeds)
         if self._stagger:
             self.world.stagger(*self._stagger) if isinstance(self._stagger, tuple) else self.world.stagger()
@@ -151,7 +152,8 @@ class BatchedVecEnv(VecEnv):
                     "tracked": episode["tracked"],
                 }
             self.reset_infos[i] = {}
-        return step.observations, step.rewards.astype(np.float32), step.terminated | step.truncated, infos
+        rewards, dones = step.rewards.astype(np.float32), step.terminated | step.truncated
+        return step.observations, rewards, dones, infos  # type: ignore[return-value]
 
     def close(self) -> None:
         if self._renderer is not None:

@@ -13,12 +13,13 @@ from gymnasium.vector.utils import batch_space
 
 from envs.arguments import whole_number
 from envs.episodes import outcome
+from envs.observation import Observations
 from envs.registry import require_task
 from envs.rendering import Pictures, renderer_for
 from envs.world import Step, World
 
 
-class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class VectorEnv(GymnasiumVectorEnv[Observations, np.ndarray, np.ndarray]):
     """N robots, for `gymnasium.make_vec("envs:Locomotion/CartPole-v0", N, ...)`.
 
     What happens where an episode ends is Gymnasium's `AutoresetMode`, and all that is returned is what its own
@@ -72,7 +73,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[Observations, dict[str, Any]]:
         """Begin new episodes; return observations (N, observations) and no infos.
 
         Args:
@@ -96,7 +97,7 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._ended[ids] = False
         return self.world.observations, {}
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: np.ndarray) -> tuple[Observations, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Apply actions (N, actions).
 
         Raises:
@@ -142,7 +143,8 @@ class VectorEnv(GymnasiumVectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             idle[ids] = self.world.actions.idle[ids]
         step = self.world.step(idle)
         self.world.batch.state[ids] = before
-        step.observations[ids] = self.world.reset(ids)
+        self.world.reset(ids)
+        step.observations = self.world.observations
         step.rewards, step.terminated, step.truncated = (
             np.where(waiting, values.dtype.type(0), values)
             for values in (step.rewards, step.terminated, step.truncated)

@@ -15,7 +15,7 @@ from envs.blow_up import BlowUp, Witness, not_finite
 from envs.engine import available_cores
 from envs.episodes import Episodes
 from envs.mirror import Mirror
-from envs.observation import joined, layout_of, names_of
+from envs.observation import Observations, all_parts, apart, joined, layout_of, names_of, space_of
 from envs.registry import canonical_id, require_task
 from envs.simulation import Simulation, all_finite
 from envs.starts import Starts
@@ -26,13 +26,13 @@ from envs.task import Measured, Remembered, Task
 class Step:
     """The outcome of one step of N robots; those whose episode ended have already begun their next one."""
 
-    observations: np.ndarray  # (N, observations) or pictures (N, ...), of the new episode where one began
+    observations: Observations  # (N, ...), of the new episode where one began
     rewards: np.ndarray  # (N,)
     terminated: np.ndarray  # (N,) failed, or finished for good: there is no future
     truncated: np.ndarray  # (N,) out of time: the future is cut off
     terms: dict[str, np.ndarray]  # the reward's terms, each (N,)
     ended: np.ndarray  # (E,) rows of the robots whose episode ended
-    final_observations: np.ndarray  # (E, ...), the last of the episode that ended
+    final_observations: list[Observations]  # (E,) of one robot each, the last of the episode that ended
     episodes: list[dict[str, Any]] = field(default_factory=list)  # (E,) summaries of the episodes that ended
 
 
@@ -78,9 +78,10 @@ class World:
 
         self._bind_fields()
         self.reset(np.arange(num_robots))
-        shape = self._observations.shape[1:]
-        space = task.observation_space(sum(self.layout.values()))
-        self.observation_space = contract.require_observations(task, space, shape)
+        numbers = sum(self.layout.values())
+        shape = (self._seen,) if self._observations.ndim == 2 else self._observations.shape[1:]
+        space = contract.require_observations(task, task.observation_space(self._seen), shape)
+        self.observation_space = space_of(space, numbers)
 
     def _bind_fields(self) -> None:
         """Call the task's methods once, so that every field they use is filled from the first step on.
@@ -93,14 +94,16 @@ class World:
         with np.errstate(all="ignore"):
             now = Measured(**contract.require_quantities(task, task.measure(sim), count))
             self._remember(now)
-            parts = contract.require_parts(task, task.observe(sim, now), count)
+            seen, hidden = task.observe(sim, now), task.privileged(sim, now)
+            parts = contract.require_parts(task, seen, hidden, count)
             self.layout = layout_of(parts)  # part -> its size
+            self._seen = sum(layout_of(seen).values())  # how many numbers the robot sees: the first ones
             self._observations = joined(parts)
             terms = contract.require_terms(task, "rewards", task.rewards(sim, idle, now, self._before), count)
             contract.require_numbers(task, "total", task.total(dict(terms)), count)
             tracked = contract.require_terms(task, "track", task.track(sim, idle, now, self._before), count)
             contract.require_booleans(task, "terminated", task.terminated(sim, now), count)
-            task.observe(self.starts.sim, Measured(**task.measure(self.starts.sim)))
+            all_parts(task, self.starts.sim, Measured(**task.measure(self.starts.sim)))
         self.episodes = Episodes(self.num_robots, self.dt, terms, tracked)
 
     @property
@@ -119,7 +122,7 @@ class World:
         parts = self.task.mirrored(self.model)
         return None if parts is None else parts.joined(self.layout, type(self.task).__name__)
 
-    def reset(self, ids: np.ndarray, seeds: list[int | None] | None = None) -> np.ndarray:
+    def reset(self, ids: np.ndarray, seeds: list[int | None] | None = None) -> Observations:
         """Begin a new episode for the robots `ids`; return their first observations (len(ids), ...).
 
         Args:
@@ -131,7 +134,7 @@ class World:
                 self.starts.seed(i, seed)
                 self.forget(i)
         self._begin(ids)
-        return self._observations[ids]
+        return self.given(self._observations[ids])
 
     def forget(self, ids: np.ndarray | int) -> None:
         """Clear the memory of the robots `ids`."""
@@ -146,7 +149,7 @@ class World:
         now = Measured(**task.measure(sim))
         for name in task.remembered:
             getattr(self._before, name)[ids] = getattr(now, name)
-        parts = task.observe(sim, now)
+        parts = all_parts(task, sim, now)
         observations = joined(parts)
         contract.require_finite_observations(task, parts, observations)
         self._observations[ids] = observations
@@ -167,9 +170,13 @@ class World:
         self._before = Remembered(**{name: getattr(now, name).copy() for name in self.task.remembered})
 
     @property
-    def observations(self) -> np.ndarray:
+    def observations(self) -> Observations:
         """A copy of the present observations (N, ...)."""
-        return self._observations.copy()
+        return self.given(self._observations.copy())
+
+    def given(self, rows: np.ndarray) -> Observations:
+        """Return observations (..., numbers) as a caller is given them: a Dict's parts, where some are privileged."""
+        return apart(rows, self._seen)
 
     def step(self, actions: np.ndarray) -> Step:
         """Apply actions (N, actions), or choices (N,), advance by `dt`, and begin new episodes where one ended."""
@@ -187,7 +194,7 @@ class World:
         terms = {name: term if term.base is None else term.copy() for name, term in terms.items()}
         rewards = task.total(terms)
         tracked = task.track(sim, actions, now, self._before)
-        observations = joined(task.observe(sim, now))
+        observations = joined(all_parts(task, sim, now))
         terminated = task.terminated(sim, now)
         if not (all_finite(observations) and all_finite(rewards)):
             sound = np.isfinite(observations).all(axis=tuple(range(1, observations.ndim)))
@@ -210,15 +217,13 @@ class World:
         self._observations = observations
         self._remember(now)
         ended = (terminated | truncated).nonzero()[0]
-        final_observations = observations.take(ended, axis=0)
+        final_observations = [self.given(row) for row in observations.take(ended, axis=0)]
         episodes = []
         if len(ended):
             episodes = [self._judged(e) for e in self.episodes.summaries(ended, terminated[ended], blow_ups)]
             if self.auto_reset:
                 self._begin(ended)
-        return Step(
-            self._observations.copy(), rewards, terminated, truncated, terms, ended, final_observations, episodes
-        )
+        return Step(self.observations, rewards, terminated, truncated, terms, ended, final_observations, episodes)
 
     def _found(self, action: np.ndarray, engine: str | None, paid: dict[str, float], observation: np.ndarray) -> str:
         """Return in words what was found of a robot that blew up, in the order of its computation."""

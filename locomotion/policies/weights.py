@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.network import LEAST_IMAGE, Network
+from agents.network import LEAST_IMAGE, PRIVILEGED, Network
 from locomotion.policies.spaces import parts_of, size_of
 
 Shape = tuple[int, ...]
@@ -24,7 +24,9 @@ def shapes_of_weights(network: Network, observation: dict[str, Any], action: dic
         KeyError, TypeError, ValueError: where they describe none.
     """
     features, shapes = _features(observation)
-    return [*network.matrices(features, size_of(action)), *shapes]
+    parts = parts_of(observation) if observation["kind"] == "Dict" else {}
+    hidden = size_of(parts[PRIVILEGED]) if PRIVILEGED in parts else 0  # from the actor
+    return [*network.matrices(features - hidden, features, size_of(action)), *shapes]
 
 
 def _features(data: dict[str, Any]) -> tuple[int, list[Shape]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 import envs
 from envs.blow_up import fingerprint, not_finite
-from envs.observation import joined
+from envs.observation import all_parts, joined
 from envs.task import Measured, Remembered
 from locomotion.environments import stored_environment
 from locomotion.errors import UsageError
@@ -98,7 +98,7 @@ def _of_task(evidence: Evidence, world: envs.World) -> list[str]:
         now = Measured(**task.measure(sim))
         terms = task.rewards(sim, action[None], now, before)
         paid = {**terms, "total": task.total(terms)}
-        observation = joined(task.observe(sim, now))[0]
+        observation = joined(all_parts(task, sim, now))[0]
     bad = not_finite("reward", list(paid), np.array([term[0] for term in paid.values()]))
     bad += not_finite("observation", world.observation_names, observation)
     for name, values in vars(now).items():

@@ -163,6 +163,13 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/CartPole-v0", "a2c"): BALANCE,
     ("Locomotion/CartPole-v0", "a3c"): BALANCE,
     ("Locomotion/Go1-v0", "trpo"): {**DOG, "steps": 3_000_000, "final_episodes": 216},
+    ("Locomotion/Go1Real-v0", "trpo"): {
+        **DOG,
+        "mirror": False,
+        "memory": "gru",
+        "steps": 3_000_000,
+        "final_episodes": 216,
+    },
     ("Locomotion/Quadruped-v0", "trpo"): {**LEGS, "steps": 3_000_000},
     ("Locomotion/Labyrinth-v0", "ppo"): {
         **MAZE,

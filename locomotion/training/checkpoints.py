@@ -94,7 +94,7 @@ def tell(model: PolicyGradient) -> list[dict[str, Any]] | None:
     own: dict[str, Any] = {"learner": model.get_state(), "env": {}, "last_obs": None}
     robots = batched(model.env)
     if robots is not None and model._last_obs is not None:
-        own |= {"env": robots.get_state(), "last_obs": model._last_obs}
+        own |= {"env": robots.get_state(), "last_obs": model.rollout_buffer.packing.pack(model._last_obs)}
     return model.team.exchange.collect(own)
 
 
@@ -161,8 +161,9 @@ def _restore(model: PolicyGradient, tensors: dict[str, Tensor], values: dict[str
         if own.start > 0:  # the first process counts for all
             mine["physics_errors"] = 0
         robots.set_state({name: array[own] for name, array in everyones.items()} | mine)
-        seen = _saved(tensors, "last_", {"obs": arrays["observations"]}, robots=model.team.robots)["obs"]
-        model._last_obs = np.ascontiguousarray(seen[own])
+        alike = model.rollout_buffer.packing.pack(robots.world.observations)
+        seen = _saved(tensors, "last_", {"obs": alike}, robots=model.team.robots)["obs"]
+        model._last_obs = np.ascontiguousarray(seen[own])  # packed, as all that a learner makes of it
         model._last_episode_starts = np.zeros(model.n_envs, bool)
     numpy_state = values["numpy"]
     check_fields({"pos": Annotated[int, Interval(ge=0, le=MT19937)]}, {"pos": numpy_state["state"]["pos"]})
