@@ -57,6 +57,7 @@ class Layers(MlpExtractor):
         seen: columns of the features that the actor sees; None: all.
         memory: "gru" or "lstm"; None: without one.
         memory_size: numbers of a memory's output.
+        images: of each robot, itself included, for which the actor acts: 2 where it is mirror symmetric.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Layers(MlpExtractor):
         seen: np.ndarray | None = None,
         memory: str | None = None,
         memory_size: int = 0,
+        images: int = 1,
     ):
         super().__init__(feature_dim, net_arch, activation_fn, device)  # type: ignore[arg-type]
         if seen is not None:
@@ -76,7 +78,7 @@ class Layers(MlpExtractor):
             self.latent_dim_pi = own.latent_dim_pi
         self.actor_memory = self.critic_memory = None
         if memory is not None:
-            self.actor_memory = Memory(memory, self.latent_dim_pi, memory_size).to(device)
+            self.actor_memory = Memory(memory, self.latent_dim_pi, memory_size, images).to(device)
             self.critic_memory = Memory(memory, self.latent_dim_vf, memory_size).to(device)
             self.latent_dim_pi, self.latent_dim_vf = self.actor_memory.outputs, self.critic_memory.outputs
 

@@ -175,17 +175,15 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
         self.optimizer = self.optimizer_class(self.critic_parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def _build_mlp_extractor(self) -> None:
-        memory = None if self.network.memory == "none" else self.network.memory
-        if memory is not None and self.mirror is not None:
-            raise CannotLearn("a memory would have to remember the mirror images, too: leave mirror or memory out")
         self.mlp_extractor = Layers(
             self.features_dim,
             self.net_arch,  # type: ignore[arg-type]
             self.activation_fn,
             self.device,
             seen_by_actor(self.features_extractor, self.observation_space),
-            memory,
+            None if self.network.memory == "none" else self.network.memory,
             self.network.memory_size,
+            1 if self.mirror is None else 2,
         )
 
     @property

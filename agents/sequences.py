@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.memory import Cell, LinearisedMemory, Memory, driven
+from agents.cells import Cell, driven
+from agents.memory import LinearisedMemory, Memory, apart, together
 from agents.numpy_networks import NumpyNetwork
 
 
@@ -44,7 +45,7 @@ class Sequences:
         return [StackedSequences(part, shards) for part, (shards, _) in zip(parts, stacks, strict=True)]
 
     def through(self, memory: Memory, latent: Tensor) -> Tensor:
-        """Return a memory's outputs (B, ...) for its inputs (B, ...), of one shard."""
+        """Return a memory's outputs for its inputs (images * B, ...), of one shard."""
         layout = Layout.of(self, 1)
         starts = layout.laid(self.starts[:, None])[0, ..., 0]
         outputs, _ = memory.over(layout.laid(latent)[0], starts, layout.states(self)[0])
@@ -53,7 +54,10 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Layout:
-    """How B rows become arrays (shards, steps of a window, windows x robots, ...), for numpy's arrays and tensors."""
+    """How B rows become arrays (shards, steps of a window, windows x robots, ...), for numpy's arrays and tensors.
+
+    Where a shard's rows are followed by those of mirror images, these are laid as if they were more windows.
+    """
 
     shards: int
     windows: int
@@ -66,20 +70,21 @@ class Layout:
         windows = len(sequences.states)
         return cls(shards, windows, sequences.steps // windows, len(sequences) // (sequences.steps * shards))
 
-    @property
-    def size(self) -> int:
-        """Number of steps of a shard."""
-        return self.windows * self.steps * self.robots
-
     def laid(self, rows: Tensor) -> Tensor:
         """Return rows (B, n) as (shards, steps of a window, windows x robots, n)."""
-        apart = rows.reshape(self.shards, self.windows, self.steps, self.robots, rows.shape[-1])
-        return apart.swapaxes(1, 2).reshape(self.shards, self.steps, self.windows * self.robots, rows.shape[-1])
+        windows = self._windows(len(rows) // self.steps)
+        apart = rows.reshape(self.shards, windows, self.steps, self.robots, rows.shape[-1])
+        return apart.swapaxes(1, 2).reshape(self.shards, self.steps, windows * self.robots, rows.shape[-1])
 
     def flat(self, laid: Tensor) -> Tensor:
         """Return the rows (B, n): the inverse of `laid`."""
-        apart = laid.reshape(self.shards, self.steps, self.windows, self.robots, laid.shape[-1])
-        return apart.swapaxes(1, 2).reshape(self.shards * self.size, laid.shape[-1])
+        windows = self._windows(self.shards * laid.shape[2])
+        apart = laid.reshape(self.shards, self.steps, windows, self.robots, laid.shape[-1])
+        return apart.swapaxes(1, 2).reshape(self.shards * windows * self.steps * self.robots, laid.shape[-1])
+
+    def _windows(self, sequences: int) -> int:
+        """Return the windows of a shard, those of images included, given how many sequences all shards have."""
+        return sequences // (self.shards * self.robots) if self.robots else self.windows
 
     def states(self, sequences: Sequences) -> Tensor:
         """Return the states (shards, windows x robots, state_size) at the windows' beginnings."""
@@ -98,7 +103,7 @@ def network_of(modules: Sequence[nn.Module]) -> NumpyNetwork | RecurrentNetwork 
     if before is None or after is None:
         return None
     assert isinstance(memory, Memory)
-    return RecurrentNetwork(before, memory.as_numpy(), after)
+    return RecurrentNetwork(before, memory.as_numpy(), after, memory.images)
 
 
 class StackedSequences:
@@ -119,15 +124,12 @@ class StackedSequences:
 
     def laid(self, rows: np.ndarray) -> np.ndarray:
         """Return rows (shards, b, n) as the layout has them."""
-        return self.layout.laid(torch.from_numpy(rows)).numpy()
+        return self.layout.laid(torch.from_numpy(rows).flatten(0, 1)).numpy()
 
     def flat(self, laid: np.ndarray) -> np.ndarray:
         """Return rows (shards, b, n): the inverse of `laid`."""
-        return (
-            self.layout.flat(torch.from_numpy(laid))
-            .numpy()
-            .reshape(self.layout.shards, self.layout.size, laid.shape[-1])
-        )
+        rows = self.layout.flat(torch.from_numpy(laid)).numpy()
+        return rows.reshape(self.layout.shards, len(rows) // self.layout.shards, laid.shape[-1])
 
 
 class RecurrentNetwork:
@@ -137,21 +139,23 @@ class RecurrentNetwork:
         before: layers before the memory.
         cell: the memory.
         after: layers after it.
+        images: of each robot, of which the memory takes rows, itself included.
     """
 
-    def __init__(self, before: NumpyNetwork, cell: Cell, after: NumpyNetwork):
-        self.before, self.cell, self.after = before, cell, after
+    def __init__(self, before: NumpyNetwork, cell: Cell, after: NumpyNetwork, images: int):
+        self.before, self.cell, self.after, self.images = before, cell, after, images
 
     def copy(self) -> RecurrentNetwork:
         """Return the network as it is now, whatever becomes of the modules."""
-        return RecurrentNetwork(self.before.copy(), self.cell.copy(), self.after.copy())
+        return RecurrentNetwork(self.before.copy(), self.cell.copy(), self.after.copy(), self.images)
 
     def step(self, rows: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return outputs (shards, S, outputs) and states for rows (shards, S, F) and the states before."""
         latent = self.before(rows)
-        states, _ = self.cell.step(driven(self.cell.parameters, latent), states)
+        states, _ = self.cell.step(driven(self.cell.parameters, latent), apart(states, self.images))
         size = self.cell.parameters.weight_hh.shape[1]
-        return self.after(np.concatenate([states[..., :size], latent], axis=-1)), states
+        outputs = self.after(np.concatenate([states[..., :size], latent], axis=-1))
+        return outputs, together(states, self.images)
 
     def linearised(self, sequences: StackedSequences) -> LinearisedRecurrentNetwork:
         """Return the network at sequences."""
@@ -170,7 +174,8 @@ class LinearisedRecurrentNetwork:
         self._sequences = sequences
         self._before = network.before.linearised(sequences.rows)
         latent = sequences.laid(self._before.outputs)
-        self._memory = LinearisedMemory(network.cell, latent, sequences.keeps, sequences.states)
+        keeps = np.tile(sequences.keeps, network.images)
+        self._memory = LinearisedMemory(network.cell, latent, keeps, apart(sequences.states, network.images))
         self._after = network.after.linearised(sequences.flat(self._memory.outputs))
         self._memory_size = sum(one.size for one in network.cell.parameters)
         self.outputs = self._after.outputs
@@ -204,7 +209,7 @@ def remembering(memory: Memory | None, inputs: Inputs, latent: Tensor) -> Tensor
         return latent
     if isinstance(inputs, Sequences):
         return inputs.through(memory, latent)
-    return memory.step(latent, latent.new_zeros(len(latent), memory.state_size))[0]
+    return memory.step(latent, latent.new_zeros(len(latent) // memory.images, memory.state_size))[0]
 
 
 def steps_together(inputs: Inputs) -> int:

@@ -165,7 +165,6 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/Go1-v0", "trpo"): {**DOG, "steps": 3_000_000, "final_episodes": 216},
     ("Locomotion/Go1Real-v0", "trpo"): {
         **DOG,
-        "mirror": False,
         "memory": "gru",
         "steps": 3_000_000,
         "final_episodes": 216,

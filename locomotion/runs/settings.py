@@ -193,11 +193,8 @@ class Settings:
                 f"--memory-steps must divide --n-steps, which are {self.rollout.n_steps}, and has no effect with"
                 f" --episodic, got {window}"
             )
-        if self.network.memory != "none" and (self.network.mirror or self.advantage.baseline == "optimal-constant"):
-            raise UsageError(
-                f"--memory {self.network.memory} goes neither with --mirror, which --no-mirror leaves out, nor with"
-                " --baseline optimal-constant"
-            )
+        if self.network.memory != "none" and self.advantage.baseline == "optimal-constant":
+            raise UsageError(f"--memory {self.network.memory} does not go with --baseline optimal-constant")
         self.rule.check(self)
 
     def flat(self) -> dict[str, Any]:

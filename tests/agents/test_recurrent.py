@@ -25,15 +25,24 @@ from tests.agents.remembering import Cue, Masked, Random
 RULES = [TRPO, NPG, PPO, VPG, A2C]
 KINDS = ["gru", "lstm"]
 VECTOR, CHOICE = spaces.Box(-1, 1, (2,)), spaces.Discrete(3)
+MIRROR = (np.array([1, 0, 2]), np.array([1.0, 1, -1])), (np.array([1, 0]), np.ones(2))  # of Random's observations
+# Of actions and mirrors.
+BODIES = [
+    pytest.param(VECTOR, None, id="vector"),
+    pytest.param(CHOICE, None, id="choice"),
+    pytest.param(VECTOR, MIRROR, id="mirrored"),
+]
 
 
 def network(kind, **fields):
     return Network(**{"actor": (6,), "value": (5,), "memory": kind, "memory_size": 4, **fields})
 
 
-def learner(rule, kind="gru", actions=VECTOR, robots=4, **kwargs):
-    env = Random(robots, actions)
-    return rule("MlpPolicy", env, **{"n_steps": 12, "seed": 0, "policy_kwargs": {"network": network(kind)}, **kwargs})
+def learner(rule, kind="gru", actions=VECTOR, robots=4, mirror=None, **kwargs):
+    policy_kwargs = {"network": network(kind), "mirror": mirror}
+    return rule(
+        "MlpPolicy", Random(robots, actions), **{"n_steps": 12, "seed": 0, "policy_kwargs": policy_kwargs, **kwargs}
+    )
 
 
 def collected(model):
@@ -44,10 +53,10 @@ def collected(model):
 
 
 @pytest.mark.parametrize("windows", [1, 3])
-@pytest.mark.parametrize("actions", [VECTOR, CHOICE], ids=["vector", "choice"])
+@pytest.mark.parametrize(("actions", "mirror"), BODIES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_sequences_equal_the_steps_that_were_acted(kind, actions, windows):
-    model = learner(TRPO, kind, actions, memory_steps=12 // windows)
+def test_sequences_equal_the_steps_that_were_acted(kind, actions, mirror, windows):
+    model = learner(TRPO, kind, actions, mirror=mirror, memory_steps=12 // windows)
     seen = []
     collected(model)  # the second rollout goes on with what the first one remembered
     step = model.policy.action_dist.sampled
@@ -133,11 +142,12 @@ def test_no_robot_reaches_into_anothers_gradient(rule):
         torch.testing.assert_close(one.pull(slopes), two.pull(slopes), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("actions", [VECTOR, CHOICE], ids=["vector", "choice"])
+@pytest.mark.parametrize(("actions", "mirror"), BODIES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_fisher_product_is_the_hessian_of_the_divergence_through_time(kind, actions):
+def test_a_fisher_product_is_the_hessian_of_the_divergence_through_time(kind, actions, mirror):
     torch.manual_seed(0)
-    policy = ActorCritic(spaces.Box(-9, 9, (3,)), actions, lambda _: 1e-3, network=network(kind)).double()
+    seen = spaces.Box(-9, 9, (3,))
+    policy = ActorCritic(seen, actions, lambda _: 1e-3, network=network(kind), mirror=mirror).double()
     for parameter in policy.mlp_extractor.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     robots, steps = 2, 3
@@ -172,10 +182,10 @@ def test_gradients_reach_back_to_the_beginning_of_a_window():
         assert first.tolist() == [reaches] * 8 + [True] * 4
 
 
-@pytest.mark.parametrize("actions", [VECTOR, CHOICE], ids=["vector", "choice"])
+@pytest.mark.parametrize(("actions", "mirror"), BODIES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_sb3s_predict_and_our_actor_remember_alike(kind, actions):
-    model = learner(TRPO, kind, actions)
+def test_sb3s_predict_and_our_actor_remember_alike(kind, actions, mirror):
+    model = learner(TRPO, kind, actions, mirror=mirror)
     model.learn(4 * 12)
     rng, state = np.random.default_rng(0), None
     actor = actor_of(model.policy, 4)
@@ -190,6 +200,22 @@ def test_sb3s_predict_and_our_actor_remember_alike(kind, actions):
     values = model.policy.predict_values(torch.from_numpy(seen))
     assert forgotten.shape == predicted.shape
     assert values.shape == (4, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mirrored_history_leads_to_mirrored_actions(kind):
+    model = learner(TRPO, kind, mirror=MIRROR)
+    model.learn(4 * 12)
+    (order, sign), (action_order, _) = MIRROR
+    rng, straight, mirrored = np.random.default_rng(0), actor_of(model.policy, 4), actor_of(model.policy, 4)
+    still = np.zeros((4, 2), np.float32)
+    for t in range(6):
+        seen, starts = rng.normal(size=(4, 3)).astype(np.float32), rng.random(4) < (1.0 if t == 0 else 0.3)
+        acted = straight.sample(seen, starts, still)
+        np.testing.assert_allclose(
+            mirrored.sample(seen[:, order] * sign, starts, still), acted[:, action_order], atol=1e-6
+        )
+    assert np.abs(acted[:, 0] - acted[:, 1]).max() > 1e-3
 
 
 def test_acting_in_a_rollout_and_afterwards_gives_the_same_bits():
@@ -222,9 +248,6 @@ def test_whole_episodes_alone_are_learned_from(rule):
 
 
 def test_what_does_not_go_with_a_memory_is_refused():
-    mirror = (np.arange(3), np.ones(3)), (np.arange(2), np.ones(2))
-    with pytest.raises(CannotLearn, match="leave mirror or memory out"):
-        ActorCritic(spaces.Box(-9, 9, (3,)), VECTOR, lambda _: 1e-3, network=network("gru"), mirror=mirror)
     for fields in ({"memory": "rnn"}, {"memory_size": 0}):
         with pytest.raises(ValueError, match="memory must be one of none, gru, lstm, of a size of at least 1, got"):
             ActorCritic(spaces.Box(-9, 9, (3,)), VECTOR, lambda _: 1e-3, network=network("gru", **fields))

@@ -60,7 +60,10 @@ def test_settings_survive_json():
             ["CartPole", "--memory", "gru", "--memory-steps", "5"],
             "--memory-steps must divide --n-steps, which are 64, ",
         ),
-        (["Go1", "--memory", "gru"], "--memory gru goes neither with --mirror, which --no-mirror leaves out, nor with"),
+        (
+            ["CartPole", "--memory", "gru", "--baseline", "optimal-constant"],
+            "--memory gru does not go with --baseline optimal-constant",
+        ),
         (["CartPole", "--memory-size", "8"], "--memory-size has no effect with --memory none, only with gru or lstm"),
     ],
 )
