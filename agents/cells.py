@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -32,22 +33,36 @@ class Cell(Protocol):
         """Return the cell as it is now, whatever becomes of the parameters."""
 
     def step(self, drive: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """Return the next state, and what `push` and `pull` need to know of the step."""
+        """Return the next state, and what `linearised` needs to know of the step."""
 
-    def push(
-        self, known: tuple[np.ndarray, ...], drive: np.ndarray, recurrent: np.ndarray, state: np.ndarray
-    ) -> np.ndarray:
-        """Return the change of the next state.
+    def linearised(self, known: Sequence[tuple[np.ndarray, ...]], keeps: np.ndarray) -> LinearisedCell:
+        """Return the cell over the steps that `step` told of.
 
         Args:
-            known: of the step.
-            drive: change of the drive.
-            recurrent: change of the recurrent products by their weights alone.
-            state: change of the state before.
+            known: of each step.
+            keeps: 0 where an episode begins with a step, 1 elsewhere (shards, L, S, 1).
         """
 
-    def pull(self, known: tuple[np.ndarray, ...], slope: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the slopes by the drive, the recurrent products and the state before, given that by the next state."""
+
+class LinearisedCell(Protocol):
+    """A cell over sequences (shards, L, S, ...): products with its Jacobian, step by step.
+
+    All that does not depend on what comes from the step before, or after, is computed for all steps at once.
+    """
+
+    before: np.ndarray
+    """The outputs (shards, L, S, size) before each step."""
+
+    def push(self, drive: np.ndarray, recurrent: np.ndarray) -> np.ndarray:
+        """Return the changes of the outputs (shards, L, S, size).
+
+        Args:
+            drive: change of what the inputs put into the gates (shards, L, S, gates * size).
+            recurrent: change of the recurrent products by their weights alone, of the same shape.
+        """
+
+    def pull(self, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the slopes by the drive and by the recurrent products, given those by the outputs."""
 
 
 class Gru:
@@ -70,28 +85,52 @@ class Gru:
         candidate = np.tanh(drive[..., 2 * size :] + reset * inner)
         return candidate + keep * (state - candidate), (state, gates, inner, candidate)
 
-    def push(
-        self, known: tuple[np.ndarray, ...], drive: np.ndarray, recurrent: np.ndarray, state: np.ndarray
-    ) -> np.ndarray:
-        before, gates, inner, candidate = known
-        size = self.size
-        recurrent = recurrent + state @ self.parameters.weight_hh.T
-        changes = gates * (1 - gates) * (drive[..., : 2 * size] + recurrent[..., : 2 * size])
-        reset, keep = gates[..., :size], gates[..., size:]
-        through = drive[..., 2 * size :] + changes[..., :size] * inner + reset * recurrent[..., 2 * size :]
-        moved = (1 - candidate * candidate) * through
-        return moved + changes[..., size:] * (before - candidate) + keep * (state - moved)
+    def linearised(self, known: Sequence[tuple[np.ndarray, ...]], keeps: np.ndarray) -> LinearisedGru:
+        return LinearisedGru(self.parameters.weight_hh, known, keeps)
 
-    def pull(self, known: tuple[np.ndarray, ...], slope: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        before, gates, inner, candidate = known
-        size = self.size
-        reset, keep = gates[..., :size], gates[..., size:]
-        into = slope * (1 - keep) * (1 - candidate * candidate)
-        by_gates = np.concatenate([into * inner, slope * (before - candidate)], axis=-1)
-        by_gates *= gates * (1 - gates)
-        recurrent = np.concatenate([by_gates, into * reset], axis=-1)
-        by_state = slope * keep + recurrent @ self.parameters.weight_hh
-        return np.concatenate([by_gates, into], axis=-1), recurrent, by_state
+
+class LinearisedGru:
+    """A `LinearisedCell`."""
+
+    def __init__(self, weight: np.ndarray, known: Sequence[tuple[np.ndarray, ...]], keeps: np.ndarray):
+        self.before, gates, inner, candidate = stacked(known)
+        self._weight, self._keeps = weight, keeps
+        self._size = size = candidate.shape[-1]
+        reset, self._keep = gates[..., :size], gates[..., size:]
+        # Slopes of h' by what is in the gates (the drive), and by the recurrent products in them.
+        self._by_candidate = (1 - candidate * candidate) * (1 - self._keep)
+        by_reset = self._by_candidate * inner * reset * (1 - reset)
+        by_keep = (self.before - candidate) * self._keep * (1 - self._keep)
+        self._recurrent = np.concatenate([by_reset, by_keep, self._by_candidate * reset], axis=-1)
+
+    def push(self, drive: np.ndarray, recurrent: np.ndarray) -> np.ndarray:
+        size, back = self._size, np.ascontiguousarray(self._weight.T)
+        changes = self._by_candidate * drive[..., 2 * size :]
+        direct = recurrent.copy()
+        direct[..., : 2 * size] += drive[..., : 2 * size]
+        add_thirds(changes, direct, self._recurrent)
+        for t in range(1, changes.shape[1]):
+            state = changes[:, t - 1] * self._keeps[:, t]
+            add_thirds(changes[:, t], state @ back, self._recurrent[:, t])
+            state *= self._keep[:, t]
+            changes[:, t] += state
+        return changes
+
+    def pull(self, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        shards, steps, sequences, size = slopes.shape
+        recurrent, drive = np.empty_like(self._recurrent), np.empty_like(self._recurrent)
+        apart = (shards, sequences, 3, size)
+        state = np.zeros_like(slopes[:, 0])
+        for t in reversed(range(steps)):
+            state += slopes[:, t]
+            np.multiply(self._by_candidate[:, t], state, out=drive[:, t, :, 2 * size :])
+            gates = self._recurrent[:, t].reshape(apart) * state[:, :, None]
+            recurrent[:, t] = gates.reshape(shards, sequences, 3 * size)
+            state *= self._keep[:, t]
+            state += recurrent[:, t] @ self._weight
+            state *= self._keeps[:, t]
+        drive[..., : 2 * size] = recurrent[..., : 2 * size]
+        return drive, recurrent
 
 
 class Lstm:
@@ -116,34 +155,69 @@ class Lstm:
         shown = np.tanh(cell)
         return np.concatenate([leave * shown, cell], axis=-1), (state, gates, shown)
 
-    def push(
-        self, known: tuple[np.ndarray, ...], drive: np.ndarray, recurrent: np.ndarray, state: np.ndarray
-    ) -> np.ndarray:
-        before, gates, shown = known
-        size = self.size
-        changes = drive + recurrent + state[..., :size] @ self.parameters.weight_hh.T
-        changes *= self._slopes(gates)
-        enter, keep, candidate, leave = (gates[..., i * size : (i + 1) * size] for i in range(4))
-        d_enter, d_keep, d_candidate, d_leave = (changes[..., i * size : (i + 1) * size] for i in range(4))
-        cell = d_keep * before[..., size:] + keep * state[..., size:] + d_enter * candidate + enter * d_candidate
-        return np.concatenate([d_leave * shown + leave * (1 - shown * shown) * cell, cell], axis=-1)
+    def linearised(self, known: Sequence[tuple[np.ndarray, ...]], keeps: np.ndarray) -> LinearisedLstm:
+        return LinearisedLstm(self.parameters.weight_hh, known, keeps)
 
-    def pull(self, known: tuple[np.ndarray, ...], slope: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        before, gates, shown = known
-        size = self.size
-        enter, keep, candidate, leave = (gates[..., i * size : (i + 1) * size] for i in range(4))
-        by_cell = slope[..., size:] + slope[..., :size] * leave * (1 - shown * shown)
-        parts = [by_cell * candidate, by_cell * before[..., size:], by_cell * enter, slope[..., :size] * shown]
-        drive = np.concatenate(parts, axis=-1)
-        drive *= self._slopes(gates)
-        by_state = np.concatenate([drive @ self.parameters.weight_hh, by_cell * keep], axis=-1)
-        return drive, drive, by_state
 
-    def _slopes(self, gates: np.ndarray) -> np.ndarray:
-        slopes = gates * (1 - gates)
-        candidate = gates[..., 2 * self.size : 3 * self.size]
-        slopes[..., 2 * self.size : 3 * self.size] = 1 - candidate * candidate
-        return slopes
+class LinearisedLstm:
+    """A `LinearisedCell`."""
+
+    def __init__(self, weight: np.ndarray, known: Sequence[tuple[np.ndarray, ...]], keeps: np.ndarray):
+        states, gates, shown = stacked(known)
+        self._weight, self._keeps = weight, keeps
+        self._size = size = shown.shape[-1]
+        self.before, cells = states[..., :size], states[..., size:]
+        enter, self._keep, candidate, leave = (gates[..., i * size : (i + 1) * size] for i in range(4))
+        # Slopes of c' by what is in its three gates, of h' by c', and of h' by what is in its own gate.
+        by_enter, by_keep = candidate * enter * (1 - enter), cells * self._keep * (1 - self._keep)
+        self._gates = np.concatenate([by_enter, by_keep, enter * (1 - candidate * candidate)], axis=-1)
+        self._by_cell, self._by_leave = leave * (1 - shown * shown), shown * leave * (1 - leave)
+
+    def push(self, drive: np.ndarray, recurrent: np.ndarray) -> np.ndarray:
+        size, back = self._size, np.ascontiguousarray(self._weight.T)
+        direct = drive + recurrent
+        cells = np.zeros_like(self._by_cell)
+        add_thirds(cells, direct[..., : 3 * size], self._gates)
+        changes = self._by_leave * direct[..., 3 * size :]
+        for t in range(cells.shape[1]):
+            if t:
+                gates = (changes[:, t - 1] * self._keeps[:, t]) @ back
+                add_thirds(cells[:, t], gates[..., : 3 * size], self._gates[:, t])
+                cells[:, t] += cells[:, t - 1] * self._keeps[:, t] * self._keep[:, t]
+                changes[:, t] += self._by_leave[:, t] * gates[..., 3 * size :]
+            changes[:, t] += self._by_cell[:, t] * cells[:, t]
+        return changes
+
+    def pull(self, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        shards, steps, sequences, size = slopes.shape
+        drive = np.empty((shards, steps, sequences, 4 * size), slopes.dtype)
+        apart = (shards, sequences, 3, size)
+        output, cell = np.zeros_like(slopes[:, 0]), np.zeros_like(slopes[:, 0])
+        for t in reversed(range(steps)):
+            output += slopes[:, t]
+            np.multiply(self._by_leave[:, t], output, out=drive[:, t, :, 3 * size :])
+            output *= self._by_cell[:, t]
+            cell += output
+            gates = self._gates[:, t].reshape(apart) * cell[:, :, None]
+            drive[:, t, :, : 3 * size] = gates.reshape(shards, sequences, 3 * size)
+            cell *= self._keep[:, t]
+            cell *= self._keeps[:, t]
+            output = drive[:, t] @ self._weight
+            output *= self._keeps[:, t]
+        return drive, drive
+
+
+def stacked(known: Sequence[tuple[np.ndarray, ...]]) -> list[np.ndarray]:
+    """Return the arrays (shards, L, ...) of what is known of L steps, each (shards, ...)."""
+    return [np.stack(arrays, axis=1) for arrays in zip(*known, strict=True)]
+
+
+def add_thirds(total: np.ndarray, changes: np.ndarray, slopes: np.ndarray) -> None:
+    """Add to a total (..., size) the products of changes and slopes (..., 3 * size), gate after gate."""
+    size = total.shape[-1]
+    products = changes * slopes
+    for i in range(3):
+        total += products[..., i * size : (i + 1) * size]
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -6,13 +6,14 @@ A memory is a row of numbers: a GRU's output h (Cho et al. 2014), or an LSTM's h
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.cells import Cell, Gru, Lstm, Parameters, driven
+from agents.cells import Cell, Gru, LinearisedCell, Lstm, Parameters, driven
 
 Array = TypeVar("Array", np.ndarray, Tensor)
 KEEP = 1.0  # bias of the gate that keeps the state: a GRU's update gate, an LSTM's forget gate (Gers et al. 2000)
@@ -122,39 +123,29 @@ class LinearisedMemory:
             self.states[:, t] = states
         self.outputs = np.concatenate([self.states[..., : self._size], inputs], axis=-1)
 
+    @cached_property  # not sooner: a line search needs the outputs alone
+    def _linearised(self) -> LinearisedCell:
+        return self._cell.linearised(self._known, self._keeps)
+
     def push(self, vector: np.ndarray, inputs: np.ndarray | None) -> np.ndarray:
         """Return the change of the outputs as the parameters move along a vector (P,), and the inputs change."""
         moved = self._cell.parameters.split(vector)
         drive = driven(moved, self._inputs)
         if inputs is not None:
             drive += inputs @ np.ascontiguousarray(self._cell.parameters.weight_ih.T)
-        before = np.stack([known[0][..., : self._size] for known in self._known], axis=1)
-        recurrent = before @ np.ascontiguousarray(moved.weight_hh.T)
+        recurrent = self._linearised.before @ np.ascontiguousarray(moved.weight_hh.T)
         recurrent += moved.bias_hh
-        state = np.zeros_like(self.states[:, 0])
-        changes = np.zeros_like(self.outputs)
-        for t, known in enumerate(self._known):
-            state = self._cell.push(known, drive[:, t], recurrent[:, t], state * self._keeps[:, t])
-            changes[:, t, :, : self._size] = state[..., : self._size]
-        if inputs is not None:
-            changes[..., self._size :] = inputs
-        return changes
+        changes = self._linearised.push(drive, recurrent)
+        beside = np.zeros_like(self._inputs) if inputs is None else inputs
+        return np.concatenate([changes, beside], axis=-1)
 
     def pull(self, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient (shards, P) of each shard's sum, and the slopes by the inputs, given those by outputs."""
-        shards, steps = slopes.shape[:2]
-        gates = len(self._cell.parameters.bias_ih)
-        drive = np.empty((*slopes.shape[:3], gates), slopes.dtype)
-        recurrent = np.empty_like(drive)
-        state = np.zeros_like(self.states[:, 0])
-        for t in reversed(range(steps)):
-            state[..., : self._size] += slopes[:, t, :, : self._size]
-            drive[:, t], recurrent[:, t], state = self._cell.pull(self._known[t], state)
-            state *= self._keeps[:, t]
-        before = np.stack([known[0][..., : self._size] for known in self._known], axis=1)
+        shards = len(slopes)
+        drive, recurrent = self._linearised.pull(slopes[..., : self._size])
         by_drive, by_recurrent, seen, known = (
-            array.reshape(shards, steps * slopes.shape[2], array.shape[-1])
-            for array in (drive, recurrent, self._inputs, before)
+            array.reshape(shards, -1, array.shape[-1])
+            for array in (drive, recurrent, self._inputs, self._linearised.before)
         )
         parts = [
             by_drive.swapaxes(1, 2) @ seen,
