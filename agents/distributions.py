@@ -27,7 +27,8 @@ class ClippedNormal(Normal):
 
     All samples beyond a bound have the same effect, so their log-probability is that of the whole tail, not the
     density at the sample. The policy gradient stays unbiased and loses the variance that comes from telling such
-    samples apart (Fujita and Maeda 2018, "Clipped Action Policy Gradient", equation 8). Samples, entropy and KL are
+    samples apart (Fujita and Maeda 2018, "Clipped Action Policy Gradient", equation 8). The entropy is that of the
+    clipped actions, too: that of the Gaussian grows without end with noise that is clipped away. Samples and KL are
     those of the Gaussian; its KL is an upper bound on that of the clipped actions.
 
     Args:
@@ -50,6 +51,17 @@ class ClippedNormal(Normal):
         below = expected_excess((self.low - mean) / self.stddev)
         above = expected_excess((mean - self.high) / self.stddev)
         return mean + self.stddev * (below - above)
+
+    def entropy(self) -> Tensor:
+        """Return the expectations (B, actions) of -log_prob."""
+        # In standard deviations; beyond 50 nothing changes, and an infinite bound would give NaN.
+        low, high = (((bound - self.mean) / self.stddev).clamp(-50.0, 50.0) for bound in (self.low, self.high))
+        tails = [log_tail(low), log_tail(-high)]
+        density_low, density_high = (torch.exp(-0.5 * z**2 - HALF_LOG_TWO_PI) for z in (low, high))
+        below, above = (tail.exp() for tail in tails)
+        inside = 1 - below - above
+        between = inside * (self.stddev.log() + HALF_LOG_TWO_PI + 0.5) + (low * density_low - high * density_high) / 2
+        return between - below * tails[0] - above * tails[1]
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return log-probabilities (B, actions): masses at and beyond the bounds, densities between them."""

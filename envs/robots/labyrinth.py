@@ -89,6 +89,9 @@ class Labyrinth(Task):
     def __post_init__(self) -> None:
         if self.sight == "camera" and not self.view < 180.0:
             raise ValueError(f"view must be below 180 degrees for a camera, got {self.view:g}")
+        for name in ("cells", "loops"):  # an attribute of the class is a field's default
+            if self.layout == "i-maze" and getattr(self, name) != getattr(type(self), name):
+                raise ValueError(f"{name} has no effect with layout i-maze, got {getattr(self, name)}: leave it out")
 
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:

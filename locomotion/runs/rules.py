@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Interval
 
@@ -141,6 +141,16 @@ class Vanilla(GradientSteps):
 @dataclass(frozen=True)
 class Synchronous(Exploring):
     """One step of actor and critic after a few steps of all robots."""
+
+    optimizer: Literal["rmsprop", "adam"] = "rmsprop"
+    """Of the actor's steps: RMSProp as in the paper, or Adam, whose first steps are not shorter than later ones."""
+
+    def arguments(self, settings: Settings) -> dict[str, Any]:
+        from agents.a2c import RMSProp
+        from agents.gradient_ascent import ADAM
+
+        chosen = {"rmsprop": RMSProp, "adam": ADAM}[self.optimizer]
+        return super().arguments(settings) | {"actor_optimizer": chosen}
 
 
 @dataclass(frozen=True)

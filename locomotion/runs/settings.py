@@ -32,7 +32,7 @@ CHANGEABLE = (
 )
 MOST_SAMPLES = 10_000_000  # of an iteration, which is held in memory
 # Settings that config.json of earlier versions does not name.
-SINCE = ("task", "load", "evaluation_steps", "processes", "memory_steps", "entropy_weight")
+SINCE = ("task", "load", "evaluation_steps", "processes", "memory_steps", "entropy_weight", "optimizer")
 
 
 @dataclass(frozen=True)

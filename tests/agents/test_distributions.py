@@ -61,10 +61,35 @@ def test_gradients_stay_finite_and_right_for_hardly_any_noise(std):
     assert float(mean.grad) == pytest.approx(1 / std, rel=0.1)
 
 
-def test_divergence_and_entropy_are_the_gaussians():
+def test_the_divergence_is_the_gaussians():
     one, other = make(0.0, 1.0), make(0.5, 1.0)
     torch.testing.assert_close(kl_divergence(one, other), torch.tensor([[0.125]]).double())
-    torch.testing.assert_close(one.entropy(), Normal(0.0, 1.0).entropy().double().reshape(1, 1))
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (0.4, 0.3), (-3.0, 0.5), (50.0, 0.1), (0.0, 40.0), (0.1, 1e-4)])
+def test_the_entropy_is_that_of_what_acts(mean, std):
+    distribution = make(mean, std)
+    samples = torch.normal(mean, std, (400_000, 1), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    surprise = -distribution.log_prob(samples)
+    error = float(surprise.std()) / 400_000**0.5
+    assert abs(float(distribution.entropy()) - float(surprise.mean())) <= 4 * error + 1e-9
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.2, 0.5), (-0.9, 2.0), (0.4, 0.05)])
+def test_the_slopes_of_the_entropy_are_its_differences(mean, std):
+    where = torch.tensor([mean, std], dtype=torch.float64, requires_grad=True)
+
+    def entropy(both):
+        return ClippedNormal(both[:1, None], both[1:, None], LOW, HIGH).entropy().sum()
+
+    assert torch.autograd.gradcheck(entropy, where)
+
+
+def test_without_bounds_the_entropy_is_the_gaussians_and_noise_that_is_clipped_away_lowers_it():
+    everything, std = torch.tensor([torch.inf]), torch.tensor([[2.0]])
+    unbounded = ClippedNormal(torch.tensor([[0.3]]), std, -everything, everything)
+    torch.testing.assert_close(unbounded.entropy(), Normal(torch.tensor([[0.3]]), std).entropy())
+    assert make(0.0, 100.0).entropy() < make(0.0, 1.0).entropy()
 
 
 @pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (0.4, 0.3), (-3.0, 0.5), (50.0, 0.1)])

@@ -227,3 +227,16 @@ def test_numbers_out_of_bounds_are_refused(fields):
 def test_extreme_mazes_can_be_made(fields):
     world = begin(2, **fields)
     assert np.isfinite(world.step(still(world)).observations).all()
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"sight": "camera", "view": 200.0}, "view must be below 180 degrees for a camera, got 200"),
+        ({"layout": "i-maze", "cells": 9}, "cells has no effect with layout i-maze, got 9"),
+        ({"layout": "i-maze", "loops": 0.5}, r"loops has no effect with layout i-maze, got 0\.5"),
+    ],
+)
+def test_numbers_that_do_not_go_together_are_refused(fields, told):
+    with pytest.raises(ValueError, match=told):
+        Labyrinth(**fields)

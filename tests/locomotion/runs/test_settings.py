@@ -181,3 +181,12 @@ def test_numpys_numbers_and_file_names_are_taken_as_pythons():
     settings = Settings.of("CartPole", **given, task={"max_angle": np.float32(0.25)})
     assert settings == Settings.of("CartPole", **expected, task={"max_angle": 0.25})
     assert json.loads(json.dumps(settings.as_json()))["task"] == {"max_angle": 0.25}
+
+
+def test_actor_critics_climb_by_rmsprop_or_by_adam():
+    from agents.a2c import RMSProp
+    from agents.gradient_ascent import ADAM
+
+    for options, expected in (([], RMSProp), (["--optimizer", "adam"], ADAM)):
+        settings = parse(["CartPole", "--algo", "a2c", *options])
+        assert settings.rule.arguments(settings)["actor_optimizer"] is expected
