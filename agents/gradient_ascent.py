@@ -16,7 +16,7 @@ from agents.finite import require_finite
 from agents.jacobian import Jacobian, mean_gradient
 from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
-from agents.ranges import Checked, positive, positive_if_given
+from agents.ranges import Checked, positive
 from agents.team import Shards
 from agents.trust_region import hand_over
 
@@ -36,7 +36,7 @@ class GradientAscent(PolicyGradient):
         **kwargs: of PolicyGradient.
     """
 
-    actor_learning_rate = Checked(positive_if_given, schedule=True)
+    actor_learning_rate = Checked(positive, schedule=True, optional=True)
     max_grad_norm = Checked(positive)  # type: ignore[assignment]
 
     def __init__(

@@ -7,6 +7,7 @@ Network is made from a command line or a file. This module imports no torch, so 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -45,6 +46,25 @@ class Network:
     """Numbers of a memory's output."""
     mirror: bool = False
     """Make the actor mirror symmetric, as the robot is; the robot's task must define its mirror image (`mirrored`)."""
+
+    def require_sound(self) -> None:
+        """Refuse numbers that make no layers.
+
+        Raises:
+            TypeError: for numbers that are not whole.
+            ValueError: for others that are out of bounds, or a memory that is not known.
+        """
+        for name in ("actor", "value"):
+            units = getattr(self, name)
+            if not (isinstance(units, Sequence) and all(isinstance(one, int) and one >= 1 for one in units)):
+                raise TypeError(f"{name} must be whole numbers of units, such as (64, 64), got {units!r}")
+        if not isinstance(self.memory_size, int):
+            raise TypeError(f"memory_size must be a whole number, got {self.memory_size!r}")
+        if self.memory not in MEMORIES or self.memory_size < 1:
+            known = f"one of {', '.join(MEMORIES)}, of a size of at least 1"
+            raise ValueError(f"memory must be {known}, got {self.memory!r} of {self.memory_size}")
+        if self.mean_bound is not None and not 0.0 < self.mean_bound < math.inf:
+            raise ValueError(f"mean_bound must be positive and finite, got {self.mean_bound}")
 
     def matrices(self, seen_by_actor: int, seen_by_critic: int, actions: int) -> list[tuple[int, int]]:
         """Return the shapes of the weights of actor and critic, given how many numbers are seen and chosen."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -26,7 +25,7 @@ from agents.distributions import ActionRange, BoundedMean
 from agents.extractors import DictExtractor, default_extractor, learns, normalizers, only_vectors, seen_by_actor
 from agents.layers import Layers
 from agents.memory import Memory
-from agents.network import MEMORIES, Network
+from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.observations import Observations, Packing
 from agents.sb3_arguments import described
@@ -99,11 +98,7 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
             network = replace(network, mirror=True)
         elif network.mirror:
             raise ValueError("network.mirror is set: mirror must say how mirroring changes observations and actions")
-        if network.mean_bound is not None and not 0.0 < network.mean_bound < math.inf:
-            raise ValueError(f"mean_bound must be positive and finite, got {network.mean_bound}")
-        if network.memory not in MEMORIES or network.memory_size < 1:
-            known = f"one of {', '.join(MEMORIES)}, of a size of at least 1"
-            raise ValueError(f"memory must be {known}, got {network.memory!r} of {network.memory_size}")
+        network.require_sound()
         if activation_fn is None and network.activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {network.activation!r}")
         if optimizer_kwargs is None and kwargs.get("optimizer_class", torch.optim.Adam) is torch.optim.Adam:
@@ -295,9 +290,13 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
         tensors, several = self.obs_to_tensor(observation)  # type: ignore[arg-type]
         parts = tensors.values() if isinstance(tensors, dict) else [tensors]
         robots = len(next(iter(parts)))
-        before = np.zeros((robots, self.actor_memory.state_size), np.float32) if state is None else state[0]
+        shape = (robots, self.actor_memory.state_size)
+        before = np.zeros(shape, np.float32) if state is None else state[0]
+        if np.shape(before) != shape:
+            raise ValueError(f"state must be those of {robots} robots as predict returned them, got {state!r}")
         if episode_start is not None:
-            before = before * ~np.asarray(episode_start, bool).reshape(-1, 1)
+            starts = np.broadcast_to(np.asarray(episode_start, bool), robots)
+            before = before * ~starts[:, None]
         seen = {name: part.cpu().numpy() for name, part in tensors.items()} if isinstance(tensors, dict) else tensors
         with torch.no_grad():
             parameters, after = self.step(self.inputs(seen)[0], torch.as_tensor(before, device=self.device))

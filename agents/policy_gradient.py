@@ -30,7 +30,7 @@ from agents.iteration_log import IterationLog, record_episodes, record_rollout
 from agents.jacobian import differentiable_actor, mean_gradient
 from agents.joint import OF_ROBOTS, TOLD_AT_AN_END, Ending, JointLearner
 from agents.policies import ActorCritic
-from agents.ranges import Checked, at_least_one, at_least_one_if_given, in_unit_interval, positive
+from agents.ranges import Checked, at_least_one, in_unit_interval, positive
 from agents.rollout import Rollout, Rows
 from agents.samples import Samples
 from agents.sampling import Scale, drawn
@@ -78,7 +78,7 @@ class PolicyGradient(JointLearner):
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = POLICIES  # type: ignore[assignment]
     learning_rate = Checked(positive, schedule=True)  # type: ignore[assignment]
     n_steps = Checked(at_least_one)  # type: ignore[assignment]
-    memory_steps = Checked(at_least_one_if_given)
+    memory_steps = Checked(at_least_one, optional=True)
     gamma = Checked(in_unit_interval)  # type: ignore[assignment]
     gae_lambda = Checked(in_unit_interval)  # type: ignore[assignment]
 

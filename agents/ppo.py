@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from agents.gradient_ascent import GradientAscent
 from agents.jacobian import Jacobian, differentiable_actor
 from agents.policies import ActorCritic
-from agents.ranges import Checked, at_least_one, not_negative, positive, positive_if_given
+from agents.ranges import Checked, at_least_one, not_negative, positive, require
 from agents.samples import Samples
 from agents.sequences import steps_together
 from agents.team import Shards
@@ -36,7 +36,7 @@ class PPO(GradientAscent):
     n_epochs = Checked(at_least_one)
     batch_size = Checked(at_least_one)
     ent_coef = Checked(not_negative)  # type: ignore[assignment]
-    target_kl = Checked(positive_if_given)
+    target_kl = Checked(positive, optional=True)
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class PPO(GradientAscent):
     @clip_range.setter
     def clip_range(self, value: float | Schedule) -> None:
         if not callable(value):
-            positive("clip_range", value)
+            require(positive, "clip_range", value)
         self._clip_range = FloatSchedule(value)
 
     def improve(self, samples: Samples) -> None:

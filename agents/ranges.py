@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral, Real
 from typing import Any
 
 Check = Callable[[str, float], None]
@@ -14,18 +15,6 @@ def positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be positive, got {value}")
 
 
-def positive_if_given(name: str, value: float | None) -> None:
-    """Raise ValueError unless the value is None or above 0."""
-    if value is not None:
-        positive(name, value)
-
-
-def at_least_one_if_given(name: str, value: float | None) -> None:
-    """Raise ValueError unless the value is None or at least 1."""
-    if value is not None:
-        at_least_one(name, value)
-
-
 def not_negative(name: str, value: float) -> None:
     """Raise ValueError if the value is below 0."""
     if not value >= 0:
@@ -33,9 +22,11 @@ def not_negative(name: str, value: float) -> None:
 
 
 def at_least_one(name: str, value: float) -> None:
-    """Raise ValueError if the value is below 1."""
+    """Raise ValueError if the value is below 1, TypeError unless it is whole."""
     if not value >= 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
+    if not isinstance(value, Integral):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
 
 
 def in_unit_interval(name: str, value: float) -> None:
@@ -50,17 +41,36 @@ def between_zero_and_one(name: str, value: float) -> None:
         raise ValueError(f"{name} must lie between 0 and 1, got {value}")
 
 
+def require(check: Check, name: str, value: Any) -> None:
+    """Refuse a value that is no number, or not in its range.
+
+    Args:
+        check: raises ValueError, given name and value.
+        name: of the number.
+        value: that was given.
+
+    Raises:
+        TypeError: where it is no number.
+        ValueError: where it is out of its range.
+    """
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    check(name, value)  # type: ignore[arg-type]
+
+
 class Checked:
     """An attribute of a learner whose every assignment is checked.
 
     Args:
         check: raises ValueError, given the attribute's name and value.
         schedule: whether the attribute may also be a function of the remaining share of training, which passes.
+        optional: whether it may be None.
     """
 
-    def __init__(self, check: Check, schedule: bool = False):
+    def __init__(self, check: Check, schedule: bool = False, optional: bool = False):
         self.check = check
         self.schedule = schedule
+        self.optional = optional
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -74,6 +84,6 @@ class Checked:
             raise AttributeError(f"{type(instance).__name__} has no {self.name} yet") from None
 
     def __set__(self, instance: Any, value: Any) -> None:
-        if not (self.schedule and callable(value)):
-            self.check(self.name, value)
+        if not ((self.schedule and callable(value)) or (self.optional and value is None)):
+            require(self.check, self.name, value)
         vars(instance)[self.name] = value  # where SB3's save and load look for it

@@ -15,7 +15,7 @@ from agents.importance import surrogate
 from agents.jacobian import differentiable_actor
 from agents.natural_gradient import NPG
 from agents.policies import ActorCritic
-from agents.ranges import Checked, at_least_one_if_given, between_zero_and_one, not_negative
+from agents.ranges import Checked, at_least_one, between_zero_and_one, not_negative, require
 from agents.samples import Samples
 from agents.trust_region import assign, flat, line_search
 
@@ -52,8 +52,9 @@ class TRPO(NPG):
         if batch_size is not None or n_critic_updates is not None:
             if kwargs.get("baseline") is not None:
                 raise ValueError("batch_size and n_critic_updates are of the critic's Adam, baseline makes another")
-            at_least_one_if_given("batch_size", batch_size)
-            at_least_one_if_given("n_critic_updates", n_critic_updates)
+            for name, given in {"batch_size": batch_size, "n_critic_updates": n_critic_updates}.items():
+                if given is not None:
+                    require(at_least_one, name, given)
             adam = AdamFit(epochs=n_critic_updates or 10, batch_size=batch_size or 128)
             kwargs["baseline"] = partial(ValueNetwork, critic=adam)
         super().__init__(policy, env, **kwargs)

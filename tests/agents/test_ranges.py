@@ -1,7 +1,7 @@
 import pytest
 
 import envs
-from agents import PPO, TRPO
+from agents import PPO, TRPO, Network
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,23 @@ def test_numbers_out_of_bounds_are_refused_at_first_and_later(learner, name, val
     with pytest.raises(ValueError, match=message):
         setattr(model, name, value)
     assert getattr(model, name) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_steps": 16.5}, "n_steps must be a whole number, got 16.5"),
+        ({"n_steps": "16"}, "n_steps must be a number, got '16'"),
+        ({"gamma": None}, "gamma must be a number, got None"),
+        ({"n_critic_updates": 2.5}, "n_critic_updates must be a whole number, got 2.5"),
+        ({"policy_kwargs": {"network": Network(actor=8)}}, r"actor must be whole numbers of units, .* got 8"),
+        ({"policy_kwargs": {"network": Network(value=(8, 0.5))}}, r"value must be whole numbers .* got \(8, 0.5\)"),
+        ({"policy_kwargs": {"network": Network(memory_size=4.5)}}, "memory_size must be a whole number, got 4.5"),
+    ],
+)
+def test_what_is_no_number_or_not_whole_is_refused(arguments, message):
+    with pytest.raises(TypeError, match=message):
+        TRPO("MlpPolicy", envs.make_vec("CartPole", 2, num_threads=1), **arguments)
 
 
 def test_a_schedule_may_be_changed_later():

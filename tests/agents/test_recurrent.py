@@ -247,6 +247,13 @@ def test_whole_episodes_alone_are_learned_from(rule):
     model.learn(4 * 12)
 
 
+def test_states_of_other_robots_are_refused():
+    model = learner(TRPO)
+    for state in ((np.zeros((3, 4)),), (np.zeros((4, 5)),), np.zeros((4, 4))):
+        with pytest.raises(ValueError, match="state must be those of 4 robots as predict returned them, got"):
+            model.predict(np.zeros((4, 3), np.float32), state)
+
+
 def test_what_does_not_go_with_a_memory_is_refused():
     for fields in ({"memory": "rnn"}, {"memory_size": 0}):
         with pytest.raises(ValueError, match="memory must be one of none, gru, lstm, of a size of at least 1, got"):
