@@ -30,13 +30,19 @@ def compiled(task: Task) -> mujoco.MjModel:
     Raises:
         InvalidTask: where MuJoCo cannot compile it.
     """
-    spec = task.model_spec()
-    if task.timestep is not None:
-        spec.option.timestep = task.timestep
+    spec = specified(task)
     try:
         return compile_model(spec)
     except ValueError as error:
         raise InvalidTask(f"{_name(task)}: MuJoCo cannot compile its model: {one_line(error)}") from error
+
+
+def specified(task: Task) -> mujoco.MjSpec:
+    """Return a task's model, not yet compiled, with the physics step that the task asks for."""
+    spec = task.model_spec()
+    if task.timestep is not None:
+        spec.option.timestep = task.timestep
+    return spec
 
 
 def require_fit(task: Task, model: mujoco.MjModel, substeps: int) -> None:

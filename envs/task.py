@@ -18,6 +18,7 @@ from envs.arguments import Count
 from envs.contract import InvalidTask, one_line, require_states
 from envs.mirror import MirroredParts
 from envs.simulation import Fields
+from envs.sources import Control, Source
 
 Step = Annotated[float, Interval(ge=1e-5, lt=math.inf)]  # of the physics: an action of finer ones would seem to hang
 
@@ -166,6 +167,17 @@ class Task:
         observation is a Dict of two vectors, `observation` and `privileged`.
         """
         return {}
+
+    def observation_sources(self, sim: Fields) -> dict[str, Source]:
+        """Return the origins of the parts of `observe` that are no multiples of MuJoCo's fields, which are found.
+
+        They are those of the first robot in its present episode, and are told to a robot's own computer.
+        """
+        return {}
+
+    def control(self, model: mujoco.MjModel) -> Control | None:
+        """Return what `apply` does, to be told to a robot's own computer; None: it is found where it is linear."""
+        return None
 
     def first_person(self, sim: Fields) -> np.ndarray | None:
         """Return what the robots see as pictures (N, height, width, 3), uint8, for films and the viewer.

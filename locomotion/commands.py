@@ -89,6 +89,14 @@ def ship(arguments: list[str]) -> int:
     return parse(Ship, arguments).run()
 
 
+def export(arguments: list[str]) -> int:
+    """Export a policy for a robot's own computer."""
+    from locomotion.export.command import Export
+
+    wanted, numbers = of_policy(Export, arguments, "evaluation")
+    return wanted.run(numbers)
+
+
 def benchmark(arguments: list[str]) -> int:
     """Measure speed, scores, estimators, or the effect of gamma and lambda."""
     from locomotion.benchmarks.commands import Processes, Race, Scores, Throughput, TimeSteps, Training, Workers
@@ -106,7 +114,7 @@ def benchmark(arguments: list[str]) -> int:
     return wanted.run()
 
 
-VERBS = {verb.__name__: verb for verb in (train, evaluate, record, watch, replay, robots, benchmark, ship)}
+VERBS = {verb.__name__: verb for verb in (train, evaluate, record, watch, export, replay, robots, benchmark, ship)}
 
 
 def of_policy(arguments_class: type[T], arguments: Sequence[str], purpose: Purpose) -> tuple[T, Numbers]:

@@ -10,6 +10,7 @@ import numpy as np
 from envs.arguments import Count
 from envs.gymnasium_robots.robot import GymnasiumRobot, sum_of_squares
 from envs.simulation import Fields
+from envs.sources import Source, field_of_data, total
 from envs.task import Measured, mean_over_time, norm
 
 
@@ -41,6 +42,11 @@ class Reacher(GymnasiumRobot):
             "joint_speeds": sim.qvel[:, :2],  # rad/s
             "to_target": now.to_target[:, :2],  # m, from the target to the fingertip
         }
+
+    def observation_sources(self, sim: Fields) -> dict[str, Source]:
+        fingertip, target = (3 * sim.body(name) + np.arange(2) for name in ("fingertip", "target"))
+        ends = field_of_data("xpos", fingertip.tolist()), field_of_data("xpos", target.tolist(), scale=-1.0)
+        return {"to_target": total(*ends, unit="m")}
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {

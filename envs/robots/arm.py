@@ -1,7 +1,7 @@
 """The common part of our arm's tasks: grasp a cube on a table, lift it, bring it to a goal and hold it there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import mujoco
@@ -11,6 +11,17 @@ from envs.arguments import Count, NotNegative, Positive
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.reflection import VECTOR
 from envs.simulation import Fields
+from envs.sources import (
+    Control,
+    Source,
+    field_of_data,
+    joined,
+    last_action,
+    position_in_body,
+    quarter_turns_in_body,
+    total,
+    touching,
+)
 from envs.task import Measured, Task, Trial, norm
 
 JOINTS = slice(0, 7)  # in qpos and qvel: yaw, shoulder, elbow, wrist, roll (rad), left and right finger (m)
@@ -19,6 +30,8 @@ CUBE_QUATERNION = slice(10, 14)  # in qpos
 CUBE_VELOCITY = slice(7, 10)  # in qvel
 HOME = np.array([0.0, 0.37, 0.03, -0.4, 0.0, 0.03, 0.03])  # joints: the hand points down, open, 0.2 m above the table
 HALF_CUBE = 0.02  # m, half an edge
+FINGERS = (field_of_data("qpos", (i,), scale=0.5) for i in (5, 6))
+SERVOS = joined([field_of_data("qpos", range(5)), total(*FINGERS)])  # what `servo_positions` returns
 PADS = ("left_pad", "right_pad")
 
 
@@ -88,11 +101,20 @@ class Arm(Task):
         action = np.clip(action, -1.0, 1.0)
         sim.memory.action = action
         servos = servo_positions(sim)
-        step = np.array([self.joint_step] * 5 + [self.finger_step])
-        lead = np.array([self.joint_lead] * 5 + [self.finger_lead])
+        step, lead = self._steps_and_leads()
         low, high = sim.model.actuator_ctrlrange.T
         target = np.clip(sim.ctrl + step * action, servos - lead, servos + lead)
         np.clip(target, low, high, out=sim.ctrl)
+
+    def _steps_and_leads(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the step of each target at action 1, and its greatest distance from its joint (6,), in rad and m."""
+        steps, leads = (self.joint_step, self.finger_step), (self.joint_lead, self.finger_lead)
+        return np.repeat(steps, (5, 1)), np.repeat(leads, (5, 1))
+
+    def control(self, model: mujoco.MjModel) -> Control:
+        step, lead = (tuple(numbers.tolist()) for numbers in self._steps_and_leads())
+        bounds = tuple(-one for one in step), step
+        return Control(tuple(range(6)), step, 6 * (0.0,), *bounds, measured=SERVOS, lead=lead)
 
     def held(self, sim: Fields) -> np.ndarray:
         """Return the steps (N,) for which the cube has been at the goal without a break."""
@@ -135,6 +157,17 @@ class Arm(Task):
             "cube_turn": quarter_turns(now.rotation, sim.xmat[:, sim.body("cube")].reshape(-1, 3, 3)),
             "action": now.action,  # the last one
             "to_goal": now.to_goal,  # m, from the cube
+        }
+
+    def observation_sources(self, sim: Fields) -> dict[str, Source]:
+        cube = field_of_data("qpos", range(*CUBE_POSITION.indices(sim.model.nq)), scale=-1.0)
+        return {
+            "lead": total(field_of_data("ctrl", range(6)), replace(SERVOS, scale=-1.0), unit="rad, m"),
+            "cube_in_hand": position_in_body("cube", "grip"),
+            "pressing": touching([[sim.model.sensor(i).name] for i in range(2)]),
+            "cube_turn": quarter_turns_in_body("cube", "grip"),
+            "action": last_action(),
+            "to_goal": total(field_of_data("mocap_pos", range(3)), cube, unit="m"),
         }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:

@@ -14,12 +14,14 @@ from envs.mirror import MirroredParts, SignedPermutation
 from envs.orientation import body_frame, quaternion_about_z
 from envs.reflection import ROTATION, VECTOR
 from envs.simulation import Fields
+from envs.sources import Source, base_lin_vel, command, gait_clock, last_action, projected_gravity
 from envs.task import Measured, Task, Trial, fall_rate
 
 HOME = np.array([-0.1, 0.9, -1.8, 0.1, 0.9, -1.8, -0.1, 0.9, -1.8, 0.1, 0.9, -1.8])  # rad: FR, FL, RR, RL
 HOME_HEIGHT = 0.29  # m, of the trunk: the feet just above the ground
 FOOT_RADIUS = 0.023  # m
 TROT = np.array([0.0, 0.5, 0.5, 0.0])  # periods of the gait: FR steps with RL, FL with RR
+STILL = 0.01  # m/s, rad/s: a command with no greater number is to stand
 SEGMENTS = 8  # commands per episode, at most
 PUSHES = 4  # pushes per episode
 
@@ -139,7 +141,7 @@ class Go1(Task):
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         now = sim.time[:, None]
         command, since_command = self.present_command(sim)
-        moving = (np.abs(command) > 0.01).any(axis=1)
+        moving = (np.abs(command) > STILL).any(axis=1)
         since_push = now - sim.memory.push_times
         since_push[since_push <= 0.0] = np.inf
         quiet = np.minimum(since_command, since_push.min(axis=1))
@@ -182,6 +184,15 @@ class Go1(Task):
             "command": now.command,  # m/s forward, m/s to the left, rad/s to the left
             # Sine and cosine of the gait's phase; zero while the command is to stand.
             "clock": np.stack([np.sin(angle), np.cos(angle)], axis=1) * now.moving[:, None],
+        }
+
+    def observation_sources(self, sim: Fields) -> dict[str, Source]:
+        return {
+            "velocity": base_lin_vel(),
+            "up": projected_gravity(scale=-1.0),
+            "action": last_action(),
+            "command": command(),
+            "clock": gait_clock(self.step_frequency, float(sim.memory.phase[0]), STILL),
         }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:

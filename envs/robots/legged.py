@@ -11,6 +11,7 @@ from envs.arguments import Count, NotNegative
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.reflection import Reflection
 from envs.simulation import Fields
+from envs.sources import Source, touching
 from envs.task import Measured, Task, fall_rate, walking_metrics
 
 TRUNK_VELOCITIES = 6  # numbers in qvel before those of the driven joints
@@ -51,6 +52,10 @@ class Legged(Task):
             "joint_speeds": sim.qvel[:, 6:],  # rad/s
             "contacts": self.contacts(sim),
         }
+
+    def observation_sources(self, sim: Fields) -> dict[str, Source]:
+        sensors = np.array([sim.model.sensor(i).name for i in range(sim.model.nsensor)])
+        return {"contacts": touching(sensors.reshape(len(self.mirrored_contacts), -1).tolist())}
 
     def mirrored(self, model: mujoco.MjModel) -> MirroredParts | None:
         reflection = Reflection.of(model)

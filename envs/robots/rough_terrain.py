@@ -15,6 +15,7 @@ from envs.mirror import MirroredParts, SignedPermutation
 from envs.robots.go1 import SEGMENTS, Go1
 from envs.robots.terrain import Terrain, patchwork
 from envs.simulation import Fields
+from envs.sources import Source, base_height, height_scan
 from envs.task import Measured, on_first_step
 
 # Points of the ground that are scanned, in m ahead of the trunk and to its left: along the two lines of the feet.
@@ -140,6 +141,13 @@ class RoughTerrain(Go1):
         return super().observe(sim, now) | {
             "height": now.height,  # m, of the trunk above the ground
             "scan": now.scan,  # m, by which the ground is higher at the points of SCAN than under the trunk
+        }
+
+    def observation_sources(self, sim: Fields) -> dict[str, Source]:
+        errors = tuple(sim.memory.scan_errors[0].tolist())
+        return super().observation_sources(sim) | {
+            "height": base_height(ABOVE, ABYSS),
+            "scan": height_scan(SCAN.tolist(), ABOVE, ABYSS, offset=errors, clip=(-1.0, 1.0)),
         }
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:

@@ -1,0 +1,183 @@
+"""The proof of an exported policy: in the simulator it does what the trained policy does, and sees what that sees."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import mujoco
+import numpy as np
+import onnxruntime
+from stable_baselines3.common.vec_env import VecEnv
+
+import envs
+from agents.observations import Observations
+from envs.sources import Source
+from locomotion.evaluation.episodes import EVALUATION_SEED, Actor
+from locomotion.export.deploy import known_sources, observations
+
+LARGEST = 1e-5  # difference between the actions of the exported and the trained policy
+STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
+EPISODES = 2
+
+
+@dataclass(frozen=True)
+class ActionProof:
+    """Trained and exported policy, asked for actions in the same episodes."""
+
+    steps: int
+    difference: float  # greatest, in a state that both see
+    together: int  # steps for which two simulations, one driven by each, stay within `LARGEST` of each other
+
+    def __str__(self) -> str:
+        """Tell it to a reader."""
+        apart = "all of them" if self.together == self.steps else f"the first {self.together:,}"
+        return (
+            f"actions differ by at most {self.difference:.1e} in {self.steps:,} steps of {EPISODES} episodes; two"
+            f" simulations, one driven by each, stay together in {apart}"
+        )
+
+
+@dataclass(frozen=True)
+class RunnerProof:
+    """The runner's observations and actions, and those of task and policy, in the same states."""
+
+    steps: int
+    observation: float  # greatest difference
+    action: float  # greatest difference, and of controls in units of an action
+
+    def __str__(self) -> str:
+        """Tell it to a reader."""
+        return (
+            f"observations differ by at most {self.observation:.1e}, actions by {self.action:.1e}, in {self.steps:,}"
+            f" steps of {EPISODES} episodes"
+        )
+
+
+class ExportedActor:
+    """An exported policy, as an actor of one robot.
+
+    Args:
+        path: of policy.onnx.
+    """
+
+    def __init__(self, path: Path):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+        self._inputs = {one.name: one for one in self.session.get_inputs()}
+        self._outputs = [one.name for one in self.session.get_outputs()]
+        self._memory = {
+            name: np.zeros((1, one.shape[1]), np.float32) for name, one in self._inputs.items() if name[1:] == "_in"
+        }
+
+    def __call__(self, observations: Observations, starts: np.ndarray) -> np.ndarray:
+        """Return the actions (1, ...) for observations (1, ...), given whether an episode begins with them."""
+        for values in self._memory.values():
+            values[starts] = 0.0
+        seen = observations if isinstance(observations, Mapping) else {"obs": observations}
+        given = {name: np.asarray(one).astype(_dtype(self._inputs[name].type)) for name, one in seen.items()}
+        outputs = dict(zip(self._outputs, self.session.run(None, given | self._memory), strict=True))
+        self._memory = {name: outputs[f"{name[0]}_out"] for name in self._memory}
+        return outputs["actions"]
+
+
+def _dtype(onnx_type: str) -> str:
+    return {"tensor(float)": "float32", "tensor(uint8)": "uint8"}.get(onnx_type, "int64")
+
+
+def compare_actions(trained: Actor, path: Path, one: VecEnv, other: VecEnv, limit: int) -> ActionProof:
+    """Return how the exported policy's actions differ from the trained one's over `EPISODES` episodes.
+
+    Args:
+        trained: the policy, as an actor of one robot.
+        path: of policy.onnx.
+        one: an environment of one robot, which the trained policy drives.
+        other: its equal, which the exported policy drives.
+        limit: steps after which an episode is cut off.
+    """
+    beside, alone = ExportedActor(path), ExportedActor(path)
+    seen: Any = one.reset()
+    other_seen: Any = other.reset()
+    starts, other_starts = np.ones(1, bool), np.ones(1, bool)
+    steps, episodes, age, difference, together = 0, 0, 0, 0.0, 0
+    while episodes < EPISODES:
+        action, exported, others = trained(seen, starts), beside(seen, starts), alone(other_seen, other_starts)
+        difference = max(difference, _apart(action, exported))
+        if together == steps and _apart(action, others) <= LARGEST:
+            together += 1
+        seen, _, starts, _ = one.step(action)
+        if together > steps:
+            other_seen, _, other_starts, _ = other.step(others.reshape(action.shape))
+        steps, age = steps + 1, age + 1
+        if starts[0] or age == limit:
+            episodes, age = episodes + 1, 0
+    return ActionProof(steps, difference, together)
+
+
+def _apart(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return the greatest difference of two arrays, in units of their numbers where these are above 1."""
+    ours, theirs = (np.asarray(one, float).ravel() for one in (ours, theirs))
+    return float((np.abs(ours - theirs) / np.maximum(1.0, np.abs(theirs))).max())
+
+
+def compare_runner(trained: Actor, folder: Path, task: envs.Task, limit: int) -> RunnerProof:
+    """Return how the runner's observations and controls differ from the task's, in the states of `EPISODES` episodes.
+
+    Runner and trained policy are each asked about every state, and the task's physics leads to the next one.
+
+    Args:
+        trained: the policy, as an actor of one robot.
+        folder: of the runner.
+        task: the robot's.
+        limit: steps after which an episode is cut off.
+    """
+    world = envs.World(task, 1, auto_reset=False)
+    runner = load_runner(folder).Robot(folder)
+    found = known_sources(world)
+    steps, observation, acted = 0, 0.0, 0.0
+    scale = np.array(runner.deploy["actions"]["scale"])
+    for episode in range(EPISODES):
+        seen = world.reset(np.arange(1), [EVALUATION_SEED + episode])
+        begin(runner, world, found)
+        for age in range(limit):
+            own = runner.observe()
+            observation = max(observation, _apart(own, seen[0]))
+            controls, action = runner.act(own), trained(seen, np.full(1, age == 0))
+            step = world.step(action)
+            mujoco.mj_setState(runner.model, runner.data, world.step_began[0], STATE)
+            acted = max(acted, _apart(runner.action, action), _apart(controls / scale, runner.data.ctrl / scale))
+            runner.advance()
+            runner.command = world.task.command_tracking(world.sim)[0][0]
+            seen, steps = step.observations, steps + 1
+            if step.terminated[0] or step.truncated[0]:
+                break
+    return RunnerProof(steps, observation, acted)
+
+
+def begin(runner: Any, world: envs.World, found: Mapping[str, Source]) -> None:
+    """Give a runner the episode that begins for a world's robot: its own physics, and what its sources say of it."""
+    told = {**found, **world.task.observation_sources(world.sim)}
+    runner.deploy["observations"] = observations(world, told)
+    for name, values in world.task.physics(world.sim).items():
+        getattr(runner.model, name)[:] = values[0]
+    mujoco.mj_setConst(runner.model, runner.data)
+    runner.forget()
+    runner.command = world.task.command_tracking(world.sim)[0][0]
+    mujoco.mj_resetData(runner.model, runner.data)
+    mujoco.mj_setState(runner.model, runner.data, world.batch.state[0], STATE)
+    mujoco.mj_forward(runner.model, runner.data)
+
+
+def load_runner(folder: Path) -> ModuleType:
+    """Return a folder's run_policy.py as a module."""
+    spec = importlib.util.spec_from_file_location("exported_runner", folder / "run_policy.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

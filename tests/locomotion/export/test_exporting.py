@@ -1,0 +1,205 @@
+"""Exported folders: equal to the policies, whole or not there, and enough for a robot's own computer."""
+
+import ast
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import gymnasium
+import mujoco
+import numpy as np
+import onnx
+import pytest
+import torch
+import yaml
+
+import envs
+from agents import ActorCritic, Network
+from envs.robots.cartpole import CartPole
+from locomotion import commands
+from locomotion.errors import UsageError
+from locomotion.export import exporting
+from locomotion.export.exporting import export, run_policy_source
+from locomotion.export.proof import LARGEST
+from locomotion.policies.shipped import shipped_names
+from locomotion.policies.stored import StoredPolicy, describe, save_policy
+
+STEPS = 60  # of an episode of the proof
+
+
+def stored_policy(env, folder, **network):
+    """A new policy's folder, for an environment by its id."""
+    robots = envs.make_vec(env, 1)
+    torch.manual_seed(1)
+    policy = ActorCritic(
+        robots.observation_space, robots.action_space, lambda _: 1e-3, network=Network((8,), (4,), **network)
+    )
+    robots.close()
+    folder.mkdir()
+    save_policy(policy, describe(policy, env, "trpo", 0, 0), folder)
+    return StoredPolicy.find(folder)
+
+
+@pytest.mark.parametrize("robot", shipped_names())
+def test_every_policy_that_ships_leaves_as_it_is(robot, tmp_path):
+    exported = export(StoredPolicy.find(robot), tmp_path / "out", steps=STEPS)
+    assert exported.lacking == ""
+    assert exported.actions.steps >= STEPS
+    assert max(exported.actions.difference, exported.runner.observation, exported.runner.action) <= LARGEST
+    assert exported.runner.observation < 2e-6  # but for the last action, equal to the last bits
+    model = mujoco.MjModel.from_xml_path(str(tmp_path / "out" / "model.xml"))
+    exact = mujoco.MjModel.from_binary_path(str(tmp_path / "out" / "model.mjb"))
+    assert (model.nq, model.nv, model.nu, model.nsensordata) == (exact.nq, exact.nv, exact.nu, exact.nsensordata)
+    np.testing.assert_allclose(model.body_mass, exact.body_mass, rtol=1e-4)
+    np.testing.assert_allclose(model.actuator_gainprm, exact.actuator_gainprm, rtol=1e-5)
+
+
+def test_a_policy_that_remembers_leaves_as_it_is_over_resets(tmp_path):
+    stored = stored_policy("Locomotion/CartPole-v0", tmp_path / "policy", memory="lstm", memory_size=6)
+    exported = export(stored, tmp_path / "out", {"episode_steps": 25})
+    assert exported.actions.steps == 50
+    assert exported.actions.together == 50
+    deploy = yaml.safe_load((tmp_path / "out" / "deploy.yaml").read_text())
+    assert deploy["memory"] == {name: {"size": 6, "reset": 0.0} for name in ("h_in", "c_in")}
+
+
+def test_another_policy_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
+    made = exporting.graph_of
+
+    def altered(policy, *others):
+        policy.action_net.bias.data[0] += 1e-4
+        model = made(policy, *others)
+        policy.action_net.bias.data[0] -= 1e-4
+        return model
+
+    stored = stored_policy("Locomotion/CartPole-v0", tmp_path / "policy")
+    monkeypatch.setattr(exporting, "graph_of", altered)
+    with pytest.raises(UsageError, match="the exported policy is not the trained one"):
+        export(stored, tmp_path / "out", steps=STEPS)
+    assert [path.name for path in tmp_path.iterdir()] == ["policy"]
+
+
+@dataclass(frozen=True)
+class Secretive(CartPole):
+    """Nobody but the task knows what it observes."""
+
+    def observe(self, sim, now):
+        return super().observe(sim, now) | {"energy": np.square(sim.qvel).sum(axis=1)}
+
+
+@pytest.fixture
+def secretive(monkeypatch):
+    monkeypatch.setattr(envs.registry, "REGISTERED", {})
+    monkeypatch.setattr(gymnasium.envs.registration, "registry", dict(gymnasium.registry))
+    monkeypatch.setattr(gymnasium, "registry", gymnasium.envs.registration.registry)
+    envs.register("Secretive", Secretive)
+    return "Locomotion/Secretive-v0"
+
+
+def test_a_part_of_unknown_origin_is_named(secretive, tmp_path):
+    exported = export(stored_policy(secretive, tmp_path / "policy"), tmp_path / "out", steps=STEPS)
+    assert "the part energy of the observation" in exported.lacking
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert "run_policy.py" not in names
+    assert {"policy.onnx", "policy.json", "deploy.yaml", "model.xml"} <= names
+    deploy = yaml.safe_load((tmp_path / "out" / "deploy.yaml").read_text())
+    assert deploy["observations"]["energy"] == {"size": 1, "source": None}
+
+
+def test_a_foreign_environments_policy_leaves_without_a_runner(tmp_path):
+    exported = export(stored_policy("Pendulum-v1", tmp_path / "policy"), tmp_path / "out", steps=STEPS)
+    assert "Pendulum-v1 is not one of the robots" in exported.lacking
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["SHA256SUMS", "policy.json", "policy.onnx", "policy.safetensors"]
+
+
+@pytest.fixture(scope="module")
+def go1(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / "Go1"
+    export(StoredPolicy.find("Go1"), folder, steps=3)
+    return folder
+
+
+def test_what_other_runners_look_for_is_under_their_names(go1):
+    deploy = yaml.safe_load((go1 / "deploy.yaml").read_text())
+    legs = [f"{leg}_{joint}" for leg in ("FR", "FL", "RR", "RL") for joint in ("hip", "thigh", "calf")]
+    assert deploy["joint_names"] == legs
+    assert (deploy["step_dt"], deploy["timestep"], deploy["decimation"]) == (0.02, 0.005, 4)
+    assert deploy["stiffness"] == 12 * [35.0]
+    assert deploy["default_joint_pos"] == pytest.approx(2 * [-0.1, 0.9, -1.8, 0.1, 0.9, -1.8])
+    assert deploy["actions"]["type"] == "JointPositionAction"
+    assert deploy["actions"]["scale"] == 12 * [0.5]
+    assert deploy["commands"]["turn left"] == {"unit": "rad/s", "range": [-0.9, 0.9], "default": 0.0}
+    told = deploy["observations"]
+    assert sum(part["size"] for part in told.values()) == 50
+    assert list(told)[:3] == ["velocity", "turning", "up"]
+    assert [told[name]["unit"] for name in ("velocity", "turning", "joint_angles", "joint_speeds")] == [
+        *("m/s", "rad/s", "rad", "rad/s")
+    ]
+    assert told["joint_speeds"]["scale"] == 0.1
+    metadata = {one.key: one.value for one in onnx.load(go1 / "policy.onnx").metadata_props}
+    assert metadata["joint_names"] == ",".join(legs)
+    assert metadata["observation_names"] == ",".join(told)
+    assert metadata["command_names"] == "forward,left,turn left"
+    assert metadata["action_scale"] == ",".join(12 * ["0.5"])
+
+
+def test_an_exported_folder_is_a_policy_for_every_verb(go1):
+    again = StoredPolicy.find(go1)
+    assert again.card.evaluation == StoredPolicy.find("Go1").card.evaluation
+    assert again.weights == StoredPolicy.find("Go1").weights
+
+
+ALONE = """
+import runpy, sys
+for name in ("torch", "stable_baselines3", "gymnasium", "onnx", "envs", "agents", "locomotion"):
+    sys.modules[name] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def run(folder, *words):
+    command = [sys.executable, "-I", "-c", ALONE, str(folder / "run_policy.py"), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_the_runner_walks_the_robot_without_us(go1):
+    done = run(go1, "--headless", "--seconds", "4", "--command", "1", "0", "0")
+    assert done.returncode == 0, done.stderr
+    words = done.stdout.splitlines()[1].split()
+    x, y = float(words[1]), float(words[5])
+    assert 3.0 < np.hypot(x, y) < 4.5  # m, at 1 m/s
+
+
+def test_the_runner_names_a_command_of_another_size(go1):
+    done = run(go1, "--headless", "--command", "1")
+    assert done.returncode == 2
+    assert "--command takes 3 numbers, got 1" in done.stderr
+
+
+def test_the_runner_imports_four_packages_and_is_short():
+    source = run_policy_source().read_text()
+    nodes = list(ast.walk(ast.parse(source)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    packages = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
+    assert packages == {"mujoco", "numpy", "onnxruntime", "yaml"}
+    assert len(source.splitlines()) < 150
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="holds something else than a former export"):
+        export(StoredPolicy.find("CartPole"), tmp_path, steps=STEPS)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_the_command_prints_the_proof(tmp_path, capsys):
+    stored_policy("Locomotion/CartPole-v0", tmp_path / "policy")
+    words = [str(tmp_path / "policy"), "--out", str(tmp_path / "out"), "--task.episode-steps", "20"]
+    assert commands.export(words) == 0
+    out = capsys.readouterr().out
+    assert "actions differ by at most" in out
+    assert "in 40 steps of 2 episodes" in out
+    assert str(tmp_path / "out") in out

@@ -1,0 +1,116 @@
+"""Every kind of policy as an ONNX graph: its actions are those of the policy."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from gymnasium import spaces
+
+from agents import ActorCritic, Network
+from agents.sb3_policies import policy_class
+from agents.symmetry import identity_mirror
+from envs.sources import Control
+from locomotion.export.policy_graph import graph_of
+from locomotion.export.proof import ExportedActor
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
+
+VECTOR, BOX = spaces.Box(-np.inf, np.inf, (6,)), spaces.Box(-1, 1, (4,))
+SKEWED = spaces.Box(np.array([-2, 0, -np.inf, -1], np.float32), np.array([1, 5, np.inf, np.inf], np.float32))
+IMAGE = spaces.Box(0, 255, (1, 36, 40), np.uint8)
+MIXED = spaces.Dict({"camera": IMAGE, "speed": spaces.Box(-9, 9, (2,)), "gear": spaces.Discrete(3)})
+
+
+def random_policy(observations, actions, **network):
+    torch.manual_seed(0)
+    description = Network(actor=(16, 16), value=(4,), log_std_init=-0.5, **network)
+    mirror = identity_mirror(observations, actions) if description.mirror else None
+    policy = policy_class(observations)(observations, actions, lambda _: 1e-3, network=description, mirror=mirror)
+    with torch.no_grad():
+        last = next(layer for layer in policy.action_net.modules() if isinstance(layer, torch.nn.Linear))
+        last.weight.add_(0.5 * torch.randn(last.weight.shape))  # those of a new actor are nearly zero
+    return policy
+
+
+def saved(policy, folder, control=None):
+    onnx.save(graph_of(policy, control), folder / "policy.onnx")
+    return folder / "policy.onnx"
+
+
+def several(space, count, rng):
+    space.seed(int(rng.integers(1000)))
+    drawn = [space.sample() for _ in range(count)]
+    return (
+        {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
+        if isinstance(space, spaces.Dict)
+        else np.stack(drawn)
+    )
+
+
+@pytest.mark.parametrize(
+    ("observations", "actions", "network"),
+    [
+        (VECTOR, BOX, {"activation": "elu", "min_std": 0.1}),
+        (VECTOR, SKEWED, {"activation": "relu"}),
+        (VECTOR, SKEWED, {"action_unit": "environment"}),
+        (VECTOR, BOX, {"mean_bound": 1.5}),
+        (VECTOR, BOX, {"mirror": True}),
+        (VECTOR, spaces.Discrete(3, start=-1), {}),
+        (VECTOR, spaces.MultiDiscrete([2, 3, 2], start=[0, 5, 1]), {}),
+        (VECTOR, spaces.MultiBinary(3), {}),
+        (spaces.Discrete(5), BOX, {}),
+        (spaces.MultiDiscrete([2, 4]), spaces.Discrete(2), {}),
+        (spaces.MultiBinary(4), BOX, {}),
+        (IMAGE, spaces.Discrete(3), {}),
+        (MIXED, BOX, {}),
+    ],
+)
+def test_actions_are_those_of_the_policy(observations, actions, network, tmp_path):
+    policy = random_policy(observations, actions, **network)
+    rng = np.random.default_rng(0)
+    seen = several(observations, 40, rng)
+    if observations is VECTOR:
+        seen = np.float32([1, 10, 0.1, 1, 1, 5]) * seen + 3
+        policy.update_normalizer(seen)
+    expected = policy.clip(policy.deterministic(seen))
+    found = ExportedActor(saved(policy, tmp_path))(seen, np.zeros(40, bool))
+    assert found.dtype == (np.float32 if policy.continuous else np.int64)
+    np.testing.assert_allclose(found, expected.reshape(found.shape), atol=2e-6)
+    assert len(np.unique(np.round(found, 3))) > 1 or observations is IMAGE  # noise, in which all look alike
+
+
+@pytest.mark.parametrize("memory", ["gru", "lstm"])
+def test_a_memory_goes_in_and_out_and_is_cleared_where_an_episode_begins(memory, tmp_path):
+    policy = random_policy(VECTOR, BOX, memory=memory, memory_size=5)
+    path, rng = saved(policy, tmp_path), np.random.default_rng(0)
+    exported, states = ExportedActor(path), None
+    for step in range(30):
+        seen, starts = rng.normal(size=(1, 6)).astype(np.float32), np.array([step % 11 == 0])
+        expected, states = policy.predict(seen, states, starts, deterministic=True)
+        np.testing.assert_allclose(exported(seen, starts), expected, atol=2e-6)
+    session = onnxruntime.InferenceSession(path)
+    names = ["h", "c"][: 1 if memory == "gru" else 2]
+    assert [one.name for one in session.get_inputs()] == ["obs", *(f"{name}_in" for name in names)]
+    assert [one.name for one in session.get_outputs()] == ["actions", *(f"{name}_out" for name in names)]
+
+
+def test_controls_are_in_the_graph(tmp_path):
+    policy = random_policy(VECTOR, BOX)
+    control = Control((3, 0), (10.0, -2.0), (1.0, 0.0), (-3.0, -np.inf), (np.inf, 1.0))
+    session = onnxruntime.InferenceSession(saved(policy, tmp_path, control))
+    seen = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    actions, controls = session.run(None, {"obs": seen})
+    np.testing.assert_allclose(controls[:, 0], np.maximum(10 * actions[:, 3] + 1, -3), rtol=1e-6)
+    np.testing.assert_allclose(controls[:, 1], np.minimum(-2 * actions[:, 0], 1), rtol=1e-6)
+    assert (controls[:, 0] == -3).any()
+
+
+class OwnLayers(ActorCritic):
+    def _build_mlp_extractor(self):
+        super()._build_mlp_extractor()
+        self.mlp_extractor.policy_net.append(torch.nn.Hardtanh())
+
+
+def test_a_layer_of_a_users_own_is_refused():
+    with pytest.raises(Exception, match="a layer of a user's own cannot be exported, got Hardtanh"):
+        graph_of(OwnLayers(VECTOR, BOX, lambda _: 1e-3))
