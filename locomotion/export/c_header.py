@@ -20,6 +20,7 @@ from agents.symmetry import MirrorAverage, WithMirrorImages
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import Actor
 
+FILE = "policy.h"
 HEAD = """\
 /* A policy's action for an observation, by policy_step. Needs C99 and its mathematics alone. */
 #ifndef POLICY_H
@@ -59,8 +60,8 @@ CLIPPED = """\
     }"""
 
 
-def write_c_header(policy: ActorCritic, path: Path) -> None:
-    """Write a policy as a C header.
+def write_c_header(policy: ActorCritic, folder: Path) -> None:
+    """Write a policy into a folder as a C header.
 
     Raises:
         UsageError: where it is not a chain of layers from a vector to real actions.
@@ -70,15 +71,16 @@ def write_c_header(policy: ActorCritic, path: Path) -> None:
         raise UsageError("a C header takes a vector to real actions by layers of ours, which this policy does not")
     if policy.actor_memory is not None:
         raise UsageError("a C header has no memory; export this policy without --format c")
-    code = Code(policy.observation_space.shape[0])
+    size = policy.features_extractor.features_dim  # as many as the observation has numbers
+    code = Code(size)
     for layer in (policy.pi_features_extractor, *policy.actor_layers()):
         c_layer(layer, code)
     std = policy.action_log_std.detach().exp()
     for name, values in (("low", head.low), ("high", head.high), ("std", std)):
         code.constant(f"policy_{name}", values)
-    told = HEAD.format(observations=policy.observation_space.shape[0], actions=len(std))
+    told = HEAD.format(observations=size, actions=len(std))
     body = "\n".join([*code.lines, CLIPPED.replace("MEAN", f"{code.value}[i]")])
-    path.write_text("\n".join([told, *code.constants, STEP.format(body=body)]))
+    (folder / FILE).write_text("\n".join([told, *code.constants, STEP.format(body=body)]))
 
 
 class Code:
@@ -177,15 +179,15 @@ def _(module: BoundedMean, code: Code) -> None:
     code.each(f"{middle}[i] + {reach}[i] * tanhf((x[i] - {middle}[i]) / {reach}[i])")
 
 
-def compiled(path: Path) -> Actor | None:
-    """Return the policy of a C header, compiled, as an actor of one robot; None where there is no C compiler."""
+def compiled(folder: Path) -> Actor | None:
+    """Return a folder's C header, compiled, as an actor of one robot; None where there is no C compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder) / "policy.c", Path(folder) / "policy.so"
+    with tempfile.TemporaryDirectory() as place:
+        source, library = Path(place) / "policy.c", Path(place) / "policy.so"
         source.write_text(
-            f'#include "{path.absolute()}"\nvoid step(const float *x, float *y) {{ policy_step(x, y); }}\n'
+            f'#include "{(folder / FILE).absolute()}"\nvoid step(const float *x, float *y) {{ policy_step(x, y); }}\n'
             "int actions(void) { return POLICY_ACTIONS; }\n"
         )
         words = [compiler, "-std=c99", "-O2", "-shared", "-fPIC", str(source), "-o", str(library), "-lm"]

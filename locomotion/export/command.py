@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -24,6 +24,8 @@ class Export:
     """A shipped policy's name (Hopper), a run's folder (its last checkpoint is exported) or a checkpoint's."""
     out: Annotated[Path | None, optional("exported/ROBOT here", "FOLDER")] = None
     """The folder."""
+    format: tuple[Literal["torchscript", "c", "sb3"], ...] = ("torchscript",)
+    """Files besides policy.onnx: policy.pt, policy.h (for plain networks), policy.zip with vecnormalize.pkl."""
     load: Load = ()
 
     def run(self, numbers: Numbers = as_trained) -> int:
@@ -38,5 +40,5 @@ class Export:
             raise UsageError(f"{error.name} is not installed: pip install -c constraints.txt -e '.[export]'") from error
 
         stored = StoredPolicy.find(self.policy)
-        print(export(stored, self.out, numbers(stored)).summary())
+        print(export(stored, self.out, numbers(stored), self.format).summary())
         return 0

@@ -42,6 +42,11 @@ class Deployment:
     control: Control | None  # how actions become controls; None where that is not known
     unknown: tuple[str, ...]  # the parts of the observation whose origin is not known
 
+    @property
+    def complete(self) -> bool:
+        """Whether a runner needs to know nothing else."""
+        return self.control is not None and not self.unknown
+
 
 def deployment(world: envs.World, env: str, memory: Mapping[str, int]) -> Deployment:
     """Return what is to be told of a world's first robot, whose episode has begun.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,23 @@ import yaml
 import envs
 from agents import ActorCritic
 from envs.registry import require_task
-from locomotion.environments import EVALUATION_STEPS
-from locomotion.errors import UsageError
-from locomotion.evaluation.episodes import EVALUATION_SEED, actor_of
-from locomotion.export import run_policy
+from locomotion.environments import EVALUATION_STEPS, make_env
+from locomotion.errors import UsageError, refusals_told
+from locomotion.evaluation.episodes import EVALUATION_SEED, Actor, actor_of
 from locomotion.export.deploy import Deployment, deployment, metadata
+from locomotion.export.formats import FORMATS
 from locomotion.export.model import write_model
 from locomotion.export.policy_graph import graph_of, memory_sizes
-from locomotion.export.proof import EPISODES, LARGEST, ActionProof, RunnerProof, compare_actions, compare_runner
+from locomotion.export.proof import (
+    EPISODES,
+    GRAPH,
+    LARGEST,
+    ActionProof,
+    OnnxActor,
+    RunnerProof,
+    compare_actions,
+    compare_runner,
+)
 from locomotion.files import atomic_folder
 from locomotion.interrupts import NOTHING_KEPT, keeping
 from locomotion.policies.card import save_card
@@ -32,7 +41,7 @@ from locomotion.policies.stored import WEIGHTS, StoredPolicy
 from locomotion.threads import set_threads
 
 FOLDER = Path("exported")
-GRAPH = "policy.onnx"
+RUNNER = "run_policy.py"
 
 
 @dataclass(frozen=True)
@@ -42,48 +51,63 @@ class Exported:
     folder: Path
     actions: ActionProof
     runner: RunnerProof | None
-    lacking: str  # why there is no runner; empty where there is one
+    lacking: tuple[str, ...]  # what there is not, and why
 
     def summary(self) -> str:
         """Return lines for the terminal."""
+        runner = [f"run_policy.py: {self.runner}"] if self.runner else []
         files = ", ".join(sorted(path.name for path in self.folder.iterdir()))
-        proof = [f"policy.onnx: {self.actions}"]
-        proof.append(f"run_policy.py: {self.runner}" if self.runner else f"no run_policy.py: {self.lacking}")
-        return "\n".join([*proof, f"{self.folder}: {files}"])
+        return "\n".join([str(self.actions), *runner, *self.lacking, f"{self.folder}: {files}"])
 
 
 def export(
-    stored: StoredPolicy, out: Path | None = None, task: Mapping[str, Any] | None = None, steps: int = EVALUATION_STEPS
+    stored: StoredPolicy,
+    out: Path | None = None,
+    task: Mapping[str, Any] | None = None,
+    formats: Sequence[str] = ("torchscript",),
+    steps: int = EVALUATION_STEPS,
 ) -> Exported:
-    """Write a policy and what its robot's own computer must know into a folder, and prove them equal to the trained.
+    """Write a policy and what its robot's own computer must know into a folder, and prove it equal to the trained one.
 
     Args:
         stored: the policy.
         out: the folder; by default one of the robot's name in `exported`.
         task: numbers of its task that differ from those it is evaluated with.
+        formats: of `FORMATS`, besides ONNX.
         steps: after which an episode of the proof is cut off.
 
     Raises:
         UsageError: where the policy cannot be exported, the folder holds something else or cannot be written, or the
             exported policy is not equal to the trained one: then no folder is left.
-        KeyboardInterrupt: on Ctrl-C or SIGTERM, once a line has said that nothing was exported.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, once a line has said that nothing was written.
     """
     set_threads(1)
     folder = out or FOLDER / short_name(stored.env)
     require_replaceable(folder)
-    policy = stored.load()
-    world = world_of(stored, task)
-    with keeping(lambda: NOTHING_KEPT), atomic_folder(folder) as temporary:
-        told = None if world is None else deployment(world, stored.env, memory_sizes(policy))
+    policy, world = stored.load(), first_episode(stored, task)
+    told = None if world is None else deployment(world, stored.env, memory_sizes(policy))
+    lacking = [why_no_runner(stored.env, told)]
+    with keeping(lambda: NOTHING_KEPT), refusals_told(folder), atomic_folder(folder) as temporary:
         write_policy(stored, policy, told, temporary)
-        lacking = why_no_runner(stored.env, told)
-        if world is not None and told is not None:
-            write_model(world.task, world.model, temporary)
-            content = yaml.safe_dump(told.values, sort_keys=False, default_flow_style=None, width=120)
-            (temporary / "deploy.yaml").write_text(content)
-        if not lacking:
-            shutil.copyfile(run_policy_source(), temporary / "run_policy.py")
-        return Exported(folder, *prove(stored, policy, temporary, task, steps, not lacking), lacking)
+        actors: dict[str, Actor] = {GRAPH: OnnxActor(temporary)}
+        for form in (FORMATS[name] for name in formats):
+            form.write(policy, temporary)
+            actor = form.actor(temporary)
+            if actor is None:
+                lacking.append(f"{form.file} is not compared: there is no C compiler")
+            else:
+                actors[form.file] = actor
+        if told is not None and world is not None:
+            write_robot(told, world, temporary)
+        numbers = stored.numbers("evaluation", task)
+        one, other = (make_env(stored.env, 1, task=numbers, seed=EVALUATION_SEED, threads=1) for _ in range(2))
+        with contextlib.closing(one), contextlib.closing(other):
+            actions = compare_actions(actor_of(policy, 1, None), actors, OnnxActor(temporary), one, other, steps)
+        runner = None
+        if (temporary / RUNNER).exists():
+            runner = compare_runner(actor_of(policy, 1, None), temporary, require_task(stored.env, **numbers), steps)
+        require_equal(actions, runner)
+    return Exported(folder, actions, runner, tuple(line for line in lacking if line))
 
 
 def require_replaceable(folder: Path) -> None:
@@ -96,11 +120,11 @@ def require_replaceable(folder: Path) -> None:
         raise UsageError(f"--out {folder} holds something else than a former export; name a new folder")
 
 
-def world_of(stored: StoredPolicy, task: Mapping[str, Any] | None) -> envs.World | None:
+def first_episode(stored: StoredPolicy, task: Mapping[str, Any] | None) -> envs.World | None:
     """Return the world of one robot whose first evaluated episode begins; None for a foreign environment."""
     if envs.task_class(stored.env) is None:
         return None
-    world = envs.World(require_task(stored.env, **stored.numbers("evaluation", task)), 1, auto_reset=False)
+    world = envs.World(require_task(stored.env, **stored.numbers("evaluation", task)), 1, 1)
     world.reset(np.arange(1), [EVALUATION_SEED])
     return world
 
@@ -113,48 +137,38 @@ def write_policy(stored: StoredPolicy, policy: ActorCritic, told: Deployment | N
     save_card(stored.card, folder)
 
 
+def write_robot(told: Deployment, world: envs.World, folder: Path) -> None:
+    """Write the robot's model, deploy.yaml and, where that says all it needs, the runner."""
+    write_model(world.task, world.model, folder)
+    content = yaml.safe_dump(told.values, sort_keys=False, default_flow_style=None, width=120)
+    (folder / "deploy.yaml").write_text(content)
+    if told.complete:
+        shutil.copyfile(Path(__file__).with_name(RUNNER), folder / RUNNER)
+
+
 def why_no_runner(env: str, told: Deployment | None) -> str:
-    """Return in words why nobody but the task can make its observations and controls; empty where a runner can."""
+    """Return in words why there is no runner; empty where there is one."""
     if told is None:
-        return f"{env} is not one of the robots that are stepped in batches, of which the observations are known"
-    lacking = [f"the part {name} of the observation" for name in told.unknown]
-    lacking += ["the way from actions to controls"] if told.control is None else []
-    if not lacking:
+        return f"no {RUNNER}: {env} is not one of the robots that are stepped in batches, whose observations are known"
+    if told.complete:
         return ""
-    return f"the task does not say where to find {' and '.join(lacking)} (Task.observation_sources, Task.control)"
+    unknown = [f"the part {name} of the observation" for name in told.unknown]
+    unknown += ["the way from actions to controls"] if told.control is None else []
+    return f"no {RUNNER}: the origin of {', '.join(unknown)} is not known; the task can name it (envs/README.md)"
 
 
-def run_policy_source() -> Path:
-    """Return the file of the runner."""
-    return Path(run_policy.__file__)
-
-
-def prove(
-    stored: StoredPolicy,
-    policy: ActorCritic,
-    folder: Path,
-    task: Mapping[str, Any] | None,
-    steps: int,
-    runner: bool,
-) -> tuple[ActionProof, RunnerProof | None]:
-    """Return how equal the files of a folder are to the trained policy.
+def require_equal(actions: ActionProof, runner: RunnerProof | None) -> None:
+    """Refuse an exported policy that is not equal to the trained one.
 
     Raises:
-        UsageError: where they are not.
+        UsageError: naming what differs.
     """
-    one, other = (stored.environment(1, task=task, seed=EVALUATION_SEED) for _ in range(2))
-    with contextlib.closing(one), contextlib.closing(other):
-        actions = compare_actions(actor_of(policy, 1, None), folder / GRAPH, one, other, steps)
-    differences = [actions.difference]
-    proof = None
-    if runner:
-        numbers = stored.numbers("evaluation", task)
-        proof = compare_runner(actor_of(policy, 1, None), folder, require_task(stored.env, **numbers), steps)
-        differences += [proof.observation, proof.action]
-    if not max(differences) <= LARGEST:
-        found = ", ".join(f"{one:.1e}" for one in differences)
-        raise UsageError(
-            f"the exported policy is not the trained one: actions, and the runner's observations and actions, differ by"
-            f" {found} within {EPISODES} episodes, where {LARGEST:.0e} may be; nothing was exported"
-        )
-    return actions, proof
+    found = dict(actions.differences)
+    if runner is not None:
+        found |= {"the runner's observations": runner.observation, "the runner's actions": runner.action}
+    for name, difference in found.items():
+        if not difference <= LARGEST:
+            raise UsageError(
+                f"the exported policy is not the trained one: {name} differ by {difference:.1e} within {EPISODES}"
+                f" episodes, where {LARGEST:.0e} is allowed; nothing was exported"
+            )

@@ -20,6 +20,7 @@ from envs.sources import Source
 from locomotion.evaluation.episodes import EVALUATION_SEED, Actor
 from locomotion.export.deploy import known_sources, observations
 
+GRAPH = "policy.onnx"
 LARGEST = 1e-5  # difference between the actions of the exported and the trained policy
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
 EPISODES = 2
@@ -30,16 +31,18 @@ class ActionProof:
     """Trained and exported policy, asked for actions in the same episodes."""
 
     steps: int
-    difference: float  # greatest, in a state that both see
-    together: int  # steps for which two simulations, one driven by each, stay within `LARGEST` of each other
+    differences: dict[str, float]  # the greatest of each file, in states that all see
+    together: int  # steps for which a simulation that the ONNX file drives stays within `LARGEST` of the trained one's
 
     def __str__(self) -> str:
         """Tell it to a reader."""
+        lines = [
+            f"{file}: actions differ by at most {found:.1e} in {self.steps:,} steps of {EPISODES} episodes"
+            for file, found in self.differences.items()
+        ]
         apart = "all of them" if self.together == self.steps else f"the first {self.together:,}"
-        return (
-            f"actions differ by at most {self.difference:.1e} in {self.steps:,} steps of {EPISODES} episodes; two"
-            f" simulations, one driven by each, stay together in {apart}"
-        )
+        lines[0] += f"; a simulation of its own stays together with the trained policy's in {apart}"
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -58,17 +61,13 @@ class RunnerProof:
         )
 
 
-class ExportedActor:
-    """An exported policy, as an actor of one robot.
+class OnnxActor:
+    """The ONNX file of a folder, as an actor of one robot."""
 
-    Args:
-        path: of policy.onnx.
-    """
-
-    def __init__(self, path: Path):
+    def __init__(self, folder: Path):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(folder / GRAPH, options, ["CPUExecutionProvider"])
         self._inputs = {one.name: one for one in self.session.get_inputs()}
         self._outputs = [one.name for one in self.session.get_outputs()]
         self._memory = {
@@ -90,24 +89,28 @@ def _dtype(onnx_type: str) -> str:
     return {"tensor(float)": "float32", "tensor(uint8)": "uint8"}.get(onnx_type, "int64")
 
 
-def compare_actions(trained: Actor, path: Path, one: VecEnv, other: VecEnv, limit: int) -> ActionProof:
-    """Return how the exported policy's actions differ from the trained one's over `EPISODES` episodes.
+def compare_actions(
+    trained: Actor, exported: Mapping[str, Actor], alone: Actor, one: VecEnv, other: VecEnv, limit: int
+) -> ActionProof:
+    """Return how exported files' actions differ from the trained policy's over `EPISODES` episodes.
 
     Args:
         trained: the policy, as an actor of one robot.
-        path: of policy.onnx.
+        exported: the same of each file.
+        alone: once more that of the first file, for its own simulation.
         one: an environment of one robot, which the trained policy drives.
-        other: its equal, which the exported policy drives.
+        other: its equal, which `alone` drives.
         limit: steps after which an episode is cut off.
     """
-    beside, alone = ExportedActor(path), ExportedActor(path)
+    differences = dict.fromkeys(exported, 0.0)
     seen: Any = one.reset()
     other_seen: Any = other.reset()
     starts, other_starts = np.ones(1, bool), np.ones(1, bool)
-    steps, episodes, age, difference, together = 0, 0, 0, 0.0, 0
+    steps, episodes, age, together = 0, 0, 0, 0
     while episodes < EPISODES:
-        action, exported, others = trained(seen, starts), beside(seen, starts), alone(other_seen, other_starts)
-        difference = max(difference, _apart(action, exported))
+        action, others = trained(seen, starts), alone(other_seen, other_starts)
+        for file, actor in exported.items():
+            differences[file] = max(differences[file], _apart(action, actor(seen, starts)))
         if together == steps and _apart(action, others) <= LARGEST:
             together += 1
         seen, _, starts, _ = one.step(action)
@@ -116,7 +119,7 @@ def compare_actions(trained: Actor, path: Path, one: VecEnv, other: VecEnv, limi
         steps, age = steps + 1, age + 1
         if starts[0] or age == limit:
             episodes, age = episodes + 1, 0
-    return ActionProof(steps, difference, together)
+    return ActionProof(steps, differences, together)
 
 
 def _apart(ours: np.ndarray, theirs: np.ndarray) -> float:

@@ -22,6 +22,9 @@ from agents import ActorCritic
 from agents.distributions import ClippedGaussian
 from agents.observations import Observations
 
+FILE = "policy.pt"
+SIZE = "states"  # a file inside it, which says how many numbers are remembered
+
 
 class Scripted(nn.Module):
     """The layers of a policy, from observations to actions without exploration.
@@ -55,17 +58,16 @@ class Scripted(nn.Module):
         return (actions, *after)
 
 
-def write_torchscript(policy: ActorCritic, path: Path) -> None:
-    """Write a policy's actor as TorchScript."""
+def write_torchscript(policy: ActorCritic, folder: Path) -> None:
+    """Write a policy's actor into a folder as TorchScript."""
     module = Scripted(policy).eval()
-    examples: tuple[Any, ...] = (_example(policy.observation_space),)
-    if module.memory is not None:
-        examples += (torch.zeros(2, module.memory.state_size),)
+    states = 0 if module.memory is None else module.memory.state_size
+    examples = (_example(policy.observation_space), *([torch.zeros(2, states)] if states else []))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # of checks of shapes
         traced = torch.jit.trace(module, examples, strict=False, check_trace=False)
-        torch.jit.save(torch.jit.freeze(traced), path)
+        torch.jit.save(torch.jit.freeze(traced), folder / FILE, _extra_files={SIZE: str(states)})
 
 
 def _example(space: spaces.Space) -> Any:
@@ -75,18 +77,14 @@ def _example(space: spaces.Space) -> Any:
 
 
 class TorchScriptActor:
-    """A policy of a TorchScript file, as an actor of one robot.
+    """The TorchScript of a folder, as an actor of one robot."""
 
-    Args:
-        path: of the file.
-        states: numbers that it remembers.
-    """
-
-    def __init__(self, path: Path, states: int):
+    def __init__(self, folder: Path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._module = torch.jit.load(path)
-        self._states = torch.zeros(1, states)
+            size = {SIZE: ""}
+            self._module = torch.jit.load(folder / FILE, _extra_files=size)
+        self._states = torch.zeros(1, int(size[SIZE]))
 
     @torch.no_grad()
     def __call__(self, observations: Observations, starts: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from agents.sb3_policies import policy_class
 from agents.symmetry import identity_mirror
 from envs.sources import Control
 from locomotion.export.policy_graph import graph_of
-from locomotion.export.proof import ExportedActor
+from locomotion.export.proof import GRAPH, OnnxActor
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
 
@@ -33,8 +33,8 @@ def random_policy(observations, actions, **network):
 
 
 def saved(policy, folder, control=None):
-    onnx.save(graph_of(policy, control), folder / "policy.onnx")
-    return folder / "policy.onnx"
+    onnx.save(graph_of(policy, control), folder / GRAPH)
+    return folder
 
 
 def several(space, count, rng):
@@ -73,7 +73,7 @@ def test_actions_are_those_of_the_policy(observations, actions, network, tmp_pat
         seen = np.float32([1, 10, 0.1, 1, 1, 5]) * seen + 3
         policy.update_normalizer(seen)
     expected = policy.clip(policy.deterministic(seen))
-    found = ExportedActor(saved(policy, tmp_path))(seen, np.zeros(40, bool))
+    found = OnnxActor(saved(policy, tmp_path))(seen, np.zeros(40, bool))
     assert found.dtype == (np.float32 if policy.continuous else np.int64)
     np.testing.assert_allclose(found, expected.reshape(found.shape), atol=2e-6)
     assert len(np.unique(np.round(found, 3))) > 1 or observations is IMAGE  # noise, in which all look alike
@@ -82,13 +82,13 @@ def test_actions_are_those_of_the_policy(observations, actions, network, tmp_pat
 @pytest.mark.parametrize("memory", ["gru", "lstm"])
 def test_a_memory_goes_in_and_out_and_is_cleared_where_an_episode_begins(memory, tmp_path):
     policy = random_policy(VECTOR, BOX, memory=memory, memory_size=5)
-    path, rng = saved(policy, tmp_path), np.random.default_rng(0)
-    exported, states = ExportedActor(path), None
+    folder, rng = saved(policy, tmp_path), np.random.default_rng(0)
+    exported, states = OnnxActor(folder), None
     for step in range(30):
         seen, starts = rng.normal(size=(1, 6)).astype(np.float32), np.array([step % 11 == 0])
         expected, states = policy.predict(seen, states, starts, deterministic=True)
         np.testing.assert_allclose(exported(seen, starts), expected, atol=2e-6)
-    session = onnxruntime.InferenceSession(path)
+    session = onnxruntime.InferenceSession(folder / GRAPH)
     names = ["h", "c"][: 1 if memory == "gru" else 2]
     assert [one.name for one in session.get_inputs()] == ["obs", *(f"{name}_in" for name in names)]
     assert [one.name for one in session.get_outputs()] == ["actions", *(f"{name}_out" for name in names)]
@@ -97,7 +97,7 @@ def test_a_memory_goes_in_and_out_and_is_cleared_where_an_episode_begins(memory,
 def test_controls_are_in_the_graph(tmp_path):
     policy = random_policy(VECTOR, BOX)
     control = Control((3, 0), (10.0, -2.0), (1.0, 0.0), (-3.0, -np.inf), (np.inf, 1.0))
-    session = onnxruntime.InferenceSession(saved(policy, tmp_path, control))
+    session = onnxruntime.InferenceSession(saved(policy, tmp_path, control) / GRAPH)
     seen = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
     actions, controls = session.run(None, {"obs": seen})
     np.testing.assert_allclose(controls[:, 0], np.maximum(10 * actions[:, 3] + 1, -3), rtol=1e-6)
