@@ -19,6 +19,7 @@ from agents.observations import Observations
 from agents.symmetry import MirrorAverage, WithMirrorImages
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import Actor
+from locomotion.export.actor import ActorParts
 
 FILE = "policy.h"
 HEAD = """\
@@ -67,13 +68,12 @@ def write_c_header(policy: ActorCritic, folder: Path) -> None:
         UsageError: where it is not a chain of layers from a vector to real actions.
     """
     head = policy.action_dist
-    if not (policy.plain_vectors and policy.chains and isinstance(head, ClippedGaussian)):
-        raise UsageError("a C header takes a vector to real actions by layers of ours, which this policy does not")
-    if policy.actor_memory is not None:
-        raise UsageError("a C header has no memory; export this policy without --format c")
-    size = policy.features_extractor.features_dim  # as many as the observation has numbers
+    parts = ActorParts.of(policy)
+    if not parts.vector or parts.memory is not None or not isinstance(head, ClippedGaussian):
+        raise UsageError("a C header goes from a vector to real actions, without a memory; this policy does not")
+    size = parts.extractor.features_dim  # as many as the observation has numbers
     code = Code(size)
-    for layer in (policy.pi_features_extractor, *policy.actor_layers()):
+    for layer in (parts.extractor, *parts.layers):
         c_layer(layer, code)
     std = policy.action_log_std.detach().exp()
     for name, values in (("low", head.low), ("high", head.high), ("std", std)):

@@ -14,8 +14,10 @@ import mujoco
 import numpy as np
 
 import envs
+from envs.observation import layout_of
 from envs.probing import found_control, found_sources
 from envs.sources import Control, Source
+from envs.task import Measured
 from locomotion.files import folder_name
 
 START = ("qpos", "qvel", "act", "ctrl", "mocap_pos", "mocap_quat")  # fields of MjData that an episode begins with
@@ -88,7 +90,7 @@ def deployment(world: envs.World, env: str, memory: Mapping[str, int]) -> Deploy
         "memory": {f"{name}_in": {"size": size, "reset": 0.0} for name, size in memory.items()},
         "start": {name: getattr(sim, name)[0].ravel() for name in START if getattr(sim, name).size},
     }
-    unknown = tuple(name for name in world.layout if name not in sources)
+    unknown = tuple(name for name in seen_parts(world) if name not in sources)
     return Deployment(plain(values), control, unknown)
 
 
@@ -97,10 +99,15 @@ def known_sources(world: envs.World) -> dict[str, Source]:
     return {**found_sources(world), **world.task.observation_sources(world.sim)}
 
 
+def seen_parts(world: envs.World) -> dict[str, int]:
+    """Return the sizes of the parts that a robot sees, in their order."""
+    return layout_of(world.task.observe(world.sim, Measured(**world.task.measure(world.sim))))
+
+
 def observations(world: envs.World, sources: Mapping[str, Source]) -> dict[str, Any]:
     """Return the parts of an observation in their order; the origin of one that is not known is None."""
     told: dict[str, Any] = {}
-    for name, size in world.layout.items():
+    for name, size in seen_parts(world).items():
         source = sources.get(name)
         if source is None:
             told[name] = {"size": size, "source": None}

@@ -19,6 +19,7 @@ from envs.registry import require_task
 from locomotion.environments import EVALUATION_STEPS, make_env
 from locomotion.errors import UsageError, refusals_told
 from locomotion.evaluation.episodes import EVALUATION_SEED, Actor, actor_of
+from locomotion.export.actor import ActorParts
 from locomotion.export.deploy import Deployment, deployment, metadata
 from locomotion.export.formats import FORMATS
 from locomotion.export.model import write_model
@@ -85,6 +86,7 @@ def export(
     folder = out or FOLDER / short_name(stored.env)
     require_replaceable(folder)
     policy, world = stored.load(), first_episode(stored, task)
+    seen = ActorParts.of(policy).space
     told = None if world is None else deployment(world, stored.env, memory_sizes(policy))
     lacking = [why_no_runner(stored.env, told)]
     with keeping(lambda: NOTHING_KEPT), refusals_told(folder), atomic_folder(folder) as temporary:
@@ -102,7 +104,7 @@ def export(
         numbers = stored.numbers("evaluation", task)
         one, other = (make_env(stored.env, 1, task=numbers, seed=EVALUATION_SEED, threads=1) for _ in range(2))
         with contextlib.closing(one), contextlib.closing(other):
-            actions = compare_actions(actor_of(policy, 1, None), actors, OnnxActor(temporary), one, other, steps)
+            actions = compare_actions(actor_of(policy, 1, None), actors, OnnxActor(temporary), seen, one, other, steps)
         runner = None
         if (temporary / RUNNER).exists():
             runner = compare_runner(actor_of(policy, 1, None), temporary, require_task(stored.env, **numbers), steps)

@@ -22,7 +22,7 @@ from agents.distributions import ClippedGaussian
 from agents.extractors import DictExtractor
 from agents.memory import Memory
 from envs.sources import Control
-from locomotion.errors import UsageError
+from locomotion.export.actor import ActorParts
 from locomotion.export.graph import Graph, layer
 
 
@@ -39,15 +39,11 @@ def graph_of(
     Raises:
         UsageError: where a layer is a user's own.
     """
-    if not policy.chains:
-        raise UsageError(f"layers of a user's own cannot be exported, got {type(policy.mlp_extractor).__name__}")
-    graph, space = Graph(), policy.observation_space
-    parts = space.spaces if isinstance(space, spaces.Dict) else {"obs": space}
-    value = _features(
-        policy.pi_features_extractor, graph, {name: _seen(graph, name, one) for name, one in parts.items()}
-    )
+    graph, actor = Graph(), ActorParts.of(policy)
+    parts = actor.space.spaces if isinstance(actor.space, spaces.Dict) else {"obs": actor.space}
+    value = _features(actor.extractor, graph, {name: _seen(graph, name, one) for name, one in parts.items()})
     states: dict[str, str] = {}
-    for one in policy.actor_layers():
+    for one in actor.layers:
         if isinstance(one, Memory):
             value, states = _remember(one, graph, value)
         else:
@@ -68,7 +64,7 @@ def memory_sizes(policy: ActorCritic) -> dict[str, int]:
     memory = policy.actor_memory
     if memory is None:
         return {}
-    return dict.fromkeys(["h"] if memory.kind == "gru" else ["h", "c"], memory.cell.hidden_size)
+    return dict.fromkeys(["h"] if memory.kind == "gru" else ["h", "c"], memory.images * memory.cell.hidden_size)
 
 
 def _seen(graph: Graph, name: str, space: spaces.Space) -> str:
@@ -95,13 +91,17 @@ def _features(extractor: nn.Module, graph: Graph, seen: dict[str, str]) -> str:
     if isinstance(extractor, DictExtractor):
         parts = [layer(one, graph, seen[name]) for name, one in extractor.extractors.items()]
         return graph.add("Concat", *parts, axis=1)
-    return layer(extractor, graph, seen["obs"])
+    flat = [graph.add("Flatten", one, axis=1) for one in seen.values()] if len(seen) > 1 else list(seen.values())
+    return layer(extractor, graph, graph.add("Concat", *flat, axis=1) if len(flat) > 1 else flat[0])
 
 
 def _remember(memory: Memory, graph: Graph, x: str) -> tuple[str, dict[str, str]]:
-    """Add a recurrent cell, gate by gate as torch has it; return its outputs, and its states after by their names."""
-    cell, size = memory.cell, memory.cell.hidden_size
-    h = graph.input("h_in", size)
+    """Add a recurrent cell, gate by gate as torch has it; return its outputs, and its states after by their names.
+
+    The states of a robot's mirror image stand beside its own, and its rows below all robots'.
+    """
+    cell, size, images = memory.cell, memory.images * memory.cell.hidden_size, memory.images
+    h = _moved(graph, graph.input("h_in", size), images, 1, 0)
     by_input = graph.add("Gemm", x, cell.weight_ih, cell.bias_ih, transB=1)
     by_state = graph.add("Gemm", h, cell.weight_hh, cell.bias_hh, transB=1)
     if memory.kind == "gru":
@@ -114,10 +114,19 @@ def _remember(memory: Memory, graph: Graph, x: str) -> tuple[str, dict[str, str]
         gates = graph.split(graph.add("Add", by_input, by_state), 4)
         enter, keep, leave = (graph.add("Sigmoid", gates[i]) for i in (0, 1, 3))
         entering = graph.add("Mul", enter, graph.add("Tanh", gates[2]))
-        state = graph.add("Add", graph.add("Mul", keep, graph.input("c_in", size)), entering)
+        state = graph.add(
+            "Add", graph.add("Mul", keep, _moved(graph, graph.input("c_in", size), images, 1, 0)), entering
+        )
         hidden = graph.add("Mul", leave, graph.add("Tanh", state))
         after = {"h": hidden, "c": state}
-    return graph.add("Concat", hidden, x, axis=1), after
+    return graph.add("Concat", hidden, x, axis=1), {
+        name: _moved(graph, state, images, 0, 1) for name, state in after.items()
+    }
+
+
+def _moved(graph: Graph, value: str, parts: int, before: int, after: int) -> str:
+    """Return a value whose equal parts along one axis stand along another one."""
+    return value if parts == 1 else graph.add("Concat", *graph.split(value, parts, before), axis=after)
 
 
 def _mode(policy: ActorCritic, graph: Graph, x: str) -> str:

@@ -12,12 +12,15 @@ from typing import Any
 import mujoco
 import numpy as np
 import onnxruntime
+from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
 import envs
 from agents.observations import Observations
+from envs.observation import SEEN
 from envs.sources import Source
 from locomotion.evaluation.episodes import EVALUATION_SEED, Actor
+from locomotion.export.actor import seen_by_actor
 from locomotion.export.deploy import known_sources, observations
 
 GRAPH = "policy.onnx"
@@ -90,7 +93,13 @@ def _dtype(onnx_type: str) -> str:
 
 
 def compare_actions(
-    trained: Actor, exported: Mapping[str, Actor], alone: Actor, one: VecEnv, other: VecEnv, limit: int
+    trained: Actor,
+    exported: Mapping[str, Actor],
+    alone: Actor,
+    space: spaces.Space,
+    one: VecEnv,
+    other: VecEnv,
+    limit: int,
 ) -> ActionProof:
     """Return how exported files' actions differ from the trained policy's over `EPISODES` episodes.
 
@@ -98,6 +107,7 @@ def compare_actions(
         trained: the policy, as an actor of one robot.
         exported: the same of each file.
         alone: once more that of the first file, for its own simulation.
+        space: of what the exported actors see.
         one: an environment of one robot, which the trained policy drives.
         other: its equal, which `alone` drives.
         limit: steps after which an episode is cut off.
@@ -108,9 +118,10 @@ def compare_actions(
     starts, other_starts = np.ones(1, bool), np.ones(1, bool)
     steps, episodes, age, together = 0, 0, 0, 0
     while episodes < EPISODES:
-        action, others = trained(seen, starts), alone(other_seen, other_starts)
+        action, others = trained(seen, starts), alone(seen_by_actor(other_seen, space), other_starts)
+        alone_seen = seen_by_actor(seen, space)
         for file, actor in exported.items():
-            differences[file] = max(differences[file], _apart(action, actor(seen, starts)))
+            differences[file] = max(differences[file], _apart(action, actor(alone_seen, starts)))
         if together == steps and _apart(action, others) <= LARGEST:
             together += 1
         seen, _, starts, _ = one.step(action)
@@ -148,8 +159,8 @@ def compare_runner(trained: Actor, folder: Path, task: envs.Task, limit: int) ->
         seen = world.reset(np.arange(1), [EVALUATION_SEED + episode])
         begin(runner, world, found)
         for age in range(limit):
-            own = runner.observe()
-            observation = max(observation, _apart(own, seen[0]))
+            own, theirs = runner.observe(), seen[SEEN] if isinstance(seen, dict) else seen
+            observation = max(observation, _apart(own, theirs[0]))
             controls, action = runner.act(own), trained(seen, np.full(1, age == 0))
             step = world.step(action)
             mujoco.mj_setState(runner.model, runner.data, world.step_began[0], STATE)

@@ -103,8 +103,10 @@ def actor_layers(policy: ActorCritic) -> list[Dense]:
     Raises:
         UsageError: where there are none.
     """
-    if not (policy.plain_vectors and policy.chains) or policy.actor_memory is not None:
-        raise UsageError("SB3's MlpPolicy takes vectors by hidden layers alone: no images, Dicts, memory or own layers")
+    if not (policy.plain_vectors and policy.chains and isinstance(policy.observation_space, spaces.Box)):
+        raise UsageError(f"SB3's MlpPolicy sees vectors alone, this policy {policy.observation_space}")
+    if policy.actor_memory is not None:
+        raise UsageError("SB3's MlpPolicy has no memory, this policy has")
     space = policy.action_space
     if np.any(getattr(space, "start", 0)):
         raise UsageError(f"SB3's PPO counts choices from 0, got {space}")

@@ -6,7 +6,6 @@ robots (torch in C++ above all) loads them, and nothing needs to be compiled.
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from agents import ActorCritic
 from agents.distributions import ClippedGaussian
 from agents.observations import Observations
+from locomotion.export.actor import ActorParts
 
 FILE = "policy.pt"
 SIZE = "states"  # a file inside it, which says how many numbers are remembered
@@ -35,12 +35,11 @@ class Scripted(nn.Module):
 
     def __init__(self, policy: ActorCritic):
         super().__init__()
-        policy = copy.deepcopy(policy)
-        layers, self.memory = policy.actor_layers(), policy.actor_memory
+        parts = ActorParts.of(policy)
+        layers, self.memory = parts.layers, parts.memory
         place = len(layers) if self.memory is None else layers.index(self.memory)
-        self.extractor = policy.pi_features_extractor
         self.before, self.after = nn.Sequential(*layers[:place]), nn.Sequential(*layers[place + 1 :])
-        self.space, self.head = policy.observation_space, policy.action_dist
+        self.extractor, self.space, self.head = parts.extractor, parts.space, policy.action_dist
         self.log_std = [policy.action_log_std.detach()] if policy.continuous else []
 
     def forward(self, observations: Any, states: Tensor | None = None) -> tuple[Tensor, ...]:
@@ -62,7 +61,7 @@ def write_torchscript(policy: ActorCritic, folder: Path) -> None:
     """Write a policy's actor into a folder as TorchScript."""
     module = Scripted(policy).eval()
     states = 0 if module.memory is None else module.memory.state_size
-    examples = (_example(policy.observation_space), *([torch.zeros(2, states)] if states else []))
+    examples = (_example(module.space), *([torch.zeros(2, states)] if states else []))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # of checks of shapes

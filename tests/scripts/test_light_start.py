@@ -29,6 +29,8 @@ BENCHMARKS = ("throughput", "training", "workers", "scores", "race", "estimators
             "record",
             "record Go1",
             "watch",
+            "export",
+            "export Go1",
             "replay",
             "robots",
             "ship",

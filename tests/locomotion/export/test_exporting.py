@@ -68,6 +68,15 @@ def test_a_policy_that_remembers_leaves_as_it_is_over_resets(tmp_path):
     assert deploy["memory"] == {name: {"size": 6, "reset": 0.0} for name in ("h_in", "c_in")}
 
 
+def test_what_a_critic_alone_sees_stays_behind(tmp_path):
+    stored = stored_policy("Locomotion/Go1Real-v0", tmp_path / "policy", memory="gru", memory_size=6)
+    exported = export(stored, tmp_path / "out", steps=STEPS)
+    assert exported.runner.steps >= STEPS
+    deploy = yaml.safe_load((tmp_path / "out" / "deploy.yaml").read_text())
+    assert next(iter(deploy["observations"])) == "turning"
+    assert "friction" not in deploy["observations"]
+
+
 def test_another_policy_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
     made = exporting.graph_of
 

@@ -8,23 +8,38 @@ from gymnasium import spaces
 
 from agents import ActorCritic, Network
 from agents.sb3_policies import policy_class
-from agents.symmetry import identity_mirror
 from envs.sources import Control
+from locomotion.export.actor import ActorParts, seen_by_actor
 from locomotion.export.policy_graph import graph_of
 from locomotion.export.proof import GRAPH, OnnxActor
+from locomotion.export.torchscript import TorchScriptActor, write_torchscript
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
 
 VECTOR, BOX = spaces.Box(-np.inf, np.inf, (6,)), spaces.Box(-1, 1, (4,))
 SKEWED = spaces.Box(np.array([-2, 0, -np.inf, -1], np.float32), np.array([1, 5, np.inf, np.inf], np.float32))
 IMAGE = spaces.Box(0, 255, (1, 36, 40), np.uint8)
+PAIR = spaces.Dict({"arm": spaces.Box(-9, 9, (2,)), "base": spaces.Box(-9, 9, (3,))})
+CRITICS = spaces.Dict({"observation": VECTOR, "privileged": spaces.Box(-9, 9, (3,))})
 MIXED = spaces.Dict({"camera": IMAGE, "speed": spaces.Box(-9, 9, (2,)), "gear": spaces.Discrete(3)})
+
+
+def reversed_mirror(observations, actions):
+    """The numbers of each part in reverse, their signs changed at the ends."""
+    parts = list(observations.spaces.values()) if isinstance(observations, spaces.Dict) else [observations]
+    images, start = [], 0
+    for size in (part.shape[0] for part in parts):
+        images.append((start + np.arange(size)[::-1], np.where(np.isin(np.arange(size), [0, size - 1]), -1.0, 1.0)))
+        start += size
+    order, sign = (np.concatenate(numbers) for numbers in zip(*images, strict=True))
+    size = actions.shape[0]
+    return (order, sign), (np.arange(size)[::-1].copy(), np.ones(size))
 
 
 def random_policy(observations, actions, **network):
     torch.manual_seed(0)
     description = Network(actor=(16, 16), value=(4,), log_std_init=-0.5, **network)
-    mirror = identity_mirror(observations, actions) if description.mirror else None
+    mirror = reversed_mirror(observations, actions) if description.mirror else None
     policy = policy_class(observations)(observations, actions, lambda _: 1e-3, network=description, mirror=mirror)
     with torch.no_grad():
         last = next(layer for layer in policy.action_net.modules() if isinstance(layer, torch.nn.Linear))
@@ -63,6 +78,10 @@ def several(space, count, rng):
         (spaces.MultiBinary(4), BOX, {}),
         (IMAGE, spaces.Discrete(3), {}),
         (MIXED, BOX, {}),
+        (PAIR, BOX, {}),
+        (CRITICS, BOX, {}),
+        (CRITICS, BOX, {"mirror": True}),
+        (spaces.Dict({**MIXED.spaces, "privileged": spaces.Box(-9, 9, (3,))}), BOX, {}),
     ],
 )
 def test_actions_are_those_of_the_policy(observations, actions, network, tmp_path):
@@ -73,21 +92,26 @@ def test_actions_are_those_of_the_policy(observations, actions, network, tmp_pat
         seen = np.float32([1, 10, 0.1, 1, 1, 5]) * seen + 3
         policy.update_normalizer(seen)
     expected = policy.clip(policy.deterministic(seen))
-    found = OnnxActor(saved(policy, tmp_path))(seen, np.zeros(40, bool))
+    alone = seen_by_actor(seen, ActorParts.of(policy).space)
+    assert not isinstance(alone, dict) or "privileged" not in alone
+    found = OnnxActor(saved(policy, tmp_path))(alone, np.zeros(40, bool))
     assert found.dtype == (np.float32 if policy.continuous else np.int64)
     np.testing.assert_allclose(found, expected.reshape(found.shape), atol=2e-6)
     assert len(np.unique(np.round(found, 3))) > 1 or observations is IMAGE  # noise, in which all look alike
 
 
 @pytest.mark.parametrize("memory", ["gru", "lstm"])
-def test_a_memory_goes_in_and_out_and_is_cleared_where_an_episode_begins(memory, tmp_path):
-    policy = random_policy(VECTOR, BOX, memory=memory, memory_size=5)
+@pytest.mark.parametrize(("space", "mirror"), [(VECTOR, False), (VECTOR, True), (CRITICS, True)])
+def test_a_memory_goes_in_and_out_and_is_cleared_where_an_episode_begins(memory, space, mirror, tmp_path):
+    policy = random_policy(space, BOX, memory=memory, memory_size=5, mirror=mirror)
     folder, rng = saved(policy, tmp_path), np.random.default_rng(0)
-    exported, states = OnnxActor(folder), None
+    write_torchscript(policy, folder)
+    exported, states = [OnnxActor(folder), TorchScriptActor(folder)], None
     for step in range(30):
-        seen, starts = rng.normal(size=(1, 6)).astype(np.float32), np.array([step % 11 == 0])
+        seen, starts = several(space, 1, rng), np.array([step % 11 == 0])
         expected, states = policy.predict(seen, states, starts, deterministic=True)
-        np.testing.assert_allclose(exported(seen, starts), expected, atol=2e-6)
+        for actor in exported:
+            np.testing.assert_allclose(actor(seen_by_actor(seen, VECTOR), starts), expected, atol=2e-6)
     session = onnxruntime.InferenceSession(folder / GRAPH)
     names = ["h", "c"][: 1 if memory == "gru" else 2]
     assert [one.name for one in session.get_inputs()] == ["obs", *(f"{name}_in" for name in names)]
