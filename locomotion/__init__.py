@@ -4,7 +4,7 @@ Each room imports from the floors below its own, and from `envs` and `agents`; t
 
 - commands, __main__
 - benchmarks, sweeps, replay
-- training, viewer, export
+- training, viewer, export, importing
 - recording
 - evaluation
 - policies

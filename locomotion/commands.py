@@ -97,6 +97,13 @@ def export(arguments: list[str]) -> int:
     return wanted.run(numbers)
 
 
+def import_(arguments: list[str]) -> int:
+    """Import a policy of Stable-Baselines3's."""
+    from locomotion.importing.command import Import
+
+    return parse(Import, arguments).run()
+
+
 def benchmark(arguments: list[str]) -> int:
     """Measure speed, scores, estimators, or the effect of gamma and lambda."""
     from locomotion.benchmarks.commands import Processes, Race, Scores, Throughput, TimeSteps, Training, Workers
@@ -114,7 +121,10 @@ def benchmark(arguments: list[str]) -> int:
     return wanted.run()
 
 
-VERBS = {verb.__name__: verb for verb in (train, evaluate, record, watch, export, replay, robots, benchmark, ship)}
+VERBS = {
+    verb.__name__.rstrip("_"): verb
+    for verb in (train, evaluate, record, watch, export, import_, replay, robots, benchmark, ship)
+}
 
 
 def of_policy(arguments_class: type[T], arguments: Sequence[str], purpose: Purpose) -> tuple[T, Numbers]:

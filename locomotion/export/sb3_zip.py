@@ -91,9 +91,11 @@ def _statistics(policy: ActorCritic) -> VecNormalize:
         clip_obs=normalizer.clip,
         epsilon=normalizer.epsilon,
     )
-    moments, theirs = normalizer.moments, statistics.obs_rms
+    theirs = statistics.obs_rms
     assert isinstance(theirs, RunningMeanStd)
-    theirs.mean, theirs.var, theirs.count = moments.mean.numpy(), moments.var.numpy(), float(moments.count)
+    # As the policy has them, in float32: SB3's are in float64, and a constant's deviation would count its rounding.
+    shift, scale = (one.double().numpy() for one in (normalizer.shift, normalizer.scale))
+    theirs.mean, theirs.var, theirs.count = shift, scale**-2 - normalizer.epsilon, float(normalizer.moments.count)
     return statistics
 
 
@@ -224,6 +226,7 @@ def sb3_actor(folder: Path) -> Actor:
     statistics = VecNormalize.load(str(folder / STATISTICS), DummyVecEnv([lambda: env]))
 
     def act(observations: Observations, starts: np.ndarray) -> np.ndarray:
-        return model.predict(statistics.normalize_obs(observations), deterministic=True)[0]  # type: ignore[arg-type]
+        seen = np.asarray(observations, np.float32)  # as our policies round them
+        return model.predict(statistics.normalize_obs(seen), deterministic=True)[0]  # type: ignore[arg-type]
 
     return act

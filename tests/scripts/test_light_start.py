@@ -31,6 +31,7 @@ BENCHMARKS = ("throughput", "training", "workers", "scores", "race", "estimators
             "watch",
             "export",
             "export Go1",
+            "import",
             "replay",
             "robots",
             "ship",
