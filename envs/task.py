@@ -74,6 +74,7 @@ class Task:
     trail: ClassVar[bool] = False  # whether pictures show the way that the robot has come
     evaluation: ClassVar[Mapping[str, Any]] = {}  # fields that differ where a policy is evaluated
     shown: ClassVar[Mapping[str, Any]] = {}  # fields that differ where it is filmed or watched
+    exported: ClassVar[Mapping[str, Any]] = {}  # fields that differ, from evaluation's too, where it leaves for a robot
     # More evaluations, by the prefix of their figures' names; a property where they depend on the task's numbers.
     trials: ClassVar[Mapping[str, Trial]] = {}
 

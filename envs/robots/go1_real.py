@@ -43,6 +43,8 @@ class Go1Real(Go1):
     joint_strength: tuple[NotNegative, NotNegative] = (0.9, 1.1)  # share of the motors' stiffness, of each joint
     joint_friction: tuple[NotNegative, NotNegative] = (0.0, 0.2)  # N m, dry friction of each joint
 
+    exported: ClassVar = {"angle_error": 0.0, "speed_error": 0.0, "turning_error": 0.0, "tilt_error": 0.0}
+
     memory: ClassVar = {
         **Go1.memory,
         "delay": 1,  # s

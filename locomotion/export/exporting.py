@@ -85,7 +85,8 @@ def export(
     set_threads(1)
     folder = out or FOLDER / short_name(stored.env)
     require_replaceable(folder)
-    policy, world = stored.load(), first_episode(stored, task)
+    policy, numbers = stored.load(), numbers_of(stored, task or {})
+    world = first_episode(stored.env, numbers)
     seen = ActorParts.of(policy).space
     told = None if world is None else deployment(world, stored.env, memory_sizes(policy))
     lacking = [why_no_runner(stored.env, told)]
@@ -101,7 +102,6 @@ def export(
                 actors[form.file] = actor
         if told is not None and world is not None:
             write_robot(told, world, temporary)
-        numbers = stored.numbers("evaluation", task)
         one, other = (make_env(stored.env, 1, task=numbers, seed=EVALUATION_SEED, threads=1) for _ in range(2))
         with contextlib.closing(one), contextlib.closing(other):
             actions = compare_actions(actor_of(policy, 1, None), actors, OnnxActor(temporary), seen, one, other, steps)
@@ -122,11 +122,17 @@ def require_replaceable(folder: Path) -> None:
         raise UsageError(f"--out {folder} holds something else than a former export; name a new folder")
 
 
-def first_episode(stored: StoredPolicy, task: Mapping[str, Any] | None) -> envs.World | None:
+def numbers_of(stored: StoredPolicy, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of the task that a policy leaves with: those of its evaluation, but for the task's own."""
+    cls = envs.task_class(stored.env)
+    return stored.numbers("evaluation", {**(cls.exported if cls else {}), **asked})
+
+
+def first_episode(env: str, numbers: Mapping[str, Any]) -> envs.World | None:
     """Return the world of one robot whose first evaluated episode begins; None for a foreign environment."""
-    if envs.task_class(stored.env) is None:
+    if envs.task_class(env) is None:
         return None
-    world = envs.World(require_task(stored.env, **stored.numbers("evaluation", task)), 1, 1)
+    world = envs.World(require_task(env, **numbers), 1, 1)
     world.reset(np.arange(1), [EVALUATION_SEED])
     return world
 

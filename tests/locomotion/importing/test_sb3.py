@@ -25,7 +25,7 @@ def saved(folder, env="Pendulum-v1", algorithm=PPO, **policy_kwargs):
     """SB3's zip of a new policy, whose last layer is not nearly zero."""
     model = algorithm("MlpPolicy", env, n_steps=64, seed=3, policy_kwargs=policy_kwargs, device="cpu")
     with torch.no_grad():
-        model.policy.action_net.weight.normal_(std=0.3)
+        model.policy.action_net.weight.normal_(std=0.1)
     model.save(folder / "theirs.zip")
     return model
 
