@@ -22,14 +22,6 @@ from locomotion.files import folder_name
 
 # Fields of MjData with which an episode begins.
 START = ("qpos", "qvel", "act", "ctrl", "history", "mocap_pos", "mocap_quat")
-    "qpos",
-    "qvel",
-    "act",
-    "ctrl",
-    "history",
-    "mocap_pos",
-    "mocap_quat",
-)  # fields of MjData that an episode begins with
 BY_JOINT = {  # units of the numbers of qpos and qvel that each type of joint has
     mujoco.mjtJoint.mjJNT_FREE.value: (["m"] * 3 + ["1"] * 4, ["m/s"] * 3 + ["rad/s"] * 3),
     mujoco.mjtJoint.mjJNT_BALL.value: (["1"] * 4, ["rad/s"] * 3),
