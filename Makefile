@@ -61,7 +61,7 @@ setup: .venv/ready
 	  if [ -n "$(APT)" ]; then $(APT) update -qq && $(APT) install -y -qq --no-install-recommends python3-venv; \
 	  else echo "Python's venv is missing; install it by: sudo apt-get install python3-venv"; exit 1; fi; }
 	$(PYTHON) -m venv --clear .venv
-	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev,export,robots,sweep]'
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev,export,hub,robots,sweep]'
 	@draws() { $(PY) -c 'import envs; envs.Renderer(envs.World(envs.make_task(envs.canonical_id("CartPole")), 1)).render()' 2>/dev/null; }; draws || { \
 	  [ -n "$(APT)" ] && $(APT) update -qq && $(APT) install -y -qq --no-install-recommends $(GL_PACKAGES) && draws; } || \
 	  echo "Videos need headless OpenGL (training does not); install it by: sudo apt-get install $(GL_PACKAGES)"

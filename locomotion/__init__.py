@@ -3,8 +3,8 @@
 Each room imports from the floors below its own, and from `envs` and `agents`; the top floor first:
 
 - commands, __main__
-- benchmarks, sweeps, replay
-- training, viewer, export, importing
+- benchmarks, sweeps, replay, export
+- training, viewer, importing
 - recording
 - evaluation
 - policies

@@ -13,6 +13,7 @@ import tyro
 
 from locomotion.command_line import Load, optional
 from locomotion.errors import UsageError
+from locomotion.policies.hub import PREFIX, repository_of
 from locomotion.policies.stored import Numbers, StoredPolicy, as_trained
 
 
@@ -26,6 +27,8 @@ class Export:
     """The folder."""
     format: tuple[Literal["torchscript", "c", "sb3"], ...] = ("torchscript",)
     """Files besides policy.onnx: policy.pt, policy.h (for plain networks), policy.zip with vecnormalize.pkl."""
+    push: Annotated[str | None, optional("it stays here", "USER/NAME")] = None
+    """A repository on the Hugging Face hub, to which the folder goes, with a model card: then hub:USER/NAME is it."""
     load: Load = ()
 
     def run(self, numbers: Numbers = as_trained) -> int:
@@ -36,9 +39,14 @@ class Export:
         """
         try:
             from locomotion.export.exporting import export
+            from locomotion.export.publishing import push
         except ModuleNotFoundError as error:
             raise UsageError(f"{error.name} is not installed: pip install -c constraints.txt -e '.[export]'") from error
 
+        repository = None if self.push is None else repository_of(self.push)
         stored = StoredPolicy.find(self.policy)
-        print(export(stored, self.out, numbers(stored), self.format).summary())
+        exported = export(stored, self.out, numbers(stored), self.format, repository)
+        print(exported.summary())
+        if repository is not None:
+            print(f"pushed: {push(exported.folder, repository)}, {PREFIX}{repository}")
         return 0

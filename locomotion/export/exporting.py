@@ -34,6 +34,7 @@ from locomotion.export.proof import (
     compare_actions,
     compare_runner,
 )
+from locomotion.export.publishing import write_model_card
 from locomotion.files import atomic_folder
 from locomotion.interrupts import NOTHING_KEPT, keeping
 from locomotion.policies.card import save_card
@@ -66,6 +67,7 @@ def export(
     out: Path | None = None,
     task: Mapping[str, Any] | None = None,
     formats: Sequence[str] = ("torchscript",),
+    repository: str | None = None,
     steps: int = EVALUATION_STEPS,
 ) -> Exported:
     """Write a policy and what its robot's own computer must know into a folder, and prove it equal to the trained one.
@@ -75,6 +77,7 @@ def export(
         out: the folder; by default one of the robot's name in `exported`.
         task: numbers of its task that differ from those it is evaluated with.
         formats: of `FORMATS`, besides ONNX.
+        repository: USER/NAME on the hub, for which a model card is written.
         steps: after which an episode of the proof is cut off.
 
     Raises:
@@ -100,6 +103,8 @@ def export(
                 lacking.append(f"{form.file} is not compared: there is no C compiler")
             else:
                 actors[form.file] = actor
+        if repository is not None:
+            write_model_card(stored, repository, temporary)
         if told is not None and world is not None:
             write_robot(told, world, temporary)
         one, other = (make_env(stored.env, 1, task=numbers, seed=EVALUATION_SEED, threads=1) for _ in range(2))

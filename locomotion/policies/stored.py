@@ -16,6 +16,7 @@ from locomotion.environments import Purpose, make_env, stored_environment, task_
 from locomotion.errors import UsageError
 from locomotion.files import steps_in
 from locomotion.policies.card import PolicyCard, installed_versions, read_card, save_card
+from locomotion.policies.hub import PREFIX, download
 from locomotion.policies.shipped import find_shipped, nearest
 from locomotion.policies.spaces import space_as_data, space_from_data
 from locomotion.policies.weights import shapes_of_weights
@@ -42,7 +43,8 @@ class StoredPolicy:
         """Find a policy: of a checkpoint, of a run's last checkpoint, or one that ships with the package.
 
         Args:
-            name: a path, or, where nothing stands there, the short name of a robot whose policy ships (`Biped`).
+            name: a path, or, where nothing stands there, the short name of a robot whose policy ships (`Biped`); or
+                `hub:USER/NAME`, a policy of the Hugging Face hub.
 
         Raises:
             UsageError: where there is none, naming what comes nearest, or its files are damaged.
@@ -170,6 +172,8 @@ def as_trained(stored: StoredPolicy) -> Mapping[str, Any]:
 
 def find_policy(name: str | Path) -> Path:
     """Return the folder that holds the policy.json of `StoredPolicy.find`."""
+    if str(name).startswith(PREFIX):
+        return download(str(name), ("policy.json", WEIGHTS))
     path = Path(name)
     if (path / "policy.json").is_file():
         return path

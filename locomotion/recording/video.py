@@ -20,6 +20,7 @@ from PIL import Image
 from locomotion.environments import EVALUATION_STEPS
 from locomotion.errors import UsageError
 from locomotion.files import folder_name
+from locomotion.policies.hub import cache
 from locomotion.policies.shipped import FOLDER
 from locomotion.policies.stored import Numbers, StoredPolicy, as_trained
 from locomotion.progress import each
@@ -128,9 +129,12 @@ def first_return(player: Player) -> tuple[float, bool]:
 
 
 def default_path(stored: StoredPolicy) -> Path:
-    """Return a video's default file: in the policy's run, beside a folder outside any run, here for a shipped one."""
+    """Return a video's default file: in the policy's run, beside a folder outside any run, here for a shipped one.
+
+    A policy of the hub is like a shipped one.
+    """
     place = stored.folder.resolve()
-    if place.parent == FOLDER.resolve():
+    if place.parent in (FOLDER.resolve(), cache().resolve()):
         return Path(f"{place.name}.mp4")
     path = place.parent / f"{place.name}.mp4"
     for run in (Run(place.parent.parent), Run(place.parent)):
