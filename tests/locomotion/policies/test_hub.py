@@ -90,7 +90,8 @@ from locomotion.policies.stored import StoredPolicy
 for name in sys.argv[1:]:
     try:
         stored = StoredPolicy.find(name)
-        print(json.dumps([stored.card.env, len(stored.weights), sorted(one.name for one in stored.folder.glob("[!.]*"))]))
+        files = sorted(one.name for one in stored.folder.glob("[!.]*"))
+        print(json.dumps([stored.card.env, len(stored.weights), files]))
     except UsageError as error:
         print(json.dumps(str(error)))
 """
