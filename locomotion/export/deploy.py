@@ -84,7 +84,7 @@ def deployment(world: envs.World, env: str, memory: Mapping[str, int]) -> Deploy
         "stiffness": stiffness,
         "damping": damping,
         "default_joint_pos": pose,
-        "actions": None if control is None else _actions(control, bool(servos.all())),
+        "actions": {} if control is None else _actions(control, bool(servos.all())),
         "action_size": math.prod(world.action_space.shape or ()),
         "commands": commands(task),
         "observations": observations(world, sources),
@@ -147,16 +147,10 @@ def _field_units(model: mujoco.MjModel, field: str, index: list[int]) -> list[st
 def _actions(control: Control, servos: bool) -> dict[str, Any]:
     kind = "JointPositionAction" if servos else "JointEffortAction"
     bounds = list(zip(control.low, control.high, strict=True))
-    told: dict[str, Any] = {
-        "type": kind,
-        "index": control.index,
-        "scale": control.scale,
-        "offset": control.offset,
-        "clip": bounds,
-    }
+    told: dict[str, Any] = {"index": control.index, "scale": control.scale, "offset": control.offset, "clip": bounds}
     if control.measured is not None:
         told |= {"lead": control.lead, "measured": control.measured.as_data()}
-    return told
+    return {kind: told}
 
 
 def commands(task: envs.Task) -> dict[str, dict[str, Any]]:
@@ -170,7 +164,7 @@ def commands(task: envs.Task) -> dict[str, dict[str, Any]]:
 
 def metadata(values: Mapping[str, Any]) -> dict[str, str]:
     """Return what an ONNX file's metadata says, under mjlab's names: lists are separated by commas."""
-    actions = values["actions"] or {}
+    scales = [scale for rule in values["actions"].values() for scale in rule["scale"]]
     listed = {
         "joint_names": values["joint_names"],
         "joint_stiffness": values["stiffness"],
@@ -178,7 +172,7 @@ def metadata(values: Mapping[str, Any]) -> dict[str, str]:
         "default_joint_pos": values["default_joint_pos"],
         "command_names": list(values["commands"]),
         "observation_names": list(values["observations"]),
-        "action_scale": actions.get("scale", []),
+        "action_scale": scales,
     }
     return {"run_path": folder_name(values["task"])} | {
         name: ",".join(str(one) for one in several) for name, several in listed.items()

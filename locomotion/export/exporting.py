@@ -35,7 +35,7 @@ from locomotion.export.proof import (
     compare_runner,
 )
 from locomotion.export.publishing import write_model_card
-from locomotion.files import atomic_folder
+from locomotion.files import atomic_folder, make_folder
 from locomotion.interrupts import NOTHING_KEPT, keeping
 from locomotion.policies.card import save_card
 from locomotion.policies.shipped import short_name
@@ -93,6 +93,7 @@ def export(
     seen = ActorParts.of(policy).space
     told = None if world is None else deployment(world, stored.env, memory_sizes(policy))
     lacking = [why_no_runner(stored.env, told)]
+    make_folder(folder.parent)
     with keeping(lambda: NOTHING_KEPT), refusals_told(folder), atomic_folder(folder) as temporary:
         write_policy(stored, policy, told, temporary)
         actors: dict[str, Actor] = {GRAPH: OnnxActor(temporary)}
@@ -106,7 +107,7 @@ def export(
         if repository is not None:
             write_model_card(stored, repository, temporary)
         if told is not None and world is not None:
-            write_robot(told, world, temporary)
+            lacking.append(write_robot(told, world, temporary))
         one, other = (make_env(stored.env, 1, task=numbers, seed=EVALUATION_SEED, threads=1) for _ in range(2))
         with contextlib.closing(one), contextlib.closing(other):
             actions = compare_actions(actor_of(policy, 1, None), actors, OnnxActor(temporary), seen, one, other, steps)
@@ -150,13 +151,13 @@ def write_policy(stored: StoredPolicy, policy: ActorCritic, told: Deployment | N
     save_card(stored.card, folder)
 
 
-def write_robot(told: Deployment, world: envs.World, folder: Path) -> None:
-    """Write the robot's model, deploy.yaml and, where that says all it needs, the runner."""
-    write_model(world.task, world.model, folder)
+def write_robot(told: Deployment, world: envs.World, folder: Path) -> str:
+    """Write the robot's model, deploy.yaml and, where that says all it needs, the runner; return what is left out."""
     content = yaml.safe_dump(told.values, sort_keys=False, default_flow_style=None, width=120)
     (folder / "deploy.yaml").write_text(content)
     if told.complete:
         shutil.copyfile(Path(__file__).with_name(RUNNER), folder / RUNNER)
+    return write_model(world.task, world.model, folder)
 
 
 def why_no_runner(env: str, told: Deployment | None) -> str:
@@ -165,9 +166,9 @@ def why_no_runner(env: str, told: Deployment | None) -> str:
         return f"no {RUNNER}: {env} is not one of the robots that are stepped in batches, whose observations are known"
     if told.complete:
         return ""
-    unknown = [f"the part {name} of the observation" for name in told.unknown]
-    unknown += ["the way from actions to controls"] if told.control is None else []
-    return f"no {RUNNER}: the origin of {', '.join(unknown)} is not known; the task can name it (envs/README.md)"
+    unknown = [f"where {', '.join(told.unknown)} in the observation come from"] if told.unknown else []
+    unknown += ["how actions become controls"] if told.control is None else []
+    return f"no {RUNNER}: it is not known {' and '.join(unknown)}; the task can say so (envs/README.md)"
 
 
 def require_equal(actions: ActionProof, runner: RunnerProof | None) -> None:

@@ -91,8 +91,10 @@ def _features(extractor: nn.Module, graph: Graph, seen: dict[str, str]) -> str:
     if isinstance(extractor, DictExtractor):
         parts = [layer(one, graph, seen[name]) for name, one in extractor.extractors.items()]
         return graph.add("Concat", *parts, axis=1)
-    flat = [graph.add("Flatten", one, axis=1) for one in seen.values()] if len(seen) > 1 else list(seen.values())
-    return layer(extractor, graph, graph.add("Concat", *flat, axis=1) if len(flat) > 1 else flat[0])
+    if len(seen) == 1:
+        return layer(extractor, graph, *seen.values())
+    flat = [graph.add("Flatten", one, axis=1) for one in seen.values()]
+    return layer(extractor, graph, graph.add("Concat", *flat, axis=1))
 
 
 def _remember(memory: Memory, graph: Graph, x: str) -> tuple[str, dict[str, str]]:

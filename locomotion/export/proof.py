@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,9 +20,10 @@ import envs
 from agents.observations import Observations
 from envs.observation import SEEN
 from envs.sources import Source
-from locomotion.evaluation.episodes import EVALUATION_SEED, Actor
+from locomotion.evaluation.episodes import EVALUATION_SEED, Actor, longest_episode
 from locomotion.export.actor import seen_by_actor
 from locomotion.export.deploy import known_sources, observations
+from locomotion.progress import phase
 
 GRAPH = "policy.onnx"
 LARGEST = 1e-5  # difference between the actions of the exported and the trained policy
@@ -117,19 +119,21 @@ def compare_actions(
     other_seen: Any = other.reset()
     starts, other_starts = np.ones(1, bool), np.ones(1, bool)
     steps, episodes, age, together = 0, 0, 0, 0
-    while episodes < EPISODES:
-        action, others = trained(seen, starts), alone(seen_by_actor(other_seen, space), other_starts)
-        alone_seen = seen_by_actor(seen, space)
-        for file, actor in exported.items():
-            differences[file] = max(differences[file], _apart(action, actor(alone_seen, starts)))
-        if together == steps and _apart(action, others) <= LARGEST:
-            together += 1
-        seen, _, starts, _ = one.step(action)
-        if together > steps:
-            other_seen, _, other_starts, _ = other.step(others.reshape(action.shape))
-        steps, age = steps + 1, age + 1
-        if starts[0] or age == limit:
-            episodes, age = episodes + 1, 0
+    with phase(f"comparing actions in {EPISODES} episodes", EPISODES * min(longest_episode(one), limit)) as shown:
+        while episodes < EPISODES:
+            action, others = trained(seen, starts), alone(seen_by_actor(other_seen, space), other_starts)
+            for file, actor in exported.items():
+                found = _apart(action, actor(seen_by_actor(seen, space), starts))
+                differences[file] = max(differences[file], found)
+            if together == steps and _apart(action, others) <= LARGEST:
+                together += 1
+            seen, _, starts, _ = one.step(action)
+            if together > steps:
+                other_seen, _, other_starts, _ = other.step(others.reshape(action.shape))
+            steps, age = steps + 1, age + 1
+            if starts[0] or age == limit:
+                episodes, age = episodes + 1, 0
+            shown.advance()
     return ActionProof(steps, differences, together)
 
 
@@ -154,7 +158,8 @@ def compare_runner(trained: Actor, folder: Path, task: envs.Task, limit: int) ->
     runner = load_runner(folder).Robot(folder)
     found = known_sources(world)
     steps, observation, acted = 0, 0.0, 0.0
-    scale = np.array(runner.deploy["actions"]["scale"])
+    (rule,) = runner.deploy["actions"].values()
+    scale = np.array(rule["scale"])
     for episode in range(EPISODES):
         seen = world.reset(np.arange(1), [EVALUATION_SEED + episode])
         begin(runner, world, found)
@@ -178,7 +183,7 @@ def begin(runner: Any, world: envs.World, found: Mapping[str, Source]) -> None:
     told = {**found, **world.task.observation_sources(world.sim)}
     runner.deploy["observations"] = observations(world, told)
     for name, values in world.task.physics(world.sim).items():
-        getattr(runner.model, name)[:] = values[0]
+        attrgetter(name)(runner.model)[:] = values[0]  # `opt.gravity` is a name, too
     mujoco.mj_setConst(runner.model, runner.data)
     runner.forget()
     runner.command = world.task.command_tracking(world.sim)[0][0]

@@ -60,7 +60,7 @@ class Robot:
         self.action = outputs["actions"][0].astype(float)
         if "controls" in outputs:
             return outputs["controls"][0].astype(float)
-        rule = self.deploy["actions"]  # targets that move on, but not far from what they move
+        (rule,) = self.deploy["actions"].values()  # targets that move on, but not far from what they move
         move = np.clip(np.array(rule["scale"]) * self.action[rule["index"]], *np.transpose(rule["clip"]))
         measured, lead = self.part(rule["measured"], {}), np.array(rule["lead"])
         target = np.clip(self.data.ctrl + move, measured - lead, measured + lead)
@@ -134,7 +134,7 @@ def main():
 
         viewer = mujoco.viewer.launch_passive(robot.model, data)
     begun, start = time.perf_counter(), data.subtree_com[0].copy()
-    while data.time < wanted.seconds and (viewer is None or viewer.is_running()):
+    while data.time < wanted.seconds - 1e-9 and (viewer is None or viewer.is_running()):
         data.ctrl[:] = robot.act(robot.observe())
         robot.advance()
         if viewer is not None:

@@ -25,7 +25,7 @@ from agents.extractors import is_vector
 from agents.normalization import ObservationNormalizer
 from locomotion.environments import known_environment, make_env
 from locomotion.errors import UsageError, refusals_told
-from locomotion.files import atomic_folder, parse_json
+from locomotion.files import atomic_folder, make_folder, parse_json
 from locomotion.importing.inert import array_of, read_inert
 from locomotion.interrupts import NOTHING_KEPT, keeping
 from locomotion.policies.shipped import short_name
@@ -74,6 +74,7 @@ def import_sb3(file: Path, env: str, vec_normalize: Path | None = None, out: Pat
     robots.close()
     policy = policy_of(data, tensors, statistics, robots.observation_space, robots.action_space, str(file))
     card = describe(policy, env, "sb3", _whole(data.get("seed")), _whole(data.get("num_timesteps")))
+    make_folder(folder.parent)
     with keeping(lambda: NOTHING_KEPT), refusals_told(folder), atomic_folder(folder) as temporary:
         save_policy(policy, card, temporary)
     return folder

@@ -26,7 +26,7 @@ from locomotion.export.formats import FORMATS
 from locomotion.policies.shipped import shipped_names
 from locomotion.policies.stored import StoredPolicy, describe, save_policy
 
-STEPS = 60  # of an episode of the proof
+STEPS = 100  # of an episode of the proof
 
 
 def stored_policy(env, folder, **network):
@@ -101,18 +101,48 @@ class Secretive(CartPole):
         return super().observe(sim, now) | {"energy": np.square(sim.qvel).sum(axis=1)}
 
 
+@dataclass(frozen=True)
+class Meshed(CartPole):
+    """A pole with a mesh at its tip, whose file stands in another folder."""
+
+    def model_spec(self):
+        spec = super().model_spec()
+        spec.meshdir = str(MESHES)
+        spec.add_mesh(name="tip", file="tip.obj")
+        spec.body("pole").add_geom(type=mujoco.mjtGeom.mjGEOM_MESH, meshname="tip", mass=0.1, contype=0, conaffinity=0)
+        return spec
+
+
+MESHES = Path(__file__).parent / "meshes"
+
+
 @pytest.fixture
-def secretive(monkeypatch):
+def register(monkeypatch):
+    """What registers a task for the length of a test; it returns the task's id."""
     monkeypatch.setattr(envs.registry, "REGISTERED", {})
     monkeypatch.setattr(gymnasium.envs.registration, "registry", dict(gymnasium.registry))
     monkeypatch.setattr(gymnasium, "registry", gymnasium.envs.registration.registry)
-    envs.register("Secretive", Secretive)
-    return "Locomotion/Secretive-v0"
+
+    def act(task):
+        envs.register(task.__name__, task)
+        return f"Locomotion/{task.__name__}-v0"
+
+    return act
 
 
-def test_a_part_of_unknown_origin_is_named(secretive, tmp_path):
-    exported = export(stored_policy(secretive, tmp_path / "policy"), tmp_path / "out", steps=STEPS)
-    assert "the part energy of the observation" in exported.lacking[0]
+def test_meshes_go_along(register, tmp_path):
+    export(stored_policy(register(Meshed), tmp_path / "policy"), tmp_path / "out", steps=STEPS)
+    (moved := tmp_path / "elsewhere").mkdir()
+    for file in (tmp_path / "out").iterdir():
+        shutil.copyfile(file, moved / file.name)
+    model = mujoco.MjModel.from_xml_path(str(moved / "model.xml"))
+    assert model.nmesh == 1
+    assert model.body_mass == pytest.approx(Meshed().model_spec().compile().body_mass, rel=1e-5)
+
+
+def test_a_part_of_unknown_origin_is_named(register, tmp_path):
+    exported = export(stored_policy(register(Secretive), tmp_path / "policy"), tmp_path / "out", steps=STEPS)
+    assert "it is not known where energy in the observation come from; the task can say so" in exported.lacking[0]
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert "run_policy.py" not in names
     assert {"policy.onnx", "policy.json", "deploy.yaml", "model.xml"} <= names
@@ -141,8 +171,7 @@ def test_what_other_runners_look_for_is_under_their_names(go1):
     assert (deploy["step_dt"], deploy["timestep"], deploy["decimation"]) == (0.02, 0.005, 4)
     assert deploy["stiffness"] == 12 * [35.0]
     assert deploy["default_joint_pos"] == pytest.approx(2 * [-0.1, 0.9, -1.8, 0.1, 0.9, -1.8])
-    assert deploy["actions"]["type"] == "JointPositionAction"
-    assert deploy["actions"]["scale"] == 12 * [0.5]
+    assert deploy["actions"]["JointPositionAction"]["scale"] == 12 * [0.5]
     assert deploy["commands"]["turn left"] == {"unit": "rad/s", "range": [-0.9, 0.9], "default": 0.0}
     told = deploy["observations"]
     assert sum(part["size"] for part in told.values()) == 50
@@ -184,6 +213,22 @@ def test_the_runner_walks_the_robot_without_us(go1):
     words = done.stdout.splitlines()[1].split()
     x, y = float(words[1]), float(words[5])
     assert 3.0 < np.hypot(x, y) < 4.5  # m, at 1 m/s
+
+
+def test_another_version_of_mujoco_takes_the_readable_model(go1, tmp_path):
+    shutil.copytree(go1, tmp_path / "Go1")
+    deploy = tmp_path / "Go1" / "deploy.yaml"
+    deploy.write_text(deploy.read_text().replace(f"mujoco: {mujoco.__version__}", "mujoco: 3.2.0"))
+    (tmp_path / "Go1" / "model.mjb").write_bytes(b"of another version")
+    done = run(tmp_path / "Go1", "--headless", "--seconds", "0.1")
+    assert done.returncode == 0, done.stderr
+    assert "0.10 s" in done.stdout
+
+
+@pytest.mark.parametrize("robot", ["Reacher-v5", "InvertedDoublePendulum-v5"])
+def test_robots_whose_observations_are_functions_of_angles_have_a_runner(robot, tmp_path):
+    exported = export(stored_policy(robot, tmp_path / "policy"), tmp_path / "out", steps=STEPS)
+    assert exported.runner.observation == 0.0
 
 
 def test_the_runner_names_a_command_of_another_size(go1):
