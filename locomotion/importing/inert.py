@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from locomotion.errors import UsageError
+from locomotion.streams import on_one_line
 
 # Modules whose classes may stand in a pickle of SB3's statistics; none of them is imported for it.
 MODULES = ("numpy", "gymnasium.spaces", "gym.spaces", "stable_baselines3.common", "collections")
@@ -73,7 +74,7 @@ def read_inert(content: bytes, what: str) -> Any:
     except RecursionError as error:
         raise UsageError(f"{what} is refused: it is nested too deeply") from error
     except Exception as error:  # of what the bytes of a stranger lead to
-        raise UsageError(f"{what} is refused, and nothing in it was run: {error}") from error
+        raise UsageError(f"{what} is refused, and nothing in it was run: {on_one_line(str(error))}") from error
 
 
 def array_of(record: Any, what: str) -> np.ndarray:

@@ -30,6 +30,7 @@ from locomotion.importing.inert import array_of, read_inert
 from locomotion.interrupts import NOTHING_KEPT, keeping
 from locomotion.policies.shipped import short_name
 from locomotion.policies.stored import NoOptimizer, describe, save_policy
+from locomotion.streams import on_one_line
 
 FOLDER = Path("imported")
 LARGEST = 2**28  # bytes of a file that is read
@@ -87,15 +88,16 @@ def read_zip(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         UsageError: where it is none, or its tensors ask for anything but tensors.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(io.BytesIO(_content(file))) as archive:
             for name in ("data", "policy.pth"):
                 if archive.getinfo(name).file_size > LARGEST:
                     raise UsageError(f"{file} is refused: its {name} is larger than {LARGEST:,} bytes")
             data, weights = parse_json(archive.read("data").decode()), archive.read("policy.pth")
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no file {file}") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise UsageError(f"{file} is not a file that Stable-Baselines3 saved ({error})") from error
+    except UsageError:
+        raise
+    except Exception as error:  # of what the bytes of a stranger lead to
+        reason = on_one_line(str(error))
+        raise UsageError(f"{file} is not a file that Stable-Baselines3 saved ({reason})") from error
     try:
         tensors = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
     except Exception as error:  # of what the bytes of a stranger lead to
@@ -113,12 +115,7 @@ def read_statistics(file: Path) -> Statistics:
     Raises:
         UsageError: where it is none, or asks for anything but SB3's statistics.
     """
-    try:
-        size = file.stat().st_size
-        content = file.read_bytes() if size <= LARGEST else b""
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from error
-    record = read_inert(content, str(file))
+    record = read_inert(_content(file), str(file))
     state = getattr(record, "state", None)
     if not isinstance(state, dict) or "obs_rms" not in state:
         raise UsageError(f"{file} is not a file that SB3's VecNormalize saved")
@@ -128,8 +125,21 @@ def read_statistics(file: Path) -> Statistics:
     if not isinstance(moments, dict):
         raise UsageError(f"{file} has statistics of a Dict, or none: a vector's are needed")
     mean, var, count = (array_of(moments.get(name), f"{name} in {file}") for name in ("mean", "var", "count"))
-    numbers = (float(array_of(state.get(name), f"{name} in {file}")) for name in ("epsilon", "clip_obs"))
-    return Statistics(mean, var, float(count), *numbers)
+    epsilon, clip = (array_of(state.get(name), f"{name} in {file}") for name in ("epsilon", "clip_obs"))
+    if not all(np.isfinite(one).all() for one in (mean, var, count, epsilon, clip)):
+        raise UsageError(f"{file} is damaged (a number is not finite)")
+    if (var + epsilon <= 0).any() or clip <= 0 or count < 0 or epsilon.size + clip.size + count.size > 3:
+        raise UsageError(f"{file} is damaged (a variance or a bound is not positive)")
+    return Statistics(mean, var, float(count), float(epsilon), float(clip))
+
+
+def _content(file: Path) -> bytes:
+    try:
+        if file.stat().st_size > LARGEST:
+            raise UsageError(f"{file} is refused: it is larger than {LARGEST:,} bytes")
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
 
 
 def policy_of(

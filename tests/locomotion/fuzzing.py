@@ -33,7 +33,9 @@ from locomotion.environments import make_env
 from locomotion.errors import UsageError
 from locomotion.evaluation.episodes import evaluate_folder
 from locomotion.evaluation.scores import Evaluation
+from locomotion.export.sb3_zip import STATISTICS, ZIP, write_sb3
 from locomotion.files import atomic_folder, write_json
+from locomotion.importing.sb3 import policy_of, read_statistics, read_zip
 from locomotion.policies.shipped import FOLDER
 from locomotion.policies.stored import StoredPolicy, describe, save_policy
 from locomotion.runs.folder import Run
@@ -106,6 +108,8 @@ def make_sound(folder: Path) -> None:
     arrays = {"state": np.zeros(8), "action": np.zeros(1, np.float32)}
     made_up = {"source": None, "steps": 128, "task": "CartPole", "fields": {}, "robot": 0, "seed": 0, "step": 3}
     evidence = Evidence(card.env, **made_up, found="BADQACC", model="0", arrays=arrays)
+    (folder / "sb3").mkdir()
+    write_sb3(learner().policy, folder / "sb3")
     (blow_up,) = keep_blow_ups(folder / "blow-ups", [evidence])
     blow_up.rename(folder / "blow-ups" / "blow-up")
 
@@ -138,6 +142,14 @@ def reported(folder: Path) -> None:
     markdown(results(RowFiles(folder).gather()))
 
 
+def imported(folder: Path) -> None:
+    policy = learner().policy
+    zipped, statistics = read_zip(folder / ZIP), read_statistics(folder / STATISTICS)
+    spaces = policy.observation_space, policy.action_space
+    actions = policy_of(*zipped, statistics, *spaces, "it").deterministic(np.zeros((2, 4), np.float32))
+    assert np.isfinite(actions).all()
+
+
 def compared(folder: Path) -> None:
     published.DATA = folder / "published.toml"
     row = SeedScores("Hopper-v5", "trpo", 1_000_000, {0: {"return_mean": 3000.0, "metrics": {}}})
@@ -155,10 +167,13 @@ KINDS = [
     Kind("metrics.csv", "run/metrics.csv", lambda folder: rows_go_on(folder / "run")),
     Kind("cells/*.parquet", "sweep/cells/cell.parquet", lambda folder: reported(folder / "sweep")),
     Kind("blow-ups/*.safetensors", "blow-ups/blow-up", lambda folder: read_blow_up(folder / "blow-ups" / "blow-up")),
+    Kind("SB3's zip", f"sb3/{ZIP}", lambda folder: imported(folder / "sb3")),
+    Kind("VecNormalize's pickle", f"sb3/{STATISTICS}", lambda folder: imported(folder / "sb3")),
     Kind("published_scores.toml", "published.toml", compared),
 ]
-# Without a checksum beside it: the first is appended to, the second has its own inside, the third is ours.
-UNCHECKED = {"metrics.csv", "blow-ups/*.safetensors", "published_scores.toml"}
+# Without a checksum beside it: the first is appended to, the second has its own inside, the third is ours, the last two
+# are SB3's.
+UNCHECKED = {"metrics.csv", "blow-ups/*.safetensors", "published_scores.toml", "SB3's zip", "VecNormalize's pickle"}
 
 
 def damaged(content: bytes, rng: random.Random) -> bytes:

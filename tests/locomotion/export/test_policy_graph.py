@@ -6,13 +6,13 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from agents import ActorCritic, Network
-from agents.sb3_policies import policy_class
+from agents import ActorCritic
 from envs.sources import Control
 from locomotion.export.actor import ActorParts, seen_by_actor
 from locomotion.export.policy_graph import graph_of
 from locomotion.export.proof import GRAPH, OnnxActor
 from locomotion.export.torchscript import TorchScriptActor, write_torchscript
+from tests.locomotion.export.random_policies import random_policy, seen_by, several
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
 
@@ -24,42 +24,9 @@ CRITICS = spaces.Dict({"observation": VECTOR, "privileged": spaces.Box(-9, 9, (3
 MIXED = spaces.Dict({"camera": IMAGE, "speed": spaces.Box(-9, 9, (2,)), "gear": spaces.Discrete(3)})
 
 
-def reversed_mirror(observations, actions):
-    """The numbers of each part in reverse, their signs changed at the ends."""
-    parts = list(observations.spaces.values()) if isinstance(observations, spaces.Dict) else [observations]
-    images, start = [], 0
-    for size in (part.shape[0] for part in parts):
-        images.append((start + np.arange(size)[::-1], np.where(np.isin(np.arange(size), [0, size - 1]), -1.0, 1.0)))
-        start += size
-    order, sign = (np.concatenate(numbers) for numbers in zip(*images, strict=True))
-    size = actions.shape[0]
-    return (order, sign), (np.arange(size)[::-1].copy(), np.ones(size))
-
-
-def random_policy(observations, actions, **network):
-    torch.manual_seed(0)
-    description = Network(actor=(16, 16), value=(4,), log_std_init=-0.5, **network)
-    mirror = reversed_mirror(observations, actions) if description.mirror else None
-    policy = policy_class(observations)(observations, actions, lambda _: 1e-3, network=description, mirror=mirror)
-    with torch.no_grad():
-        last = next(layer for layer in policy.action_net.modules() if isinstance(layer, torch.nn.Linear))
-        last.weight.add_(0.5 * torch.randn(last.weight.shape))  # those of a new actor are nearly zero
-    return policy
-
-
 def saved(policy, folder, control=None):
     onnx.save(graph_of(policy, control), folder / GRAPH)
     return folder
-
-
-def several(space, count, rng):
-    space.seed(int(rng.integers(1000)))
-    drawn = [space.sample() for _ in range(count)]
-    return (
-        {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
-        if isinstance(space, spaces.Dict)
-        else np.stack(drawn)
-    )
 
 
 @pytest.mark.parametrize(
@@ -89,8 +56,7 @@ def test_actions_are_those_of_the_policy(observations, actions, network, tmp_pat
     rng = np.random.default_rng(0)
     seen = several(observations, 40, rng)
     if observations is VECTOR:
-        seen = np.float32([1, 10, 0.1, 1, 1, 5]) * seen + 3
-        policy.update_normalizer(seen)
+        seen = seen_by(policy, rng)
     expected = policy.clip(policy.deterministic(seen))
     alone = seen_by_actor(seen, ActorParts.of(policy).space)
     assert not isinstance(alone, dict) or "privileged" not in alone

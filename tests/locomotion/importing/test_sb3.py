@@ -137,7 +137,7 @@ def test_pickles_in_the_settings_are_never_opened(tmp_path):
 def test_what_does_not_come_in_is_told_in_a_sentence(tmp_path):
     saved(tmp_path)
     file, out = tmp_path / "theirs.zip", tmp_path / "ours"
-    with pytest.raises(UsageError, match="there is no file"):
+    with pytest.raises(UsageError, match=r"cannot read .*none\.zip: No such file"):
         import_sb3(tmp_path / "none.zip", "Pendulum-v1", out=out)
     (tmp_path / "text.zip").write_text("no zip")
     with pytest.raises(UsageError, match="is not a file that Stable-Baselines3 saved"):
