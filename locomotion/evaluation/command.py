@@ -21,7 +21,7 @@ class Evaluate:
     """Score a policy over seeded episodes, all of them counted."""
 
     policy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
-    """A shipped policy's name (Hopper), a run's folder (its last checkpoint is scored) or a checkpoint's."""
+    """A shipped policy's name (Hopper), a run's folder (its last checkpoint), a checkpoint's, or hub:USER/NAME."""
     episodes: Annotated[int | None, optional("as on a shipped policy's card, else 100")] = None
     """Number of episodes; they are run side by side."""
     seed: Annotated[int | None, optional("as on the card, else 1,000,000")] = None

@@ -22,7 +22,7 @@ class Export:
     """Write a folder from which a robot's own computer can run a policy, and prove it equal to the trained one."""
 
     policy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
-    """A shipped policy's name (Hopper), a run's folder (its last checkpoint is exported) or a checkpoint's."""
+    """A shipped policy's name (Hopper), a run's folder (its last checkpoint), a checkpoint's, or hub:USER/NAME."""
     out: Annotated[Path | None, optional("exported/ROBOT here", "FOLDER")] = None
     """The folder."""
     format: tuple[Literal["torchscript", "c", "sb3"], ...] = ("torchscript",)

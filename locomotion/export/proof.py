@@ -153,6 +153,9 @@ def compare_runner(trained: Actor, folder: Path, task: envs.Task, limit: int) ->
         folder: of the runner.
         task: the robot's.
         limit: steps after which an episode is cut off.
+
+    Raises:
+        InvalidTask: where the task names an origin that has another size than its part.
     """
     world = envs.World(task, 1, auto_reset=False)
     runner = load_runner(folder).Robot(folder)
@@ -163,6 +166,7 @@ def compare_runner(trained: Actor, folder: Path, task: envs.Task, limit: int) ->
     for episode in range(EPISODES):
         seen = world.reset(np.arange(1), [EVALUATION_SEED + episode])
         begin(runner, world, found)
+        _require_sizes(runner, task)
         for age in range(limit):
             own, theirs = runner.observe(), seen[SEEN] if isinstance(seen, dict) else seen
             observation = max(observation, _apart(own, theirs[0]))
@@ -176,6 +180,15 @@ def compare_runner(trained: Actor, folder: Path, task: envs.Task, limit: int) ->
             if step.terminated[0] or step.truncated[0]:
                 break
     return RunnerProof(steps, observation, acted)
+
+
+def _require_sizes(runner: Any, task: envs.Task) -> None:
+    for name, told in runner.deploy["observations"].items():
+        if (size := runner.part(told["source"], told).size) != told["size"]:
+            raise envs.InvalidTask(
+                f"{type(task).__name__}.observation_sources: {name} must be of {told['size']} numbers as in observe,"
+                f" {told['source']['kind']} has {size}"
+            )
 
 
 def begin(runner: Any, world: envs.World, found: Mapping[str, Source]) -> None:

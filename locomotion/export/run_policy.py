@@ -101,7 +101,7 @@ def relative(robot, source):
 
 # (robot, source) -> its numbers, by the source's kind
 SOURCES = {
-    "field": lambda r, s: FUNCTIONS[s.get("function", "identity")](getattr(r.data, s["field"]).ravel()[s["index"]]),
+    "field": lambda r, s: FUNCTIONS[s.get("function", "identity")](np.ravel(getattr(r.data, s["field"]))[s["index"]]),
     "joined": lambda r, s: np.concatenate([r.part(one, one) for one in s["parts"]]),
     "sum": lambda r, s: sum(r.part(one, one) for one in s["parts"]),
     "last_action": lambda r, s: r.action,

@@ -37,7 +37,8 @@ LARGEST = 2**28  # bytes of a file that is read
 LAYER = re.compile(r"mlp_extractor\.(policy|value)_net\.(\d+)\.(weight|bias)")
 HEADS = {f"{head}_net.{kind}" for head in ("action", "value") for kind in ("weight", "bias")}
 # Arguments of SB3's policy that its tensors tell, or that do not matter once it is trained.
-HARMLESS = {"net_arch", "activation_fn", "log_std_init", "ortho_init", "optimizer_class", "optimizer_kwargs"}
+HARMLESS = {"net_arch", "activation_fn", "ortho_init", "optimizer_class", "optimizer_kwargs"}
+HARMLESS |= {"log_std_init", "full_std", "use_expln"}  # of the noise, which stays behind
 STD = 1e-6  # so that our mean of the clipped actions is SB3's clipped mean
 SPAN = 2.0**20  # observations that are not normalised are divided by it, exactly, and clipped at ten times as much
 
@@ -244,8 +245,8 @@ def _activation(data: dict[str, Any], what: str) -> Any:
         UsageError: where it is another one, or there are settings with which the tensors mean something else.
     """
     kwargs = data.get("policy_kwargs") or {}
-    if not isinstance(kwargs, dict) or data.get("use_sde"):
-        raise UsageError(f"{what} is of a policy with use_sde, or without readable policy_kwargs")
+    if not isinstance(kwargs, dict):
+        raise UsageError(f"{what} has no readable policy_kwargs")
     others = {name for name in kwargs if not name.startswith(":")} - HARMLESS
     if others:
         raise UsageError(f"{what} is of a policy with {', '.join(sorted(others))}, with which none comes in")

@@ -22,7 +22,7 @@ class Record:
     policies: Annotated[
         tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="POLICY ...", help_behavior_hint="")
     ] = ()
-    """Shipped policies' names (Hopper), folders of runs (last checkpoint) or checkpoints; several share one film."""
+    """Shipped policies' names (Hopper), folders of runs or checkpoints, or hub:USER/NAME; several share one film."""
     grid: Annotated[str | None, optional("a place for each policy", "COLUMNSxROWS")] = None
     """Several robots in one picture; the policies take the places in turn, each time with the next seed."""
     progress: Annotated[Path | None, optional("none", "RUN")] = None

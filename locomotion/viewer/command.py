@@ -18,7 +18,7 @@ class Watch:
     """Watch a policy live, and pause, push and steer its robot, until Ctrl-C."""
 
     policy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
-    """A shipped policy's name (Hopper), a run's folder (its last checkpoint plays) or a checkpoint's."""
+    """A shipped policy's name (Hopper), a run's folder (its last checkpoint), a checkpoint's, or hub:USER/NAME."""
     web: tyro.conf.FlagCreatePairsOff[bool] = False
     """Show it in a browser on this machine, instead of a window."""
     port: int = 8080

@@ -18,6 +18,7 @@ import yaml
 import envs
 from agents import ActorCritic, Network
 from envs.robots.cartpole import CartPole
+from envs.sources import field_of_data
 from locomotion import commands
 from locomotion.errors import UsageError
 from locomotion.export import exporting
@@ -103,7 +104,7 @@ class Secretive(CartPole):
 
 @dataclass(frozen=True)
 class Meshed(CartPole):
-    """A pole with a mesh at its tip, whose file stands in another folder."""
+    """A pole with a mesh at its tip, whose file stands in another folder; it sees the time, too."""
 
     def model_spec(self):
         spec = super().model_spec()
@@ -111,6 +112,9 @@ class Meshed(CartPole):
         spec.add_mesh(name="tip", file="tip.obj")
         spec.body("pole").add_geom(type=mujoco.mjtGeom.mjGEOM_MESH, meshname="tip", mass=0.1, contype=0, conaffinity=0)
         return spec
+
+    def observe(self, sim, now):
+        return super().observe(sim, now) | {"age": 2.0 * sim.time}
 
 
 MESHES = Path(__file__).parent / "meshes"
@@ -131,7 +135,8 @@ def register(monkeypatch):
 
 
 def test_meshes_go_along(register, tmp_path):
-    export(stored_policy(register(Meshed), tmp_path / "policy"), tmp_path / "out", steps=STEPS)
+    exported = export(stored_policy(register(Meshed), tmp_path / "policy"), tmp_path / "out", steps=STEPS)
+    assert exported.runner.observation == 0.0
     (moved := tmp_path / "elsewhere").mkdir()
     for file in (tmp_path / "out").iterdir():
         shutil.copyfile(file, moved / file.name)
@@ -148,6 +153,21 @@ def test_a_part_of_unknown_origin_is_named(register, tmp_path):
     assert {"policy.onnx", "policy.json", "deploy.yaml", "model.xml"} <= names
     deploy = yaml.safe_load((tmp_path / "out" / "deploy.yaml").read_text())
     assert deploy["observations"]["energy"] == {"size": 1, "source": None}
+
+
+@dataclass(frozen=True)
+class Mistaken(Secretive):
+    """A task that names an origin of another size."""
+
+    def observation_sources(self, sim):
+        return {"energy": field_of_data("qvel", [0, 1])}
+
+
+def test_an_origin_of_another_size_is_named(register, tmp_path):
+    stored = stored_policy(register(Mistaken), tmp_path / "policy")
+    with pytest.raises(envs.InvalidTask, match="energy must be of 1 numbers as in observe, field has 2"):
+        export(stored, tmp_path / "out", steps=STEPS)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_foreign_environments_policy_leaves_without_a_runner(tmp_path):

@@ -21,9 +21,10 @@ from locomotion.importing.sb3 import import_sb3
 from locomotion.policies.stored import StoredPolicy
 
 
-def saved(folder, env="Pendulum-v1", algorithm=PPO, **policy_kwargs):
+def saved(folder, env="Pendulum-v1", algorithm=PPO, use_sde=False, **policy_kwargs):
     """SB3's zip of a new policy, whose last layer is not nearly zero."""
-    model = algorithm("MlpPolicy", env, n_steps=64, seed=3, policy_kwargs=policy_kwargs, device="cpu")
+    kwargs = {"policy_kwargs": policy_kwargs, "use_sde": use_sde}
+    model = algorithm("MlpPolicy", env, n_steps=64, seed=3, device="cpu", **kwargs)
     with torch.no_grad():
         model.policy.action_net.weight.normal_(std=0.1)
     model.save(folder / "theirs.zip")
@@ -41,6 +42,7 @@ def observations(model, count=200, scale=3.0):
         ("Pendulum-v1", PPO, {}),
         ("Pendulum-v1", A2C, {"net_arch": [16], "activation_fn": torch.nn.ReLU}),
         ("MountainCarContinuous-v0", PPO, {"net_arch": {"pi": [8, 4], "vf": [5]}, "activation_fn": torch.nn.ELU}),
+        ("Pendulum-v1", PPO, {"use_sde": True, "full_std": False}),
         ("CartPole-v1", PPO, {"log_std_init": -1.0, "ortho_init": False}),
         ("Hopper-v5", PPO, {}),
     ],
@@ -150,8 +152,8 @@ def test_what_does_not_come_in_is_told_in_a_sentence(tmp_path):
     saved(tmp_path, activation_fn=torch.nn.GELU)
     with pytest.raises(UsageError, match=r"has the activation .*GELU.*; known are tanh, elu, relu"):
         import_sb3(file, "Pendulum-v1", out=out)
-    saved(tmp_path, use_expln=True)
-    with pytest.raises(UsageError, match="is of a policy with use_expln"):
+    saved(tmp_path, use_sde=True, squash_output=True)
+    with pytest.raises(UsageError, match="is of a policy with squash_output"):
         import_sb3(file, "Pendulum-v1", out=out)
     assert not out.exists()
 
