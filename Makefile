@@ -3,6 +3,7 @@
 # make wheel   dist/locomotion-*.whl, which brings the command `locomotion`
 # make faults  kills and full disks at many moments of every phase; a quarter of an hour
 # make fuzz    damages and forges every kind of file that is read again, a thousand times each
+# make exports exports every policy that ships, in every format, each proven over two whole episodes; some minutes
 # make setup   .venv with everything in it, pinned by constraints.txt
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Root may use apt as it is, others where sudo asks no password.
 APT := $(shell command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] && echo apt-get || { sudo -n true 2>/dev/null && echo sudo apt-get; }; })
 
-.PHONY: setup walk test browser lint types faults fuzz wheel installed clean
+.PHONY: setup walk test browser lint types faults fuzz exports wheel installed clean
 
 walk: setup
 	$(PY) scripts/train.py Go1
@@ -27,6 +28,10 @@ faults: setup
 
 fuzz: setup
 	$(PY) -m tests.locomotion.fuzzing 1000
+
+exports: setup
+	@for card in locomotion/policies/*/policy.json; do \
+	  $(PY) scripts/export.py $$(basename $$(dirname $$card)) --format torchscript c sb3 || exit; echo; done
 
 # The viewer's test draws a robot in a browser; it is skipped where there is none.
 browser:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
+from gymnasium import spaces
 
 from envs.simulation import Fields, Memory
 from envs.sources import Control, Source, field_of_data, joined
@@ -48,8 +49,8 @@ class StandIn(Fields):
         """Return the fields that were asked for as (ROWS, numbers); positions and velocities first."""
         fields = {name: values for name, values in vars(self).items() if isinstance(values, np.ndarray)}
         del fields["userdata"]
-        first = [name for name in ("qpos", "qvel") if name in fields]
-        return {name: fields[name].reshape(ROWS, -1) for name in [*first, *(fields.keys() - set(first))]}
+        order = sorted(fields, key=lambda name: name not in ("qpos", "qvel"))
+        return {name: fields[name].reshape(ROWS, -1) for name in order}
 
 
 class Multiple(NamedTuple):
@@ -85,9 +86,11 @@ def found_sources(world: World) -> dict[str, Source]:
 def found_control(world: World) -> Control | None:
     """Return how a world's actions become controls, where each control is a multiple of one number of the action."""
     task, rng = world.task, np.random.default_rng(0)
+    if not isinstance(world.action_space, spaces.Box):
+        return None
     sim = StandIn(world, rng)
     controls = sim.ctrl  # written by `apply`
-    action = rng.standard_normal((ROWS, *(world.action_space.shape or ()))) * 10.0 ** rng.uniform(-2, 2, (ROWS, 1))
+    action = rng.standard_normal((ROWS, *world.action_space.shape)) * 10.0 ** rng.uniform(-2.0, 2.0, (ROWS, 1))
     with np.errstate(all="ignore"):
         try:
             task.apply(sim, action)

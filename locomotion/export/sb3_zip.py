@@ -7,6 +7,7 @@ symmetric policy's layers are there twice, side by side: for an observation and 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -134,7 +135,7 @@ def actor_layers(policy: ActorCritic) -> list[Dense]:
             mirror = _matrix(one)
             layers[-1] = layers[-1].then(np.hstack([np.eye(len(mirror)), mirror]) / 2)
         elif isinstance(one, BoundedMean):
-            bounded.append(one)
+            bounded.append(copy.deepcopy(one).double())
     return _with_clipped_mean(policy, layers, nn.Sequential(*bounded))
 
 
@@ -174,7 +175,7 @@ def _with_clipped_mean(policy: ActorCritic, layers: list[Dense], bounded: nn.Seq
 
     def mode(means: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return head.mode_at(bounded.double()(torch.as_tensor(means)), log_std).numpy()
+            return head.mode_at(bounded(torch.as_tensor(means)), log_std).numpy()
 
     for units in UNITS:
         share = np.linspace(0.0, 1.0, units)[:, None]

@@ -59,7 +59,9 @@ def test_a_c_header_has_the_policys_actions(actions, network, tmp_path):
 def test_sb3_plays_the_same_actions_and_values(actions, network, tmp_path):
     policy = random_policy(VECTOR, actions, **network)
     seen = seen_by(policy, np.random.default_rng(0))
+    expected = policy.deterministic(seen)
     write_sb3(policy, tmp_path)
+    assert policy.deterministic(seen).tobytes() == expected.tobytes()  # the policy itself is as it was
     found = sb3_actor(tmp_path)(seen, START)
     np.testing.assert_allclose(found, policy.clip(policy.deterministic(seen)), atol=2e-6)
     theirs = PPO.load(tmp_path / "policy.zip", device="cpu").policy
