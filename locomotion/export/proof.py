@@ -38,6 +38,8 @@ class ActionProof:
     steps: int
     differences: dict[str, float]  # the greatest of each file, in states that all see
     together: int  # steps for which a simulation that the ONNX file drives stays within `LARGEST` of the trained one's
+    trained: list[float]  # returns of the trained policy's episodes
+    alone: list[float]  # returns in the simulation that the ONNX file drives
 
     def __str__(self) -> str:
         """Tell it to a reader."""
@@ -45,8 +47,9 @@ class ActionProof:
             f"{file}: actions differ by at most {found:.1e} in {self.steps:,} steps of {EPISODES} episodes"
             for file, found in self.differences.items()
         ]
-        apart = "all of them" if self.together == self.steps else f"the first {self.together:,}"
-        lines[0] += f"; a simulation of its own stays together with the trained policy's in {apart}"
+        ours, theirs = (" and ".join(f"{one:,.2f}" for one in returns) for returns in (self.trained, self.alone))
+        apart = "all steps" if self.together == self.steps else f"the first {self.together:,} steps"
+        lines.insert(1, f"  in a simulation of its own it acts alike for {apart} and returns {theirs}; trained: {ours}")
         return "\n".join(lines)
 
 
@@ -94,6 +97,36 @@ def _dtype(onnx_type: str) -> str:
     return {"tensor(float)": "float32", "tensor(uint8)": "uint8"}.get(onnx_type, "int64")
 
 
+class Loop:
+    """A simulation of one robot that an actor drives, episode after episode.
+
+    Args:
+        env: the simulation.
+        limit: steps after which an episode is cut off.
+    """
+
+    def __init__(self, env: VecEnv, limit: int):
+        self._env, self._limit, self._age = env, limit, 0
+        self.seen: Any = env.reset()
+        self.starts = np.ones(1, bool)
+        self.returns = [0.0]  # of the episodes so far, and of the present one
+        self.steps = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether all episodes are over."""
+        return len(self.returns) > EPISODES
+
+    def step(self, action: np.ndarray) -> None:
+        """Take a step."""
+        self.seen, rewards, self.starts, _ = self._env.step(action)
+        self.returns[-1] += float(rewards[0])
+        self.steps, self._age = self.steps + 1, self._age + 1
+        if self.starts[0] or self._age == self._limit:
+            self.returns.append(0.0)
+            self._age = 0
+
+
 def compare_actions(
     trained: Actor,
     exported: Mapping[str, Actor],
@@ -114,27 +147,23 @@ def compare_actions(
         other: its equal, which `alone` drives.
         limit: steps after which an episode is cut off.
     """
-    differences = dict.fromkeys(exported, 0.0)
-    seen: Any = one.reset()
-    other_seen: Any = other.reset()
-    starts, other_starts = np.ones(1, bool), np.ones(1, bool)
-    steps, episodes, age, together = 0, 0, 0, 0
+    differences, together = dict.fromkeys(exported, 0.0), 0
+    ours, theirs = Loop(one, limit), Loop(other, limit)
     with phase(f"comparing actions in {EPISODES} episodes", EPISODES * min(longest_episode(one), limit)) as shown:
-        while episodes < EPISODES:
-            action, others = trained(seen, starts), alone(seen_by_actor(other_seen, space), other_starts)
+        while not ours.over:
+            action = trained(ours.seen, ours.starts)
             for file, actor in exported.items():
-                found = _apart(action, actor(seen_by_actor(seen, space), starts))
+                found = _apart(action, actor(seen_by_actor(ours.seen, space), ours.starts))
                 differences[file] = max(differences[file], found)
-            if together == steps and _apart(action, others) <= LARGEST:
-                together += 1
-            seen, _, starts, _ = one.step(action)
-            if together > steps:
-                other_seen, _, other_starts, _ = other.step(others.reshape(action.shape))
-            steps, age = steps + 1, age + 1
-            if starts[0] or age == limit:
-                episodes, age = episodes + 1, 0
+            if not theirs.over:
+                own = alone(seen_by_actor(theirs.seen, space), theirs.starts).reshape(action.shape)
+                together += together == ours.steps and _apart(action, own) <= LARGEST
+                theirs.step(own)
+            ours.step(action)
             shown.advance()
-    return ActionProof(steps, differences, together)
+        while not theirs.over:
+            theirs.step(alone(seen_by_actor(theirs.seen, space), theirs.starts).reshape(action.shape))
+    return ActionProof(ours.steps, differences, together, ours.returns[:EPISODES], theirs.returns[:EPISODES])
 
 
 def _apart(ours: np.ndarray, theirs: np.ndarray) -> float:
