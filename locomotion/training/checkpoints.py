@@ -68,7 +68,7 @@ def load_checkpoint(folder: Path, model: PolicyGradient) -> dict[str, Any]:
     it starts new episodes instead.
 
     Raises:
-        UsageError: where a file is missing or damaged.
+        UsageError: where a file is missing, damaged, or of another version.
     """
     exchange, file = model.team.exchange, folder / "policy.safetensors"
     policy, tensors, values = exchange.announce(_read(folder) if exchange.rank == 0 else None)
@@ -78,7 +78,7 @@ def load_checkpoint(folder: Path, model: PolicyGradient) -> dict[str, Any]:
         _restore(model, tensors, values)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f"the checkpoint {folder} is damaged ({reason}); {REMEDY}") from error
+        raise UsageError(f"the checkpoint {folder} is damaged, or of another version ({reason}); {REMEDY}") from error
     return values["extra"]
 
 
