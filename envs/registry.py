@@ -25,6 +25,7 @@ OWN_MODULE = "envs"  # gymnasium.make("envs:Locomotion/CartPole-v0") imports it,
 OWN_TASKS = {
     "Biped": "envs.robots.biped:Biped",
     "CartPole": "envs.robots.cartpole:CartPole",
+    "GetUp": "envs.robots.get_up:GetUp",
     "Go1": "envs.robots.go1:Go1",
     "Go1Real": "envs.robots.go1_real:Go1Real",
     "Labyrinth": "envs.robots.labyrinth:Labyrinth",

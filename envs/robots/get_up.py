@@ -1,0 +1,200 @@
+"""GetUp: the robot dog gets up from any posture, and stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import mujoco
+import numpy as np
+from annotated_types import Interval
+
+from envs.arguments import Cosine, Count, NotNegative, Positive, Share
+from envs.mirror import MirroredParts, SignedPermutation
+from envs.orientation import body_frame
+from envs.reflection import ROTATION, VECTOR
+from envs.robots.go1 import HOME, HOME_HEIGHT, Go1
+from envs.simulation import Fields
+from envs.task import Measured, Task
+
+JOINTS = len(HOME)
+
+
+@dataclass(frozen=True)
+class GetUp(Task):
+    """Get up on four legs after a fall, on ground that may slope, and stand still.
+
+    The robot is Go1, whose trunk and legs touch the ground here, too. Each episode drops it in any orientation with any
+    joint angles; it has its own slope, floor friction, load and motor strength. Falling ends nothing. Actions are joint
+    targets over the joints' whole ranges. Nothing of the reward can be had by lying still: the share for being upright
+    grows with the trunk's height, and the shares for posture and rest count for a robot that stands.
+    """
+
+    # Reward
+    upright_weight: float = 1.0  # reward per step with the trunk upright
+    height_weight: float = 2.0  # reward per step upright at the stance's height
+    height_width: Positive = 0.08  # m below the stance's height at which that reward falls to 1/e
+    posture_weight: float = 1.0  # reward per step at the stance, of a robot that stands
+    posture_width: Positive = 0.5  # rad, root mean square distance from the stance at which that falls to 1/e
+    rest_weight: float = 1.0  # reward per step without motion, of a robot that stands
+    effort_weight: float = 2e-4  # cost per step and (N m)^2, over all joints
+    speed_weight: float = 2e-4  # cost per step and (rad/s)^2, over all joints
+    action_rate_weight: float = 0.01  # cost per squared change of the action
+
+    # Standing
+    standing_height: float = 0.22  # m of the trunk above the ground
+    standing_upright: Cosine = 0.9  # cosine of the trunk's tilt from the vertical
+    standing_speed: Positive = 0.5  # m/s of the trunk, and rad/s of its turning
+    standing_time: NotNegative = 3.0  # s after which the robot must stand to the end, to have got up
+
+    # Randomness
+    drop: NotNegative = 0.5  # m, greatest height of the trunk above the ground at first, beside its own half
+    slope: Annotated[float, Interval(ge=0, le=45)] = 10.0  # degrees, steepest ground
+    friction: tuple[NotNegative, NotNegative] = (0.4, 1.25)  # friction coefficient of the floor, least and greatest
+    load: tuple[float, float] = (-1.0, 1.0)  # kg on top of the trunk's own mass, least and greatest
+    strength: tuple[NotNegative, NotNegative] = (0.8, 1.1)  # share of the motors' nominal stiffness
+    standing_share: Share = 0.1  # probability that an episode begins standing
+
+    episode_steps: Count = 500  # steps of 0.02 s after which an episode is truncated
+
+    model = Go1.model
+    control_dt = 0.02  # s
+    remembered = ("action",)
+    camera: ClassVar = {"distance": 1.8, "lookat": (0.0, 0.0, 0.15), "azimuth": 130.0, "elevation": -15.0}
+    memory: ClassVar = {
+        "friction": 1,  # of the floor
+        "load": 1,  # kg
+        "strength": 1,  # share of the motors' nominal stiffness
+        "tilt": 2,  # components along x and y of the ground's normal
+    }
+    evaluation: ClassVar = {"standing_share": 0.0}
+    shown: ClassVar = {"standing_share": 0.0}
+
+    def model_path(self) -> Any:
+        return Go1().model_path()
+
+    def model_spec(self) -> mujoco.MjSpec:
+        spec = super().model_spec()
+        for geom in spec.geoms:
+            if geom.name != "floor" and geom.conaffinity == 0:
+                geom.conaffinity = 1  # with the floor, whose contype is 1; not with each other
+        return spec
+
+    def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
+        joints = SignedPermutation(np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4))
+        parts = {
+            "turning": SignedPermutation.in_place(*ROTATION),
+            "up": SignedPermutation.in_place(*VECTOR),
+            "joint_angles": joints,
+            "joint_speeds": joints,
+            "action": joints,
+        }
+        return MirroredParts(parts, joints)
+
+    def apply(self, sim: Fields, action: np.ndarray) -> None:
+        low, high = sim.model.actuator_ctrlrange.T
+        action = np.clip(action, -1.0, 1.0)
+        sim.ctrl[:] = HOME + np.where(action > 0.0, action * (high - HOME), action * (HOME - low))
+
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        up, velocity = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
+        low, high = sim.model.actuator_ctrlrange.T
+        away = sim.ctrl - HOME
+        tilt = sim.memory.tilt
+        normal = np.column_stack([tilt, np.sqrt(1.0 - np.square(tilt).sum(axis=1))])
+        height = np.vecdot(sim.qpos[:, :3], normal)
+        speed, turning = np.sqrt(np.square(sim.qvel[:, :3]).sum(axis=1)), sim.qvel[:, 3:6]
+        stands = (height > self.standing_height) & (up[:, 2] > self.standing_upright)
+        still = np.maximum(speed, np.sqrt(np.square(turning).sum(axis=1))) < self.standing_speed
+        return {
+            "up": up,
+            "velocity": velocity,
+            "turning": turning,  # rad/s, in the trunk's frame
+            "height": height,  # m, of the trunk above the ground
+            "stands": stands,
+            "still": stands & still,
+            "action": np.where(away > 0.0, away / (high - HOME), away / (HOME - low)),
+        }
+
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        return {
+            "turning": now.turning,  # rad/s, of the trunk, in its frame
+            "up": now.up,  # the direction of up in the trunk's frame
+            "joint_angles": sim.qpos[:, 7:] - HOME,  # rad from the stance
+            "joint_speeds": 0.1 * sim.qvel[:, 6:],  # 10 rad/s
+            "action": now.action,  # the last one
+        }
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        upright = np.square((now.up[:, 2] + 1.0) / 2.0)
+        below = np.maximum(HOME_HEIGHT - 0.02 - now.height, 0.0)
+        away = np.square(sim.qpos[:, 7:] - HOME).mean(axis=1)
+        motion = np.square(sim.qvel[:, :6]).sum(axis=1)
+        return {
+            "upright": self.upright_weight * upright,
+            "height": self.height_weight * upright * np.exp(-np.square(below / self.height_width)),
+            "posture": self.posture_weight * now.stands * np.exp(-away / self.posture_width**2),
+            "rest": self.rest_weight * now.stands * np.exp(-motion),
+            "effort": -self.effort_weight * np.square(sim.qfrc_actuator[:, 6:]).sum(axis=1),
+            "speed": -self.speed_weight * np.square(sim.qvel[:, 6:]).sum(axis=1),
+            "action_rate": -self.action_rate_weight * np.square(now.action - before.action).sum(axis=1),
+        }
+
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
+        draws = np.array([rng.random(8 + JOINTS) for rng in rngs])
+        low, high = sim.model.jnt_range[1:].T
+        stood = draws[:, 7] < self.standing_share
+        memory = sim.memory
+        memory.friction, memory.load, memory.strength = (
+            least + (most - least) * draws[:, i]
+            for i, (least, most) in enumerate((self.friction, self.load, self.strength))
+        )
+        steep, direction = np.sin(np.radians(self.slope) * draws[:, 3]), 2 * np.pi * draws[:, 4]
+        memory.tilt = steep[:, None] * np.stack([np.cos(direction), np.sin(direction)], axis=1)
+        turned = np.array([rng.normal(size=4) for rng in rngs])
+        turned /= np.linalg.norm(turned, axis=1, keepdims=True)
+        heading = np.pi * draws[:, 5]
+        level = np.stack([np.cos(heading), 0 * heading, 0 * heading, np.sin(heading)], axis=1)
+        sim.qpos[:, 2] = np.where(stood, HOME_HEIGHT + 0.02, 0.3 + self.drop * draws[:, 6])
+        sim.qpos[:, 3:7] = np.where(stood[:, None], level, turned)
+        sim.qpos[:, 7:] = np.where(stood[:, None], HOME, low + (high - low) * draws[:, 8:])
+        sim.ctrl[:] = HOME
+
+    def physics(self, sim: Fields) -> dict[str, np.ndarray]:
+        model, count, memory = sim.model, len(sim.qpos), sim.memory
+        floor = model.geom("floor").id
+        frictions = np.repeat(model.geom_friction[None], count, axis=0)
+        frictions[:, floor, 0] = memory.friction
+        masses = np.repeat(model.body_mass[None], count, axis=0)
+        masses[:, sim.body("trunk")] += memory.load
+        gains = model.actuator_gainprm * memory.strength[:, None, None]
+        biases = np.repeat(model.actuator_biasprm[None], count, axis=0)
+        biases[:, :, 1] *= memory.strength[:, None]
+        turns = np.repeat(model.geom_quat[None], count, axis=0)
+        # The shortest turn from the vertical to the ground's normal n: (1 + n_z, -n_y, n_x, 0), normalised.
+        upward = np.sqrt(1.0 - np.square(memory.tilt).sum(axis=1))
+        turn = np.column_stack([1.0 + upward, -memory.tilt[:, 1], memory.tilt[:, 0], np.zeros(count)])
+        turns[:, floor] = turn / np.linalg.norm(turn, axis=1, keepdims=True)
+        return {
+            "geom_friction": frictions,
+            "body_mass": masses,
+            "actuator_gainprm": gains,
+            "actuator_biasprm": biases,
+            "geom_quat": turns,
+        }
+
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        late = sim.time > self.standing_time
+        return {
+            "down_late": np.where(late & ~now.stands, sim.dt, 0.0),  # s
+            "restless": np.where(late & ~now.still, sim.dt, 0.0),  # s
+            "down": np.where(now.stands, 0.0, sim.dt),  # s
+        }
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return {
+            "stand_rate": float(np.mean(episodes["down_late"] < 1e-9)),
+            "stand_seconds_median": float(np.median(episodes["down"])),
+            "still_share": 1.0 - float(np.mean(episodes["restless"] / (episodes["seconds"] - self.standing_time))),
+        }
