@@ -45,7 +45,7 @@ class GetUp(Task):
     # Standing
     standing_height: float = 0.22  # m of the trunk above the ground
     standing_upright: Cosine = 0.9  # cosine of the trunk's tilt from the vertical
-    standing_speed: Positive = 0.5  # m/s of the trunk, and rad/s of its turning
+    standing_speed: Positive = 0.5  # m/s of the trunk, and rad/s of its turning, below which the robot is still
     standing_time: NotNegative = 3.0  # s after which the robot must stand to the end, to have got up
 
     # Randomness
@@ -105,15 +105,15 @@ class GetUp(Task):
         normal = np.column_stack([tilt, np.sqrt(1.0 - np.square(tilt).sum(axis=1))])
         height = np.vecdot(sim.qpos[:, :3], normal)
         speed, turning = np.sqrt(np.square(sim.qvel[:, :3]).sum(axis=1)), sim.qvel[:, 3:6]
-        stands = (height > self.standing_height) & (up[:, 2] > self.standing_upright)
+        upright = (height > self.standing_height) & (up[:, 2] > self.standing_upright)
         still = np.maximum(speed, np.sqrt(np.square(turning).sum(axis=1))) < self.standing_speed
         return {
             "up": up,
             "velocity": velocity,
             "turning": turning,  # rad/s, in the trunk's frame
             "height": height,  # m, of the trunk above the ground
-            "stands": stands,
-            "still": stands & still,
+            "upright": upright,
+            "stands": upright & still,
             "action": np.where(away > 0.0, away / (high - HOME), away / (HOME - low)),
         }
 
@@ -134,8 +134,8 @@ class GetUp(Task):
         return {
             "upright": self.upright_weight * upright,
             "height": self.height_weight * upright * np.exp(-np.square(below / self.height_width)),
-            "posture": self.posture_weight * now.stands * np.exp(-away / self.posture_width**2),
-            "rest": self.rest_weight * now.stands * np.exp(-motion),
+            "posture": self.posture_weight * now.upright * np.exp(-away / self.posture_width**2),
+            "rest": self.rest_weight * now.upright * np.exp(-motion),
             "effort": -self.effort_weight * np.square(sim.qfrc_actuator[:, 6:]).sum(axis=1),
             "speed": -self.speed_weight * np.square(sim.qvel[:, 6:]).sum(axis=1),
             "action_rate": -self.action_rate_weight * np.square(now.action - before.action).sum(axis=1),
@@ -187,14 +187,17 @@ class GetUp(Task):
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         late = sim.time > self.standing_time
         return {
-            "down_late": np.where(late & ~now.stands, sim.dt, 0.0),  # s
-            "restless": np.where(late & ~now.still, sim.dt, 0.0),  # s
             "down": np.where(now.stands, 0.0, sim.dt),  # s
+            "down_late": np.where(late & ~now.stands, sim.dt, 0.0),  # s
         }
+
+    def succeeded(self, episode: Mapping[str, float]) -> bool | None:
+        if episode["seconds"] <= self.standing_time:  # too short for an outcome
+            return None
+        return episode["down_late"] == 0.0
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         return {
-            "stand_rate": float(np.mean(episodes["down_late"] < 1e-9)),
-            "stand_seconds_median": float(np.median(episodes["down"])),
-            "still_share": 1.0 - float(np.mean(episodes["restless"] / (episodes["seconds"] - self.standing_time))),
+            "stand_rate": float(np.mean((episodes["seconds"] > self.standing_time) & (episodes["down_late"] == 0.0))),
+            "stand_seconds_median": float(np.median(episodes["down"])),  # s that a robot did not stand
         }

@@ -162,7 +162,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/CartPole-v0", "trpo"): {"steps": 100_000},
     ("Locomotion/CartPole-v0", "a2c"): BALANCE,
     ("Locomotion/CartPole-v0", "a3c"): BALANCE,
-    ("Locomotion/GetUp-v0", "trpo"): {**DOG, "gamma": 0.97, "steps": 6_000_000, "final_episodes": 200},
+    ("Locomotion/GetUp-v0", "trpo"): {**DOG, "gamma": 0.97, "steps": 4_000_000, "final_episodes": 200},
     ("Locomotion/Go1-v0", "trpo"): {**DOG, "steps": 3_000_000, "final_episodes": 216},
     ("Locomotion/Go1Real-v0", "trpo"): {
         **DOG,
