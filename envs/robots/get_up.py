@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import mujoco
 import numpy as np
@@ -12,17 +12,15 @@ from annotated_types import Interval
 
 from envs.arguments import Cosine, Count, NotNegative, Positive, Share
 from envs.mirror import MirroredParts, SignedPermutation
-from envs.orientation import body_frame
+from envs.orientation import body_frame, quaternion_about_z
 from envs.reflection import ROTATION, VECTOR
-from envs.robots.go1 import HOME, HOME_HEIGHT, Go1
+from envs.robots.dog import HOME, HOME_HEIGHT, JOINTS, MIRRORED_JOINTS, Dog
 from envs.simulation import Fields
-from envs.task import Measured, Task
-
-JOINTS = len(HOME)
+from envs.task import Measured
 
 
 @dataclass(frozen=True)
-class GetUp(Task):
+class GetUp(Dog):
     """Get up on four legs after a fall, on ground that may slope, and stand still.
 
     The robot is Go1, whose trunk and legs touch the ground here, too. Each episode drops it in any orientation with any
@@ -49,30 +47,21 @@ class GetUp(Task):
     standing_time: NotNegative = 3.0  # s after which the robot must stand to the end, to have got up
 
     # Randomness
-    drop: NotNegative = 0.5  # m, greatest height of the trunk above the ground at first, beside its own half
+    drop: NotNegative = 0.5  # m, greatest height above the ground from which the robot falls at first
     slope: Annotated[float, Interval(ge=0, le=45)] = 10.0  # degrees, steepest ground
-    friction: tuple[NotNegative, NotNegative] = (0.4, 1.25)  # friction coefficient of the floor, least and greatest
-    load: tuple[float, float] = (-1.0, 1.0)  # kg on top of the trunk's own mass, least and greatest
     strength: tuple[NotNegative, NotNegative] = (0.8, 1.1)  # share of the motors' nominal stiffness
     standing_share: Share = 0.1  # probability that an episode begins standing
 
     episode_steps: Count = 500  # steps of 0.02 s after which an episode is truncated
 
-    model = Go1.model
-    control_dt = 0.02  # s
     remembered = ("action",)
     camera: ClassVar = {"distance": 1.8, "lookat": (0.0, 0.0, 0.15), "azimuth": 130.0, "elevation": -15.0}
     memory: ClassVar = {
-        "friction": 1,  # of the floor
-        "load": 1,  # kg
-        "strength": 1,  # share of the motors' nominal stiffness
+        **Dog.memory,
         "tilt": 2,  # components along x and y of the ground's normal
     }
     evaluation: ClassVar = {"standing_share": 0.0}
     shown: ClassVar = {"standing_share": 0.0}
-
-    def model_path(self) -> Any:
-        return Go1().model_path()
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()
@@ -82,7 +71,7 @@ class GetUp(Task):
         return spec
 
     def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
-        joints = SignedPermutation(np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4))
+        joints = MIRRORED_JOINTS
         parts = {
             "turning": SignedPermutation.in_place(*ROTATION),
             "up": SignedPermutation.in_place(*VECTOR),
@@ -101,9 +90,7 @@ class GetUp(Task):
         up, velocity = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
         low, high = sim.model.actuator_ctrlrange.T
         away = sim.ctrl - HOME
-        tilt = sim.memory.tilt
-        normal = np.column_stack([tilt, np.sqrt(1.0 - np.square(tilt).sum(axis=1))])
-        height = np.vecdot(sim.qpos[:, :3], normal)
+        height = self._height(sim, sim.qpos[:, None, :3])[:, 0]
         speed, turning = np.sqrt(np.square(sim.qvel[:, :3]).sum(axis=1)), sim.qvel[:, 3:6]
         upright = (height > self.standing_height) & (up[:, 2] > self.standing_upright)
         still = np.maximum(speed, np.sqrt(np.square(turning).sum(axis=1))) < self.standing_speed
@@ -145,44 +132,32 @@ class GetUp(Task):
         draws = np.array([rng.random(8 + JOINTS) for rng in rngs])
         low, high = sim.model.jnt_range[1:].T
         stood = draws[:, 7] < self.standing_share
-        memory = sim.memory
-        memory.friction, memory.load, memory.strength = (
-            least + (most - least) * draws[:, i]
-            for i, (least, most) in enumerate((self.friction, self.load, self.strength))
-        )
+        self.draw_body(sim, draws[:, :3])
         steep, direction = np.sin(np.radians(self.slope) * draws[:, 3]), 2 * np.pi * draws[:, 4]
-        memory.tilt = steep[:, None] * np.stack([np.cos(direction), np.sin(direction)], axis=1)
+        sim.memory.tilt = steep[:, None] * np.stack([np.cos(direction), np.sin(direction)], axis=1)
         turned = np.array([rng.normal(size=4) for rng in rngs])
         turned /= np.linalg.norm(turned, axis=1, keepdims=True)
-        heading = np.pi * draws[:, 5]
-        level = np.stack([np.cos(heading), 0 * heading, 0 * heading, np.sin(heading)], axis=1)
-        sim.qpos[:, 2] = np.where(stood, HOME_HEIGHT + 0.02, 0.3 + self.drop * draws[:, 6])
+        level = quaternion_about_z(2 * np.pi * draws[:, 5])
+        sim.qpos[:, 2] = HOME_HEIGHT
         sim.qpos[:, 3:7] = np.where(stood[:, None], level, turned)
         sim.qpos[:, 7:] = np.where(stood[:, None], HOME, low + (high - low) * draws[:, 8:])
+        (centres,) = sim.posed("geom_xpos")  # of all shapes, the floor first
+        lowest = (self._height(sim, centres[:, 1:]) - sim.model.geom_rbound[1:]).min(axis=1)
+        sim.qpos[:, 2] += np.where(stood, 0.0, self.drop * draws[:, 6] - lowest)
         sim.ctrl[:] = HOME
 
+    def _height(self, sim: Fields, points: np.ndarray) -> np.ndarray:
+        """Return the heights (N, k) of points (N, k, 3) above the ground, in m."""
+        normal = np.column_stack([sim.memory.tilt, upward(sim.memory.tilt)])
+        return np.vecdot(points, normal[:, None])
+
     def physics(self, sim: Fields) -> dict[str, np.ndarray]:
-        model, count, memory = sim.model, len(sim.qpos), sim.memory
-        floor = model.geom("floor").id
-        frictions = np.repeat(model.geom_friction[None], count, axis=0)
-        frictions[:, floor, 0] = memory.friction
-        masses = np.repeat(model.body_mass[None], count, axis=0)
-        masses[:, sim.body("trunk")] += memory.load
-        gains = model.actuator_gainprm * memory.strength[:, None, None]
-        biases = np.repeat(model.actuator_biasprm[None], count, axis=0)
-        biases[:, :, 1] *= memory.strength[:, None]
-        turns = np.repeat(model.geom_quat[None], count, axis=0)
+        fields, tilt = super().physics(sim), sim.memory.tilt
+        turns = np.repeat(sim.model.geom_quat[None], len(tilt), axis=0)
         # The shortest turn from the vertical to the ground's normal n: (1 + n_z, -n_y, n_x, 0), normalised.
-        upward = np.sqrt(1.0 - np.square(memory.tilt).sum(axis=1))
-        turn = np.column_stack([1.0 + upward, -memory.tilt[:, 1], memory.tilt[:, 0], np.zeros(count)])
-        turns[:, floor] = turn / np.linalg.norm(turn, axis=1, keepdims=True)
-        return {
-            "geom_friction": frictions,
-            "body_mass": masses,
-            "actuator_gainprm": gains,
-            "actuator_biasprm": biases,
-            "geom_quat": turns,
-        }
+        turn = np.column_stack([1.0 + upward(tilt), -tilt[:, 1], tilt[:, 0], 0.0 * tilt[:, 0]])
+        turns[:, sim.model.geom("floor").id] = turn / np.linalg.norm(turn, axis=1, keepdims=True)
+        return {**fields, "geom_quat": turns}
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         late = sim.time > self.standing_time
@@ -201,3 +176,8 @@ class GetUp(Task):
             "stand_rate": float(np.mean((episodes["seconds"] > self.standing_time) & (episodes["down_late"] == 0.0))),
             "stand_seconds_median": float(np.median(episodes["down"])),  # s that a robot did not stand
         }
+
+
+def upward(tilt: np.ndarray) -> np.ndarray:
+    """Return the vertical component (N,) of unit vectors, given those along x and y (N, 2)."""
+    return np.sqrt(1.0 - np.square(tilt).sum(axis=1))

@@ -13,12 +13,11 @@ from envs.arguments import Cosine, Count, NotNegative, Positive, Share
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.orientation import body_frame, quaternion_about_z
 from envs.reflection import ROTATION, VECTOR
+from envs.robots.dog import HOME, HOME_HEIGHT, MIRRORED_JOINTS, Dog
 from envs.simulation import Fields
 from envs.sources import Source, base_lin_vel, command, gait_clock, last_action, projected_gravity
-from envs.task import Measured, Task, Trial, fall_rate
+from envs.task import Measured, Trial, fall_rate
 
-HOME = np.array([-0.1, 0.9, -1.8, 0.1, 0.9, -1.8, -0.1, 0.9, -1.8, 0.1, 0.9, -1.8])  # rad: FR, FL, RR, RL
-HOME_HEIGHT = 0.29  # m, of the trunk: the feet just above the ground
 FOOT_RADIUS = 0.023  # m
 TROT = np.array([0.0, 0.5, 0.5, 0.0])  # periods of the gait: FR steps with RL, FL with RR
 STILL = 0.01  # m/s, rad/s: a command with no greater number is to stand
@@ -27,7 +26,7 @@ PUSHES = 4  # pushes per episode
 
 
 @dataclass(frozen=True)
-class Go1(Task):
+class Go1(Dog):
     """Follow commanded velocities (forward, to the left, turning left) on four legs in spite of pushes.
 
     Actions move the targets of the twelve joints away from a stance. Observations include the command and a gait clock,
@@ -71,29 +70,22 @@ class Go1(Task):
     grid: bool = False  # one command per episode, which the seed picks from `grid_commands`, and pushes of full speed
     settling_time: NotNegative = 1.0  # s after a new command or a push that tracking errors leave out
 
-    # Randomness of start, robot and floor
+    # Randomness of start and pushes
     angle_noise: NotNegative = 0.05  # rad, bound on the joints' first angles from the stance
     speed_noise: NotNegative = 0.2  # rad/s, bound on the joints' first speeds
-    friction: tuple[NotNegative, NotNegative] = (0.4, 1.25)  # friction coefficient of the floor, least and greatest
-    load: tuple[float, float] = (-1.0, 1.0)  # kg on top of the trunk's own mass, least and greatest
-    strength: tuple[NotNegative, NotNegative] = (0.9, 1.1)  # share of the motors' nominal stiffness
     push_interval: Positive = 5.0  # s between pushes, of which an episode has four
     push_speed: NotNegative = 1.0  # m/s, greatest change of the trunk's velocity by a push
 
     episode_steps: Count = 1000  # steps of 0.02 s after which an episode is truncated
 
-    model = "go1.xml"
     memory: ClassVar = {  # drawn at an episode's start and read by its steps
-        "friction": 1,  # of the floor
-        "load": 1,  # kg
-        "strength": 1,  # share of the motors' nominal stiffness
+        **Dog.memory,
         "phase": 1,  # of the gait at first, in periods
         "switches": SEGMENTS,  # s, when each command begins
         "commands": 3 * SEGMENTS,  # m/s forward, m/s to the left, rad/s to the left
         "push_times": PUSHES,  # s
         "push_velocities": 2 * PUSHES,  # m/s along the world's x and y
     }
-    control_dt = 0.02  # s
     remembered = ("action",)
     camera: ClassVar = {"trackbodyid": 1, "distance": 1.6, "lookat": (0, 0, 0.22), "azimuth": 130.0, "elevation": -18.0}
     grid_commands: ClassVar = np.array(
@@ -115,8 +107,7 @@ class Go1(Task):
         }
 
     def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
-        # Left and right legs change places; outward is a positive angle on the left, a negative one on the right.
-        joints = SignedPermutation(np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4))
+        joints = MIRRORED_JOINTS
         vector, rotation = SignedPermutation.in_place(*VECTOR), SignedPermutation.in_place(*ROTATION)
         parts = {
             "velocity": vector,
@@ -239,10 +230,8 @@ class Go1(Task):
         sim.qpos[:, 7:] = HOME + self.angle_noise * noise[:, :joints]
         sim.qvel[:, 6:] = self.speed_noise * noise[:, joints:]
         sim.ctrl[:] = HOME
+        self.draw_body(sim, own[:, :3])
         memory = sim.memory
-        memory.friction, memory.load, memory.strength = (
-            low + (high - low) * own[:, i] for i, (low, high) in enumerate((self.friction, self.load, self.strength))
-        )
         memory.phase = own[:, 3]
         switches, commands = self._orders(orders.reshape(-1, SEGMENTS, 8))
         if self.grid:  # the whole episode long
@@ -268,18 +257,6 @@ class Go1(Task):
         commands *= draws[:, :, 4:7] >= self.zeroed  # so that going straight and turning on the spot are frequent
         commands *= draws[:, :, 7:] >= self.standing
         return switches, commands
-
-    def physics(self, sim: Fields) -> dict[str, np.ndarray]:
-        model, count = sim.model, len(sim.qpos)
-        friction, load, strength = sim.memory.friction, sim.memory.load, sim.memory.strength
-        frictions = np.repeat(model.geom_friction[None], count, axis=0)
-        frictions[:, model.geom("floor").id, 0] = friction
-        masses = np.repeat(model.body_mass[None], count, axis=0)
-        masses[:, sim.body("trunk")] += load
-        gains = model.actuator_gainprm * strength[:, None, None]
-        biases = np.repeat(model.actuator_biasprm[None], count, axis=0)
-        biases[:, :, 1] *= strength[:, None]
-        return {"geom_friction": frictions, "body_mass": masses, "actuator_gainprm": gains, "actuator_biasprm": biases}
 
     def set_commands(self, sim: Fields, commands: np.ndarray) -> None:
         sim.memory.commands = np.tile(commands, SEGMENTS)

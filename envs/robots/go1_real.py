@@ -14,11 +14,11 @@ from annotated_types import Interval
 from envs.arguments import NotNegative
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.noise import errors
-from envs.robots.go1 import HOME, Go1
+from envs.robots.dog import HOME, JOINTS
+from envs.robots.go1 import Go1
 from envs.simulation import Fields
 from envs.task import Measured
 
-JOINTS = len(HOME)
 Seconds = Annotated[float, Interval(ge=0, le=0.1)]
 
 

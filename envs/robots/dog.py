@@ -1,0 +1,55 @@
+"""The robot dog itself, whatever its task: stance, mirror image, and what differs from episode to episode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from envs.arguments import NotNegative
+from envs.mirror import SignedPermutation
+from envs.simulation import Fields
+from envs.task import Task
+
+HOME = np.array([-0.1, 0.9, -1.8, 0.1, 0.9, -1.8, -0.1, 0.9, -1.8, 0.1, 0.9, -1.8])  # rad: FR, FL, RR, RL
+HOME_HEIGHT = 0.29  # m, of the trunk: the feet just above the ground
+JOINTS = len(HOME)
+# Left and right legs change places; outward is a positive angle on the left, a negative one on the right.
+MIRRORED_JOINTS = SignedPermutation(np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4))
+
+
+@dataclass(frozen=True)
+class Dog(Task):
+    """A robot dog that has its own floor friction, load and motor strength in each episode."""
+
+    friction: tuple[NotNegative, NotNegative] = (0.4, 1.25)  # friction coefficient of the floor, least and greatest
+    load: tuple[float, float] = (-1.0, 1.0)  # kg on top of the trunk's own mass, least and greatest
+    strength: tuple[NotNegative, NotNegative] = (0.9, 1.1)  # share of the motors' nominal stiffness
+
+    model = "go1.xml"
+    control_dt = 0.02  # s
+    memory: ClassVar = {  # drawn at an episode's start and read by its steps
+        "friction": 1,  # of the floor
+        "load": 1,  # kg
+        "strength": 1,  # share of the motors' nominal stiffness
+    }
+
+    def draw_body(self, sim: Fields, shares: np.ndarray) -> None:
+        """Give the robots of `sim` their friction, load and strength, at these shares (E, 3) of the ranges."""
+        memory = sim.memory
+        memory.friction, memory.load, memory.strength = (
+            low + (high - low) * shares[:, i] for i, (low, high) in enumerate((self.friction, self.load, self.strength))
+        )
+
+    def physics(self, sim: Fields) -> dict[str, np.ndarray]:
+        model, count = sim.model, len(sim.qpos)
+        friction, load, strength = sim.memory.friction, sim.memory.load, sim.memory.strength
+        frictions = np.repeat(model.geom_friction[None], count, axis=0)
+        frictions[:, model.geom("floor").id, 0] = friction
+        masses = np.repeat(model.body_mass[None], count, axis=0)
+        masses[:, sim.body("trunk")] += load
+        gains = model.actuator_gainprm * strength[:, None, None]
+        biases = np.repeat(model.actuator_biasprm[None], count, axis=0)
+        biases[:, :, 1] *= strength[:, None]
+        return {"geom_friction": frictions, "body_mass": masses, "actuator_gainprm": gains, "actuator_biasprm": biases}
