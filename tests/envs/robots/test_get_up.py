@@ -67,7 +67,7 @@ def test_actions_span_the_joints_whole_ranges_with_the_stance_in_their_middle():
         np.testing.assert_allclose(world.task.measure(world.sim)["action"], action)
 
 
-def test_a_robot_that_lies_is_paid_less_than_half_of_one_that_stands():
+def test_a_robot_that_lies_is_paid_far_less_than_one_that_stands():
     def paid(**fields):
         world = begin(GetUp(slope=0.0, **NOMINAL, **fields))
         stay(world, 100)
@@ -78,7 +78,7 @@ def test_a_robot_that_lies_is_paid_less_than_half_of_one_that_stands():
     rewards, quantities = paid(standing_share=0.0)
     lying = ~quantities["upright"]
     assert standing.min() > 4.0
-    assert rewards[lying & (quantities["up"][:, 2] < 0.5)].max() < 1.5
+    assert rewards[quantities["up"][:, 2] < 0.5].max() < 2.0
     assert rewards[lying].max() < 2.5
 
 
