@@ -16,6 +16,7 @@ from envs.orientation import body_frame, quaternion_about_z
 from envs.reflection import ROTATION, VECTOR
 from envs.robots.dog import HOME, HOME_HEIGHT, JOINTS, MIRRORED_JOINTS, Dog
 from envs.simulation import Fields
+from envs.sources import Source, last_action, projected_gravity
 from envs.task import Measured
 
 
@@ -81,15 +82,12 @@ class GetUp(Dog):
         }
         return MirroredParts(parts, joints)
 
-    def apply(self, sim: Fields, action: np.ndarray) -> None:
-        low, high = sim.model.actuator_ctrlrange.T
-        action = np.clip(action, -1.0, 1.0)
-        sim.ctrl[:] = HOME + np.where(action > 0.0, action * (high - HOME), action * (HOME - low))
+    def observation_sources(self, sim: Fields) -> dict[str, Source]:
+        return {"up": projected_gravity(scale=-1.0), "action": last_action()}
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         up, velocity = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
         low, high = sim.model.actuator_ctrlrange.T
-        away = sim.ctrl - HOME
         height = self._height(sim, sim.qpos[:, None, :3])[:, 0]
         speed, turning = np.sqrt(np.square(sim.qvel[:, :3]).sum(axis=1)), sim.qvel[:, 3:6]
         upright = (height > self.standing_height) & (up[:, 2] > self.standing_upright)
@@ -101,7 +99,7 @@ class GetUp(Dog):
             "height": height,  # m, of the trunk above the ground
             "upright": upright,
             "stands": upright & still,
-            "action": np.where(away > 0.0, away / (high - HOME), away / (HOME - low)),
+            "action": (2 * sim.ctrl - low - high) / (high - low),
         }
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
@@ -144,7 +142,7 @@ class GetUp(Dog):
         (centres,) = sim.posed("geom_xpos")  # of all shapes, the floor first
         lowest = (self._height(sim, centres[:, 1:]) - sim.model.geom_rbound[1:]).min(axis=1)
         sim.qpos[:, 2] += np.where(stood, 0.0, self.drop * draws[:, 6] - lowest)
-        sim.ctrl[:] = HOME
+        sim.ctrl[:] = sim.model.actuator_ctrlrange.mean(axis=1)  # of action 0
 
     def _height(self, sim: Fields, points: np.ndarray) -> np.ndarray:
         """Return the heights (N, k) of points (N, k, 3) above the ground, in m."""
