@@ -167,7 +167,7 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/Go1Real-v0", "trpo"): {
         **DOG,
         "memory": "gru",
-        "steps": 3_000_000,
+        "steps": 4_000_000,
         "final_episodes": 216,
     },
     ("Locomotion/Quadruped-v0", "trpo"): {**LEGS, "steps": 3_000_000},
