@@ -10,6 +10,8 @@ import json
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.spaces import Dict, flatdim
+from gymnasium.utils.env_checker import data_equivalence
 
 import envs
 from envs.single_env import SingleEnv
@@ -60,17 +62,25 @@ class Door:
                 observations.append(self.read([ended], spoil))
         return np.array(observations), np.array(rewards)
 
-    def read(self, arrays, spoil):
-        observation = np.array(arrays[0] if self.robots is None or arrays[0].ndim == 1 else arrays[0][0])
-        assert observation.dtype == self.space.dtype
-        assert self.space.contains(observation)
-        assert np.isfinite(observation).all()
-        for array in arrays:
+    def read(self, given, spoil):
+        """Return the first robot's observation in one row, given those of all and other arrays."""
+        observations, *others = given
+        spaces = self.space.spaces if isinstance(self.space, Dict) else {"": self.space}
+        parts = observations if isinstance(observations, dict) else {"": observations}
+        row = []
+        for name, space in spaces.items():
+            single = self.robots is None or parts[name].ndim == len(space.shape)
+            one = np.array(parts[name] if single else parts[name][0])
+            assert one.dtype == space.dtype
+            assert space.contains(one)
+            assert np.isfinite(one).all()
+            row.append(one.ravel())
+        for array in (*parts.values(), *others):
             for name, live in self.world._arrays.items():
                 assert not np.may_share_memory(array, live), name
             if spoil:
                 array[...] = np.nan if array.dtype.kind == "f" else True
-        return observation
+        return np.concatenate(row)
 
 
 class Batch(Door):
@@ -159,12 +169,12 @@ def test_a_saved_state_goes_on_exactly_through_the_next_episodes(env_id, fields)
     other.set_state(arrays | rest)
     for array in arrays.values():  # the state given stays the caller's
         array[...] = 0
-    np.testing.assert_array_equal(other.observations, world.observations)
+    assert data_equivalence(other.observations, world.observations, exact=True)
     ends = 0
     for actions in plan[3:]:
         expected, step = world.step(actions), other.step(actions)
-        np.testing.assert_array_equal(step.observations, expected.observations)
-        np.testing.assert_array_equal(step.final_observations, expected.final_observations)
+        assert data_equivalence(step.observations, expected.observations, exact=True)
+        assert data_equivalence(step.final_observations, expected.final_observations, exact=True)
         np.testing.assert_array_equal(step.rewards, expected.rewards)
         for mine, theirs in zip(step.episodes, expected.episodes, strict=True):
             assert {**mine, "wall_time": 0} == {**theirs, "wall_time": 0}
@@ -191,7 +201,7 @@ def test_the_mirror_image_of_the_mirror_image_is_the_robot_itself(env_id):
         }
         return
     for (order, sign), space in zip(world.mirror, (world.observation_space, world.action_space), strict=True):
-        vector = np.random.default_rng(0).normal(size=space.shape)
+        vector = np.random.default_rng(0).normal(size=flatdim(space))
         image = sign * vector[order]
         assert not np.array_equal(image, vector)
         np.testing.assert_array_equal(sign * image[order], vector)
@@ -200,4 +210,4 @@ def test_the_mirror_image_of_the_mirror_image_is_the_robot_itself(env_id):
 @pytest.mark.parametrize("env_id", envs.robot_ids())
 def test_every_number_that_is_observed_has_a_name_of_its_own(env_id):
     names = envs.observation_names(env_id)
-    assert len(set(names)) == len(names) == World(envs.make_task(env_id), 1).observation_space.shape[0]
+    assert len(set(names)) == len(names) == flatdim(World(envs.make_task(env_id), 1).observation_space)
