@@ -18,18 +18,17 @@ TYPE = re.compile("[biuf][0-9]{1,2}")  # numpy's codes of numbers
 
 
 class Inert:
-    """An object of a pickle: the arguments it was to be made with, and its state."""
+    """An object of a pickle: what it was to be, the arguments it was to be made with, its state and its items."""
 
-    name = ""
+    name: str  # of the class or function, with its module
+    arguments: tuple[Any, ...]
+    state: Any
+    items: list[Any]
 
     def __new__(cls, *arguments: Any, **_: Any) -> Inert:
         made = super().__new__(cls)
         made.arguments, made.state, made.items = arguments, {}, []
         return made
-
-    arguments: tuple[Any, ...]
-    state: Any
-    items: list[Any]
 
     def __init__(self, *_: Any, **__: Any):
         pass
