@@ -3,7 +3,7 @@
 # make wheel   dist/locomotion-*.whl, which brings the command `locomotion`
 # make faults  kills and full disks at many moments of every phase; a quarter of an hour
 # make fuzz    damages and forges every kind of file that is read again, a thousand times each
-# make exports exports every policy that ships, in every format, each proven over two whole episodes; some minutes
+# make exports exports every policy that ships, each proven over two whole episodes; some minutes
 # make setup   .venv with everything in it, pinned by constraints.txt
 
 PYTHON ?= python3
@@ -31,7 +31,7 @@ fuzz: setup
 
 exports: setup
 	@for card in locomotion/policies/*/policy.json; do \
-	  $(PY) scripts/export.py $$(basename $$(dirname $$card)) --format torchscript c sb3 || exit; echo; done
+	  $(PY) scripts/export.py $$(basename $$(dirname $$card)) || exit; echo; done
 
 # The viewer's test draws a robot in a browser; it is skipped where there is none.
 browser:
