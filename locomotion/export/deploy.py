@@ -12,6 +12,7 @@ from typing import Any
 
 import mujoco
 import numpy as np
+import yaml
 
 import envs
 from envs.observation import layout_of
@@ -20,6 +21,11 @@ from envs.sources import Control, Source
 from envs.task import Measured
 from locomotion.files import folder_name
 
+HEAD = """\
+# What a robot's own computer must know to run policy.onnx; run_policy.py reads it.
+# An observation is, part after part, clip(scale * source + offset); a control is clip(scale * action[index] + offset).
+# An action is taken every step_dt seconds: after decimation physics steps of timestep seconds.
+"""
 # Fields of MjData with which an episode begins.
 START = ("qpos", "qvel", "act", "ctrl", "history", "mocap_pos", "mocap_quat")
 BY_JOINT = {  # units of the numbers of qpos and qvel that each type of joint has
@@ -44,6 +50,10 @@ class Deployment:
     values: dict[str, Any]
     control: Control | None  # how actions become controls; None where that is not known
     unknown: tuple[str, ...]  # the parts of the observation whose origin is not known
+
+    def as_yaml(self) -> str:
+        """Return the content of the file."""
+        return HEAD + yaml.safe_dump(self.values, sort_keys=False, default_flow_style=None, width=120)
 
     @property
     def complete(self) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import yaml
 
 import envs
 from agents import ActorCritic
@@ -153,8 +152,7 @@ def write_policy(stored: StoredPolicy, policy: ActorCritic, told: Deployment | N
 
 def write_robot(told: Deployment, world: envs.World, folder: Path) -> str:
     """Write the robot's model, deploy.yaml and, where that says all it needs, the runner; return what is left out."""
-    content = yaml.safe_dump(told.values, sort_keys=False, default_flow_style=None, width=120)
-    (folder / "deploy.yaml").write_text(content)
+    (folder / "deploy.yaml").write_text(told.as_yaml())
     if told.complete:
         shutil.copyfile(Path(__file__).with_name(RUNNER), folder / RUNNER)
     return write_model(world.task, world.model, folder)

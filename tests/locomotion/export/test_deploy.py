@@ -18,7 +18,7 @@ def test_every_robot_is_told_completely(robot):
     world.reset(np.arange(1), [0])
     told = deployment(world, env, {"h": 3})
     assert told.complete == (robot not in BY_RAYS_AND_FINDS)
-    values = yaml.safe_load(yaml.safe_dump(told.values))
+    values = yaml.safe_load(told.as_yaml())
     assert values == told.values  # plain values alone
     assert {name: one["size"] for name, one in values["observations"].items()} == seen_parts(world)
     assert values["decimation"] * values["timestep"] == pytest.approx(values["step_dt"])
