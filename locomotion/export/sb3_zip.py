@@ -34,6 +34,7 @@ from locomotion.evaluation.episodes import Actor
 ZIP, STATISTICS = "policy.zip", "vecnormalize.pkl"
 UNITS = (96, 192, 384)  # of the fitted layer, for each action: the first number that is enough
 CLOSE = 2e-7  # of half a range: error of the fitted layer
+STILL = 1.1e-6  # half-ranges: standard deviation up to which the mean of the clipped actions is the clipped mean
 TAIL = 8.0  # standard deviations beyond a bound, from which on the mean of the clipped actions is that bound
 
 
@@ -158,7 +159,9 @@ def _with_clipped_mean(policy: ActorCritic, layers: list[Dense], bounded: nn.Seq
     if not (isinstance(space, spaces.Box) and isinstance(head, ClippedGaussian)):
         return layers
     limited = ActionRange(space).bounded
-    if not limited.any():
+    log_std = policy.action_log_std.detach().double()
+    std, low, high = (one.double().numpy() for one in (log_std.exp(), head.low, head.high))
+    if not limited.any() or (not len(bounded) and (std <= STILL * (high - low) / 2).all()):
         return layers
     activation = policy.network.activation
     if not limited.all() or activation == "relu":
@@ -166,8 +169,6 @@ def _with_clipped_mean(policy: ActorCritic, layers: list[Dense], bounded: nn.Seq
             "SB3's MlpPolicy plays a policy whose actions are all bounded, by tanh or elu, or all without bounds;"
             f" this one has {activation} and {space}"
         )
-    log_std = policy.action_log_std.detach().double()
-    std, low, high = (one.double().numpy() for one in (log_std.exp(), head.low, head.high))
     spread = TAIL * std
     for one in bounded:
         assert isinstance(one, BoundedMean)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from agents import ActorCritic, Network
 from agents.activations import ACTIVATIONS
+from agents.distributions import ActionRange
 from agents.extractors import is_vector
 from agents.normalization import ObservationNormalizer
 from locomotion.environments import known_environment, make_env
@@ -39,7 +40,7 @@ HEADS = {f"{head}_net.{kind}" for head in ("action", "value") for kind in ("weig
 # Arguments of SB3's policy that its tensors tell, or that do not matter once it is trained.
 HARMLESS = {"net_arch", "activation_fn", "ortho_init", "optimizer_class", "optimizer_kwargs"}
 HARMLESS |= {"log_std_init", "full_std", "use_expln"}  # of the noise, which stays behind
-STD = 1e-6  # so that our mean of the clipped actions is SB3's clipped mean
+STD = 1e-6  # half-ranges: so that our mean of the clipped actions is SB3's clipped mean
 SPAN = 2.0**20  # observations that are not normalised are divided by it, exactly, and clipped at ten times as much
 
 
@@ -189,8 +190,8 @@ def policy_of(
                     f" {tuple(layer.weight.shape)} would go from {observation_space} to {action_space}"
                 )
             layer.load_state_dict({"weight": weight, "bias": bias}, strict=False)
-    if policy.continuous:
-        policy.log_std.data.fill_(math.log(STD))
+    if isinstance(action_space, spaces.Box):
+        policy.log_std.data.copy_((STD * ActionRange(action_space).reach).log())
     return policy
 
 

@@ -78,6 +78,15 @@ def test_statistics_are_taken_over(clip, tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_in_and_out_again_is_the_same_policy(tmp_path):
+    model = saved(tmp_path, "Hopper-v5", activation_fn=torch.nn.ReLU)
+    folder = import_sb3(tmp_path / "theirs.zip", "Hopper-v5", out=tmp_path / "ours")
+    write_sb3(StoredPolicy.find(folder).load(), tmp_path)
+    seen = observations(model)
+    expected, _ = model.predict(seen, deterministic=True)
+    np.testing.assert_allclose(sb3_actor(tmp_path)(seen, None), expected, atol=1e-6)
+
+
 def test_out_and_in_again_is_the_same_policy(tmp_path):
     hopper = StoredPolicy.find("Hopper").load()
     write_sb3(hopper, tmp_path)
