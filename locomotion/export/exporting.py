@@ -18,22 +18,16 @@ from envs.registry import require_task
 from locomotion.environments import EVALUATION_STEPS, make_env
 from locomotion.errors import UsageError, refusals_told
 from locomotion.evaluation.episodes import EVALUATION_SEED, Actor, actor_of
+from locomotion.export.action_proof import ActionProof, compare_actions
 from locomotion.export.actor import ActorParts
 from locomotion.export.deploy import Deployment, deployment, metadata
 from locomotion.export.formats import FORMATS
 from locomotion.export.model import write_model
+from locomotion.export.onnx_actor import GRAPH, OnnxActor
 from locomotion.export.policy_graph import graph_of, memory_sizes
-from locomotion.export.proof import (
-    EPISODES,
-    GRAPH,
-    LARGEST,
-    ActionProof,
-    OnnxActor,
-    RunnerProof,
-    compare_actions,
-    compare_runner,
-)
+from locomotion.export.proof import EPISODES, LARGEST
 from locomotion.export.publishing import write_model_card
+from locomotion.export.runner_proof import RUNNER, RunnerProof, compare_runner
 from locomotion.files import atomic_folder, make_folder
 from locomotion.interrupts import NOTHING_KEPT, keeping
 from locomotion.policies.card import save_card
@@ -42,7 +36,6 @@ from locomotion.policies.stored import WEIGHTS, StoredPolicy
 from locomotion.threads import set_threads
 
 FOLDER = Path("exported")
-RUNNER = "run_policy.py"
 
 
 @dataclass(frozen=True)

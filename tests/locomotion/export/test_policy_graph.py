@@ -9,8 +9,8 @@ from gymnasium import spaces
 from agents import ActorCritic
 from envs.sources import Control
 from locomotion.export.actor import ActorParts, seen_by_actor
+from locomotion.export.onnx_actor import GRAPH, OnnxActor
 from locomotion.export.policy_graph import graph_of
-from locomotion.export.proof import GRAPH, OnnxActor
 from locomotion.export.torchscript import TorchScriptActor, write_torchscript
 from tests.locomotion.export.random_policies import random_policy, seen_by, several
 
