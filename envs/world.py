@@ -97,6 +97,7 @@ class World:
             seen, hidden = task.observe(sim, now), task.privileged(sim, now)
             parts = contract.require_parts(task, seen, hidden, count)
             self.layout = layout_of(parts)  # part -> its size
+            self.privileged = tuple(hidden)  # names of the parts that the robot does not see
             self._seen = sum(layout_of(seen).values())  # how many numbers the robot sees: the first ones
             self._observations = joined(parts)
             terms = contract.require_terms(task, "rewards", task.rewards(sim, idle, now, self._before), count)

@@ -43,6 +43,14 @@ def write_sums(folder: Path) -> None:
     (folder / SUMS).write_text("".join(lines([digest(folder / name)], name) for name in names))
 
 
+def listed_names(folder: Path) -> set[str]:
+    """Return the names of the files that a folder's SHA256SUMS lists; none without one."""
+    sums = folder / SUMS
+    if not sums.is_file():
+        return set()
+    return {name for _, name in LINE.findall(read_regular(sums, LARGEST_LIST).decode("ascii", "replace"))}
+
+
 def sums_of(path: Path) -> Path | None:
     """Return the file that holds the checksum of a file; None for a file of an earlier version, which has none."""
     for sums in (path.with_name(f"{path.name}.sha256"), path.with_name(SUMS)):

@@ -58,10 +58,13 @@ def page(robot: str) -> str:
     else:
         actions = f"{space.shape[0]} numbers: {np.min(space.low):g} to {np.max(space.high):g}"
     numbers = markdown_table(["number", "default", "evaluation", "film", "meaning"], _numbers(cls))
-    observations = markdown_table(["observation", "numbers"], world.layout.items())
+    seen = {name: size for name, size in world.layout.items() if name not in world.privileged}
+    observations = markdown_table(["observation", "numbers"], seen.items())
+    hidden = [f"{name} ({world.layout[name]})" for name in world.privileged]
     sections = [
         f"{env}: {inspect.getdoc(cls)}",
-        f"Observations, {sum(world.layout.values())} numbers:\n\n{observations}",
+        f"Observations, {sum(seen.values())} numbers:\n\n{observations}",
+        *([f"Privileged, seen in training by the critic alone: {', '.join(hidden)}"] if hidden else []),
         f"Actions, {actions}, every {world.dt:g} s",
         f"Reward terms: {', '.join(world.episodes.terms)}",
         f"Numbers, each an option {task_flag('NAME')}:\n\n{numbers}",

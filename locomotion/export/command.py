@@ -13,7 +13,7 @@ import tyro
 
 from locomotion.command_line import Load, optional
 from locomotion.errors import UsageError
-from locomotion.policies.hub import PREFIX, repository_of
+from locomotion.policies.hub import PREFIX, repository_of, require_hub
 from locomotion.policies.stored import Numbers, StoredPolicy, as_trained
 
 
@@ -24,9 +24,9 @@ class Export:
     policy: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")]
     """A shipped policy's name (Hopper), a run's folder (its last checkpoint), a checkpoint's, or hub:USER/NAME."""
     out: Annotated[Path | None, optional("exported/ROBOT here", "FOLDER")] = None
-    """The folder."""
+    """The folder; a former export in it is replaced."""
     format: tuple[Literal["torchscript", "c", "sb3"], ...] = ("torchscript",)
-    """Files besides policy.onnx: policy.pt, policy.h (for plain networks), policy.zip with vecnormalize.pkl."""
+    """Files besides policy.onnx, which is always there: policy.pt, policy.h (for plain networks), policy.zip."""
     push: Annotated[str | None, optional("it stays here", "USER/NAME")] = None
     """A repository on the Hugging Face hub, to which the folder goes, with a model card: then hub:USER/NAME is it."""
     load: Load = ()
@@ -44,6 +44,8 @@ class Export:
             raise UsageError(f"{error.name} is not installed: pip install -c constraints.txt -e '.[export]'") from error
 
         repository = None if self.push is None else repository_of(self.push)
+        if repository is not None:
+            require_hub()
         stored = StoredPolicy.find(self.policy)
         exported = export(stored, self.out, numbers(stored), self.format, repository)
         print(exported.summary())

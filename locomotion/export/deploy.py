@@ -24,7 +24,10 @@ from locomotion.files import folder_name
 HEAD = """\
 # What a robot's own computer must know to run policy.onnx; run_policy.py reads it.
 # An observation is, part after part, clip(scale * source + offset); a control is clip(scale * action[index] + offset).
+# A relative target is the present control plus clip(scale * action[index]), within lead of what is measured.
 # An action is taken every step_dt seconds: after decimation physics steps of timestep seconds.
+# Stiffness and damping are those of actuators that follow targets, with what their joints resist; 0 of others.
+# Observed joint angles, where there are any, are distances from default_joint_pos.
 """
 # Fields of MjData with which an episode begins.
 START = ("qpos", "qvel", "act", "ctrl", "history", "mocap_pos", "mocap_quat")
@@ -78,9 +81,6 @@ def deployment(world: envs.World, env: str, memory: Mapping[str, int]) -> Deploy
     stiffness, damping = (np.where(servos, 0.0 - model.actuator_biasprm[:, i], 0.0) for i in (1, 2))
     if of_joints:  # a joint of the model resists by itself what a servo of a robot must
         damping += np.where(servos, model.dof_damping[model.jnt_dofadr[joints]], 0.0)
-    pose = sim.qpos[0, model.jnt_qposadr[joints]] if of_joints else np.zeros(model.nu)
-    if control is not None and control.lead is None:
-        pose = np.where(servos, control.offset, pose)
     values: dict[str, Any] = {
         "task": env,
         "mujoco": mujoco.__version__,
@@ -93,7 +93,7 @@ def deployment(world: envs.World, env: str, memory: Mapping[str, int]) -> Deploy
         "joint_ids_map": list(range(model.nu)),
         "stiffness": stiffness,
         "damping": damping,
-        "default_joint_pos": pose,
+        "default_joint_pos": default_pose(model, sources)[model.jnt_qposadr[joints]] if of_joints else [],
         "actions": {} if control is None else _actions(control, bool(servos.all())),
         "action_size": math.prod(world.action_space.shape or ()),
         "commands": commands(task),
@@ -103,6 +103,21 @@ def deployment(world: envs.World, env: str, memory: Mapping[str, int]) -> Deploy
     }
     unknown = tuple(name for name in seen_parts(world) if name not in sources)
     return Deployment(plain(values), control, unknown)
+
+
+def default_pose(model: mujoco.MjModel, sources: Mapping[str, Source]) -> np.ndarray:
+    """Return the positions (nq,) from which observed ones are told; the model's own where none are."""
+    pose = model.qpos0.copy()
+
+    def take(source: Mapping[str, Any], scale: Any, offset: Any) -> None:
+        for part in source.get("parts", ()):
+            take(part, part.get("scale", 1.0), part.get("offset", 0.0))
+        if source.get("field") == "qpos" and "function" not in source:
+            pose[source["index"]] = -np.asarray(offset) / np.asarray(scale)
+
+    for source in sources.values():
+        take(source.as_data(), source.scale, source.offset)
+    return pose
 
 
 def known_sources(world: envs.World) -> dict[str, Source]:
@@ -156,6 +171,8 @@ def _field_units(model: mujoco.MjModel, field: str, index: list[int]) -> list[st
 
 def _actions(control: Control, servos: bool) -> dict[str, Any]:
     kind = "JointPositionAction" if servos else "JointEffortAction"
+    if control.lead is not None:
+        kind = "RelativeJointPositionAction"
     bounds = list(zip(control.low, control.high, strict=True))
     told: dict[str, Any] = {"index": control.index, "scale": control.scale, "offset": control.offset, "clip": bounds}
     if control.measured is not None:
@@ -174,15 +191,18 @@ def commands(task: envs.Task) -> dict[str, dict[str, Any]]:
 
 def metadata(values: Mapping[str, Any]) -> dict[str, str]:
     """Return what an ONNX file's metadata says, under mjlab's names: lists are separated by commas."""
-    scales = [scale for rule in values["actions"].values() for scale in rule["scale"]]
+    scales, offsets = (
+        [one for rule in values["actions"].values() for one in rule[name]] for name in ("scale", "offset")
+    )
     listed = {
-        "joint_names": values["joint_names"],
+        "joint_names": values["joint_names"] or values["actuator_names"],
         "joint_stiffness": values["stiffness"],
         "joint_damping": values["damping"],
         "default_joint_pos": values["default_joint_pos"],
         "command_names": list(values["commands"]),
         "observation_names": list(values["observations"]),
         "action_scale": scales,
+        "action_offset": offsets,
     }
     return {"run_path": folder_name(values["task"])} | {
         name: ",".join(str(one) for one in several) for name, several in listed.items()

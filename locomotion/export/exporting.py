@@ -15,6 +15,7 @@ import onnx
 import envs
 from agents import ActorCritic
 from envs.registry import require_task
+from locomotion.checksums import SUMS, listed_names
 from locomotion.environments import EVALUATION_STEPS, make_env
 from locomotion.errors import UsageError, refusals_told
 from locomotion.evaluation.episodes import EVALUATION_SEED, Actor, actor_of
@@ -66,7 +67,7 @@ def export(
 
     Args:
         stored: the policy.
-        out: the folder; by default one of the robot's name in `exported`.
+        out: the folder, in place of a former export; by default one of the robot's name in `exported`.
         task: numbers of its task that differ from those it is evaluated with.
         formats: of `FORMATS`, besides ONNX.
         repository: USER/NAME on the hub, for which a model card is written.
@@ -78,7 +79,7 @@ def export(
         KeyboardInterrupt: on Ctrl-C or SIGTERM, once a line has said that nothing was written.
     """
     set_threads(1)
-    folder = out or FOLDER / short_name(stored.env)
+    folder = (out or FOLDER / short_name(stored.env)).resolve()
     require_replaceable(folder)
     policy, numbers = stored.load(), numbers_of(stored, task or {})
     world = first_episode(stored.env, numbers)
@@ -111,13 +112,18 @@ def export(
 
 
 def require_replaceable(folder: Path) -> None:
-    """Refuse a folder that holds anything but a former export.
+    """Refuse a folder that holds anything but a former export, or in which the command runs.
 
     Raises:
         UsageError: naming it.
     """
+    if folder == Path.cwd():
+        raise UsageError(f"--out {folder} is the folder you are in; name a new one")
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / GRAPH).is_file()):
         raise UsageError(f"--out {folder} holds something else than a former export; name a new folder")
+    for file in folder.iterdir() if folder.is_dir() else ():
+        if file.name != SUMS and file.name not in listed_names(folder):
+            raise UsageError(f"--out {folder} holds {file.name}, which is not of a former export; name a new folder")
 
 
 def numbers_of(stored: StoredPolicy, asked: Mapping[str, Any]) -> dict[str, Any]:

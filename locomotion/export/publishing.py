@@ -11,7 +11,7 @@ import yaml
 
 from locomotion.errors import UsageError
 from locomotion.files import folder_name
-from locomotion.policies.hub import INSTALL, PREFIX
+from locomotion.policies.hub import PREFIX, require_hub
 from locomotion.policies.scores import read_scores
 from locomotion.policies.stored import StoredPolicy
 from locomotion.recording.video import default_path
@@ -94,16 +94,11 @@ def push(folder: Path, repository: str) -> str:
     Raises:
         UsageError: where the hub refuses, or cannot be reached; the folder stays.
     """
-    try:
-        import huggingface_hub
-        from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{error.name} is not installed: {INSTALL}; {folder} is whole, but was not pushed") from error
-    hub = huggingface_hub.HfApi()
+    hub = require_hub().HfApi()
     try:
         url = hub.create_repo(repository, exist_ok=True)
         hub.upload_folder(repo_id=repository, folder_path=folder, commit_message="A policy, exported and proven equal")
-    except (HfHubHTTPError, LocalTokenNotFoundError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # of the hub, of its network library, or of the disk
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"{folder} is whole, but was not pushed to {repository}: {reason} (hf auth login)") from error
     return str(url)

@@ -126,14 +126,14 @@ def main():
     wanted = parser.parse_args()
     robot = Robot(Path(__file__).resolve().parent)
     robot.command = robot.command if wanted.command is None else np.array(wanted.command)
-    if len(robot.command) != len(robot.deploy["commands"]):
-        parser.error(f"--command takes {len(robot.deploy['commands'])} numbers, got {len(robot.command)}")
-    data, viewer = robot.data, None
+    if len(robot.command) != len(robot.deploy["commands"]) or not np.isfinite([*robot.command, wanted.seconds]).all():
+        wrong = f"{robot.command.tolist()} and {wanted.seconds}"
+        parser.error(f"--command takes {len(robot.deploy['commands'])} finite numbers, --seconds one, got {wrong}")
+    data, viewer, begun, start = robot.data, None, time.perf_counter(), robot.data.subtree_com[0].copy()
     if not wanted.headless:
         import mujoco.viewer
 
         viewer = mujoco.viewer.launch_passive(robot.model, data)
-    begun, start = time.perf_counter(), data.subtree_com[0].copy()
     while data.time < wanted.seconds - 1e-9 and (viewer is None or viewer.is_running()):
         data.ctrl[:] = robot.act(robot.observe())
         robot.advance()
@@ -141,8 +141,8 @@ def main():
             viewer.sync()
             time.sleep(max(0.0, data.time - (time.perf_counter() - begun)))
     print(f"{robot.deploy['task']}: {data.time:.2f} s; command: {robot.command.tolist() or 'none'}")
-    x, y, _ = data.subtree_com[0] - start
-    print(f"moved {x:.2f} m along x, {y:.2f} m along y; the centre of mass is {data.subtree_com[0, 2]:.2f} m high")
+    (x, y, _), height = data.subtree_com[0] - start, data.subtree_com[0, 2]
+    print(f"moved {x:.2f} m along x, {y:.2f} m along y; the centre of mass is {height:.2f} m high")
 
 
 if __name__ == "__main__":

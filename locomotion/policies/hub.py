@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from locomotion.checksums import SUMS
 from locomotion.errors import UsageError
@@ -32,6 +33,20 @@ def repository_of(name: str) -> str:
     return repository
 
 
+def require_hub() -> ModuleType:
+    """Return the hub's library.
+
+    Raises:
+        UsageError: where it is not installed.
+    """
+    try:
+        import huggingface_hub
+        import huggingface_hub.errors
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{error.name} is not installed: {INSTALL}") from error
+    return huggingface_hub
+
+
 def download(name: str, files: Sequence[str]) -> Path:
     """Return the folder on this machine of a policy of the hub, as new as the hub's where that can be reached.
 
@@ -43,18 +58,15 @@ def download(name: str, files: Sequence[str]) -> Path:
         UsageError: where there is no such policy, or the hub cannot be reached and the policy is not here.
     """
     repository = repository_of(name)
-    try:
-        import huggingface_hub
-        from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{error.name} is not installed: {INSTALL}") from error
+    hub = require_hub()
     folder = cache() / repository.replace("/", "--")
     try:
-        huggingface_hub.snapshot_download(repository, local_dir=folder, allow_patterns=[*files, SUMS])
-    except RepositoryNotFoundError as error:
+        hub.snapshot_download(repository, local_dir=folder, allow_patterns=[*files, SUMS])
+    except hub.errors.RepositoryNotFoundError as error:
         raise UsageError(f"the hub has no {repository}, or none that this machine's login may read") from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise UsageError(f"cannot fetch {repository} from the hub: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # of the hub, of its network library, or of the disk
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"cannot fetch {repository} from the hub: {reason}") from error
     if not all((folder / one).is_file() for one in files):
         raise UsageError(f"{name} is no policy of this package: it lacks {' or '.join(files)}")
     return folder

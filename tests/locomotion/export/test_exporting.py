@@ -252,10 +252,27 @@ def test_robots_whose_observations_are_functions_of_angles_have_a_runner(robot, 
     assert exported.runner.observation == 0.0
 
 
-def test_the_runner_names_a_command_of_another_size(go1):
-    done = run(go1, "--headless", "--command", "1")
+@pytest.mark.parametrize(("numbers", "told"), [(("1",), r"[1.0]"), (("nan", "0", "0"), "[nan, 0.0, 0.0]")])
+def test_the_runner_refuses_a_command_that_is_none(go1, numbers, told):
+    done = run(go1, "--headless", "--command", *numbers)
     assert done.returncode == 2
-    assert "--command takes 3 numbers, got 1" in done.stderr
+    assert f"--command takes 3 finite numbers, --seconds one, got {told} and 20.0" in done.stderr
+
+
+def test_the_default_pose_is_that_from_which_angles_are_observed_not_that_of_the_action_zero(tmp_path):
+    stored_policy("Locomotion/GetUp-v0", tmp_path / "policy")
+    export(StoredPolicy.find(tmp_path / "policy"), tmp_path / "out", steps=3)
+    deploy = yaml.safe_load((tmp_path / "out" / "deploy.yaml").read_text())
+    stance = 2 * [-0.1, 0.9, -1.8, 0.1, 0.9, -1.8]
+    assert deploy["default_joint_pos"] == pytest.approx(stance)
+    assert deploy["actions"]["JointPositionAction"]["offset"] != pytest.approx(stance)
+
+
+def test_an_arms_targets_are_told_to_be_relative(tmp_path):
+    stored_policy("Locomotion/Grasp-v0", tmp_path / "policy")
+    export(StoredPolicy.find(tmp_path / "policy"), tmp_path / "out", steps=3)
+    deploy = yaml.safe_load((tmp_path / "out" / "deploy.yaml").read_text())
+    assert deploy["actions"].keys() == {"RelativeJointPositionAction"}
 
 
 def test_the_runner_imports_four_packages_and_is_short():
@@ -273,6 +290,20 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(UsageError, match="holds something else than a former export"):
         export(StoredPolicy.find("CartPole"), tmp_path, steps=STEPS)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_what_a_user_has_put_into_a_former_export_is_left_alone(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    export(StoredPolicy.find("CartPole"), out, steps=3)
+    export(StoredPolicy.find("CartPole"), out, steps=3)  # a former export alone is replaced
+    (out / "NOTES.md").write_text("do not lose")
+    with pytest.raises(UsageError, match=r"holds NOTES\.md, which is not of a former export"):
+        export(StoredPolicy.find("CartPole"), out, steps=3)
+    assert (out / "NOTES.md").read_text() == "do not lose"
+    (out / "NOTES.md").unlink()
+    monkeypatch.chdir(out)
+    with pytest.raises(UsageError, match="is the folder you are in; name a new one"):
+        export(StoredPolicy.find("CartPole"), Path("."), steps=3)
 
 
 def test_the_command_prints_the_proof(tmp_path, capsys):
