@@ -78,10 +78,9 @@ class World:
 
         self._bind_fields()
         self.reset(np.arange(num_robots))
-        numbers = sum(self.layout.values())
         shape = (self._seen,) if self._observations.ndim == 2 else self._observations.shape[1:]
         space = contract.require_observations(task, task.observation_space(self._seen), shape)
-        self.observation_space = space_of(space, numbers)
+        self.observation_space = space_of(space, sum(self.layout.values()))
 
     def _bind_fields(self) -> None:
         """Call the task's methods once, so that every field they use is filled from the first step on.

@@ -97,7 +97,7 @@ def test_another_policy_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
 
 @dataclass(frozen=True)
 class Secretive(CartPole):
-    """Nobody but the task knows what it observes."""
+    """A robot whose observations the task alone knows."""
 
     def observe(self, sim, now):
         return super().observe(sim, now) | {"energy": np.square(sim.qvel).sum(axis=1)}
