@@ -92,8 +92,11 @@ def require_parts(task: Task, seen: Any, hidden: Any, count: int) -> Mapping[str
     They must be arrays (count,) or (count, k), or pictures (count, height, width, channels) alone.
     """
     parts: dict[str, np.ndarray] = {}
-    for method, returned in (("observe", seen), ("privileged", hidden)):
-        for name, values in require_named(task, method, returned, "parts").items():
+    by_method = {"observe": seen, "privileged": hidden}
+    for method, returned in by_method.items():
+        require_named(task, method, returned, "parts")
+    for method, returned in by_method.items():
+        for name, values in returned.items():
             if name in parts:
                 raise InvalidTask(f"{_name(task)}.privileged must return other parts than observe, got {name} twice")
             parts[name] = values

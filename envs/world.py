@@ -134,7 +134,7 @@ class World:
                 self.starts.seed(i, seed)
                 self.forget(i)
         self._begin(ids)
-        return self.given(self._observations[ids])
+        return self._given(self._observations[ids])
 
     def forget(self, ids: np.ndarray | int) -> None:
         """Clear the memory of the robots `ids`."""
@@ -172,9 +172,9 @@ class World:
     @property
     def observations(self) -> Observations:
         """A copy of the present observations (N, ...)."""
-        return self.given(self._observations.copy())
+        return self._given(self._observations.copy())
 
-    def given(self, rows: np.ndarray) -> Observations:
+    def _given(self, rows: np.ndarray) -> Observations:
         """Return observations (..., numbers) as a caller is given them: a Dict's parts, where some are privileged."""
         return apart(rows, self._seen)
 
@@ -217,7 +217,7 @@ class World:
         self._observations = observations
         self._remember(now)
         ended = (terminated | truncated).nonzero()[0]
-        final_observations = [self.given(row) for row in observations.take(ended, axis=0)]
+        final_observations = [self._given(row) for row in observations.take(ended, axis=0)]
         episodes = []
         if len(ended):
             episodes = [self._judged(e) for e in self.episodes.summaries(ended, terminated[ended], blow_ups)]
@@ -288,7 +288,7 @@ class World:
 
 
 def observation_names(env_id: str, **task_kwargs: Any) -> list[str]:
-    """Return the name of each number that a robot observes: `height` of a single one, `velocity[0]` of several.
+    """Return the name of each number of an observation, privileged last: `height` of one, `velocity[0]` of several.
 
     Args:
         env_id: of a robot that is stepped in batches, an id or a short name.

@@ -17,7 +17,7 @@ from envs.reflection import ROTATION, VECTOR
 from envs.robots.dog import HOME, HOME_HEIGHT, JOINTS, MIRRORED_JOINTS, Dog
 from envs.simulation import Fields
 from envs.sources import Source, last_action, projected_gravity
-from envs.task import Measured
+from envs.task import Measured, norm
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,14 @@ class GetUp(Dog):
         return {"up": projected_gravity(scale=-1.0), "action": last_action()}
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
-        up, velocity = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
+        up, _ = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
         low, high = sim.model.actuator_ctrlrange.T
         height = self._height(sim, sim.qpos[:, None, :3])[:, 0]
-        speed, turning = np.sqrt(np.square(sim.qvel[:, :3]).sum(axis=1)), sim.qvel[:, 3:6]
+        turning = sim.qvel[:, 3:6]
         upright = (height > self.standing_height) & (up[:, 2] > self.standing_upright)
-        still = np.maximum(speed, np.sqrt(np.square(turning).sum(axis=1))) < self.standing_speed
+        still = np.maximum(norm(sim.qvel[:, :3]), norm(turning)) < self.standing_speed
         return {
             "up": up,
-            "velocity": velocity,
             "turning": turning,  # rad/s, in the trunk's frame
             "height": height,  # m, of the trunk above the ground
             "upright": upright,

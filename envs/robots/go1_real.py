@@ -108,8 +108,7 @@ class Go1Real(Go1):
 
     def physics(self, sim: Fields) -> dict[str, np.ndarray]:
         fields, memory = super().physics(sim), sim.memory
-        fields["actuator_gainprm"] = fields["actuator_gainprm"] * memory.joint_strengths[:, :, None]
-        fields["actuator_biasprm"] = fields["actuator_biasprm"].copy()
+        fields["actuator_gainprm"] *= memory.joint_strengths[:, :, None]
         fields["actuator_biasprm"][:, :, 1] *= memory.joint_strengths
         frictions = np.repeat(sim.model.dof_frictionloss[None], len(sim.qpos), axis=0)
         frictions[:, -JOINTS:] = memory.joint_frictions

@@ -86,6 +86,12 @@ def test_names_that_are_seen_and_privileged_are_refused():
         envs.World(Twice(), 1)
 
 
+def test_privileged_parts_that_are_no_dict_are_refused(monkeypatch):
+    monkeypatch.setattr(Still, "privileged", lambda self, sim, now: None)
+    with pytest.raises(InvalidTask, match=r"Still\.privileged must return a dict of named parts, got NoneType"):
+        envs.World(Still(), 1)
+
+
 def test_the_real_dog_does_not_see_its_velocity_and_its_critic_does():
     names = envs.observation_names("Go1Real")
     seen = envs.make_vec("Go1Real", 1).observation_space["observation"].shape[0]
