@@ -34,6 +34,7 @@ OWN_TASKS = {
     "PickAndPlace": "envs.robots.pick_and_place:PickAndPlace",
     "Quadruped": "envs.robots.quadruped:Quadruped",
     "StandUp": "envs.robots.stand_up:StandUp",
+    "Valve": "envs.robots.valve:Valve",
 }
 
 # Gymnasium's robots that are stepped as batches: id -> module and class of the Task.

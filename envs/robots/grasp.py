@@ -7,11 +7,12 @@ import mujoco
 import numpy as np
 
 from envs.arguments import Share
-from envs.robots.arm import Arm, between
+from envs.robots.arm import between
+from envs.robots.carry import Carry
 
 
 @dataclass(frozen=True)
-class Grasp(Arm):
+class Grasp(Carry):
     """Lift a cube from anywhere in the arm's reach straight up to a goal height, shown by a disc, and hold it there.
 
     In training the goals stand aside, too. If all of them are above the cube, moving the hand sideways gains nothing,

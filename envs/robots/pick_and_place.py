@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.robots.arm import Arm, between
+from envs.robots.arm import between
+from envs.robots.carry import Carry
 
 
 @dataclass(frozen=True)
-class PickAndPlace(Arm):
+class PickAndPlace(Carry):
     """Bring a cube from anywhere in the arm's reach to a goal in the air, shown by a ball, and hold it there."""
 
     def goals(self, cube: np.ndarray, goal: np.ndarray) -> np.ndarray:
