@@ -32,9 +32,9 @@ OWN_TASKS = {
     "RoughTerrain": "envs.robots.rough_terrain:RoughTerrain",
     "Grasp": "envs.robots.grasp:Grasp",
     "PickAndPlace": "envs.robots.pick_and_place:PickAndPlace",
+    "Valve": "envs.robots.valve:Valve",
     "Quadruped": "envs.robots.quadruped:Quadruped",
     "StandUp": "envs.robots.stand_up:StandUp",
-    "Valve": "envs.robots.valve:Valve",
 }
 
 # Gymnasium's robots that are stepped as batches: id -> module and class of the Task.

@@ -1,7 +1,7 @@
 """What holds for every robot, behind every door, in training and in evaluation.
 
 That a robot's mirror image lives the mirror image of its life is shown where the robots are: test_legged.py,
-test_arm.py, test_go1.py, and for Gymnasium's test_reflection.py.
+test_carry.py, test_valve.py, test_go1.py, and for Gymnasium's test_reflection.py.
 """
 
 import copy

@@ -9,23 +9,11 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
 import envs
-from envs.robots.arm import CUBE_POSITION, HALF_CUBE, JOINTS
+from envs.robots.arm import JOINTS
+from envs.robots.carry import CUBE_POSITION, HALF_CUBE
+from tests.envs.robots.arm_geometry import OPEN, SHUT, joint_angles, step_towards
 
 BOTH = pytest.mark.parametrize("name", ["Grasp", "PickAndPlace"])
-LINK, SHOULDER, HAND = 0.25, 0.2, 0.135  # m: each of the two links, the shoulder's height, from the wrist to the grip
-SHUT, OPEN = 0.0, 0.035  # m, targets of the fingers
-
-
-def joint_angles(place: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """Return yaw, shoulder, elbow, wrist and roll (N, 5) that bring the grip to `place` (N, 3), the hand down.
-
-    `turn` (N,) is how far the hand is turned about the vertical: all by the geometry of two links of equal length.
-    """
-    x, y, z = place.T
-    radius, height = np.hypot(x, y), z + HAND - SHOULDER
-    elevation, half = np.arctan2(height, radius), np.arccos(np.hypot(radius, height) / (2 * LINK))
-    yaw, shoulder, forearm = np.arctan2(y, x), np.pi / 2 - elevation - half, half - elevation
-    return np.stack([yaw, shoulder, forearm - shoulder, -forearm, turn - yaw], axis=1)
 
 
 def quarter(angle: np.ndarray) -> np.ndarray:
@@ -43,9 +31,7 @@ def lift(env, steps: int = 100) -> list:
     waypoints = [(22, above, OPEN), (31, start, OPEN), (38, start, SHUT), (45, above, SHUT)]
     for step in range(steps):
         place, opening = next(((place, g) for until, place, g in waypoints if step < until), (goal, SHUT))
-        target = np.column_stack([joint_angles(place, turn), np.full(len(place), opening)])
-        action = (target - sim.ctrl) / [*[env.task.joint_step] * 5, env.task.finger_step]
-        *_, infos = env.step(np.clip(action, -1, 1).astype(np.float32))
+        *_, infos = step_towards(env, joint_angles(place, turn - np.arctan2(place[:, 1], place[:, 0])), opening)
     return infos
 
 
@@ -97,7 +83,7 @@ def test_cube_and_goal_lie_in_the_stated_area_within_reach(name):
         assert low <= radius.min() < low + 0.002 < high - 0.002 < radius.max() <= high
         assert task.cube_azimuth - 0.01 < np.abs(azimuth).max() <= task.cube_azimuth
         for roll in (-np.pi / 4, np.pi / 4):  # as far as the hand must turn for a cube turned in any way
-            angles, limits = joint_angles(place, azimuth + roll), sim.model.jnt_range[:5]
+            angles, limits = joint_angles(place, roll), sim.model.jnt_range[:5]
             assert ((limits[:, 0] < angles) & (angles < limits[:, 1])).all()
     low, high = task.goal_height
     assert (cube[:, 2] == HALF_CUBE).all()

@@ -1,0 +1,188 @@
+import math
+
+import mujoco
+import numpy as np
+import pytest
+
+import envs
+from envs.robots.arm import JOINTS
+from envs.robots.valve import HOUSING, WHEEL
+from tests.envs.robots.arm_geometry import OPEN, SHUT, joint_angles, step_towards
+
+
+def placed(env):
+    """Return where the wheels are (N, 3), their axes (N, 3) and the tilts of these (N,) away from the vertical."""
+    wheel, stand = env.world.sim.mocap_pos.copy().transpose(1, 0, 2)
+    axis = (wheel - stand) / HOUSING
+    out = wheel[:, :2] / np.hypot(*wheel[:, :2].T)[:, None]
+    return wheel, axis, np.arctan2(-(axis[:, :2] * out).sum(axis=1), axis[:, 2])
+
+
+def turn(env, steps):
+    """Have every arm pinch its wheel and turn it the right way; return the last step's infos."""
+    sim = env.world.sim
+    (wheel, axis, tilt), side = placed(env), sim.memory.side.copy()
+    roll = -0.3 * side
+    waypoints = [(25, wheel + 0.07 * axis, OPEN), (38, wheel, OPEN), (44, wheel, SHUT)]
+    for step in range(steps):
+        place, opening = next(((place, g) for until, place, g in waypoints if step < until), (wheel, SHUT))
+        roll += 0.08 * side * (step >= 44)
+        *_, infos = step_towards(env, joint_angles(place, np.clip(roll, -6.9, 6.9), tilt), opening)
+    return infos
+
+
+def test_wheels_stand_in_the_stated_area_within_reach():
+    env = envs.make_vec("Valve", 2000, seed=1)
+    env.reset()
+    task, sim = env.task, env.world.sim
+    wheel, axis, tilt = placed(env)
+    drawn = {
+        "wheel_radius": np.hypot(wheel[:, 0], wheel[:, 1]),
+        "wheel_height": wheel[:, 2],
+        "tilt": tilt,
+        "friction": sim.memory.friction,
+    }
+    for name, values in drawn.items():
+        low, high = getattr(task, name)
+        edge = 0.01 * (high - low)
+        assert low <= values.min() + 1e-12 < low + edge < high - edge < values.max() <= high + 1e-12, name
+    azimuth = np.arctan2(wheel[:, 1], wheel[:, 0])
+    assert task.wheel_azimuth - 0.01 < np.abs(azimuth).max() <= task.wheel_azimuth
+    assert set(sim.memory.side) == {-1.0, 1.0}
+    for place in (wheel, wheel + 0.07 * axis):
+        angles, limits = joint_angles(place, 2 * np.pi, tilt), sim.model.jnt_range[:5]
+        assert ((limits[:, 0] < angles) & (angles < limits[:, 1])).all()
+
+
+def test_observations_are_what_they_are_said_to_be():
+    env = envs.make_vec("Valve", 3, seed=2)
+    env.reset()
+    turn(env, 70)
+    env.world.sim.qvel[:] = 0.0
+    observations = env.step(np.full((3, 6), 0.25, np.float32))[0]
+    sim, model, data = env.world.sim, env.world.model, mujoco.MjData(env.world.model)
+    for i in range(3):
+        data.qpos[:], data.qvel[:] = sim.qpos[i], sim.qvel[i]
+        data.mocap_pos[:], data.mocap_quat[:] = sim.mocap_pos[i], sim.mocap_quat[i]
+        mujoco.mj_forward(model, data)
+        grip, wheel = data.body("grip"), data.body("wheel")
+        hand = grip.xmat.reshape(3, 3)
+        np.testing.assert_allclose(data.body("stand").xpos, wheel.xpos - HOUSING * wheel.xmat[2::3], atol=1e-9)
+        expected = [
+            *data.qpos[:7],
+            *data.qvel[:7],
+            *(sim.ctrl[i] - [*data.qpos[:5], data.qpos[5:7].mean()]),
+            *(hand.T @ (wheel.xpos - grip.xpos)),
+            *grip.xpos,
+            *hand[:, 2],
+            *wheel.xpos,
+            *wheel.xmat[2::3],
+            data.qvel[7],
+            2 * np.pi * sim.memory.side[i] - data.qpos[7],
+            *[1.0, 1.0],
+            *[0.25] * 6,
+        ]
+        np.testing.assert_allclose(observations[i], expected, atol=0.02)  # the hand's pose is a substep old
+
+
+def test_reward_terms():
+    env = envs.make_vec("Valve", 1, seed=100)
+    env.reset()
+    world, sim = env.world, env.world.sim
+    turn(env, 70)
+    before = sim.memory.action[0].copy()
+    action = np.array([[0.5, -0.25, 0.0, 1.0, -1.0, -1.0]], np.float32)
+    terms = world.step(action).terms
+    axis = placed(env)[1][0]
+    back = sim.xmat[0, sim.body("grip")].reshape(3, 3)[:, 2]
+    turned = sim.memory.side[0] * sim.qpos[0, WHEEL]
+    assert turned > 1.0
+    expected = {
+        "reach": 1 - math.tanh(5 * math.dist(sim.xpos[0, sim.body("grip")], sim.xpos[0, sim.body("wheel")])),
+        "align": 0.5 * float(back @ axis),
+        "grasp": 0.5,
+        "turn": 4.0 * turned / (2 * np.pi),
+        "goal": 0.0,
+        "effort": -0.005 * float(np.square(action).sum()),
+        "jerk": -0.005 * float(np.square(action - before).sum()),
+    }
+    assert {term: value.item() for term, value in terms.items()} == pytest.approx(expected, rel=1e-6)
+    sim.qpos[0, WHEEL] = sim.memory.side[0] * 7.0
+    terms = world.step(action).terms
+    assert (terms["turn"][0], terms["goal"][0]) == (4.0, 2.0)  # further round does not pay
+
+
+def test_a_scripted_grip_turns_all_wheels():
+    env = envs.make_vec("Valve", 32, seed=100)
+    env.reset()
+    infos = turn(env, 150)
+    assert all(info["is_success"] for info in infos)
+    tracked = [info["episode"]["tracked"] for info in infos]
+    metrics = env.task.metrics({key: np.array([each[key] for each in tracked]) for key in tracked[0]})
+    assert metrics["success_rate"] == 1.0
+    assert metrics["both_pads_share"] > 0.99
+
+
+def test_and_slips_where_the_pads_are_slippery():
+    (trial,) = envs.make_vec("Valve", 1).task.trials.values()
+    env = envs.make_vec("Valve", 32, seed=100, **trial.fields)
+    env.reset()
+    turn(env, 149)
+    assert np.abs(env.world.sim.qpos[:, WHEEL]).max() < 0.1
+
+
+def test_a_wheel_turns_where_the_torque_exceeds_its_friction():
+    env = envs.make_vec("Valve", 50, seed=3, friction=(0.08, 0.16))
+    env.reset()
+    sim = env.world.sim
+    sim.qfrc_applied[:, WHEEL] = 0.12
+    env.step(np.zeros((50, 6), np.float32))
+    turned, friction = sim.qpos[:, WHEEL], sim.memory.friction
+    assert np.unique(friction).size == 50
+    assert (turned[friction < 0.118] > 1e-3).all()
+    assert (turned[friction > 0.122] < 1e-3).all()
+
+
+@pytest.mark.parametrize(("turns", "success"), [(1.01, True), (0.99, False), (-1.01, False)])
+def test_success_is_a_full_turn_the_right_way_at_the_end(turns, success):
+    env = envs.make_vec("Valve", 8, seed=0, episode_steps=5)
+    env.reset()
+    sim = env.world.sim
+    for _ in range(5):
+        sim.qpos[:, WHEEL] = 2 * np.pi * turns * sim.memory.side
+        *_, infos = env.step(np.zeros((8, 6), np.float32))
+    assert [info["is_success"] for info in infos] == [success] * 8
+
+
+def test_the_mirror_image_of_an_arm_lives_the_mirror_image_of_its_life():
+    env = envs.make_vec("Valve", 2, seed=0)
+    env.reset()
+    observation, action = env.world.mirror
+    sim = env.world.sim
+    flip = np.array([-1, 1, 1, 1, -1, 1, 1])
+    sim.qpos[1, JOINTS] = (sim.qpos[0, JOINTS] * flip)[[0, 1, 2, 3, 4, 6, 5]]
+    sim.ctrl[1] = sim.ctrl[0] * flip[:6]
+    sim.mocap_pos[1] = sim.mocap_pos[0] * [1, -1, 1]
+    sim.mocap_quat[1] = sim.mocap_quat[0] * [1, -1, 1, -1]
+    sim.memory.side[1] = -sim.memory.side[0]
+    friction = env.world.batch.expand("dof_frictionloss")
+    friction[1] = friction[0]
+    for mine in np.random.default_rng(0).uniform(-1, 1, (40, 6)).astype(np.float32):
+        sim.qvel[:, WHEEL] = 1.0 * sim.memory.side  # else nothing would turn it
+        observations, rewards, *_ = env.step(np.stack([mine, action.sign * mine[action.order]]))
+        mirrored = observation.sign * observations[0][observation.order]
+        np.testing.assert_allclose(observations[1], mirrored, atol=1e-6)
+        assert rewards[0] == pytest.approx(rewards[1], abs=1e-6)
+    assert np.abs(sim.qpos[0, WHEEL]) > 0.1
+
+
+def test_metrics():
+    episodes = {
+        "success": np.array([1.0, 0.0, 1.0, 1.0]),
+        "until_done": np.array([3.0, 6.0, 4.0, 2.0]),
+        "turning": np.array([50.0, 0.0, 25.0, 25.0]),
+        "both_pads": np.array([50.0, 0.0, 20.0, 25.0]),
+    }
+    assert envs.make_vec("Valve", 1).task.metrics(episodes) == pytest.approx(
+        {"success_rate": 0.75, "turn_seconds_median": 3.5, "both_pads_share": 0.95}
+    )
