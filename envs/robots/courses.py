@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from envs.robots.mazes import Boxes, Maze, boxes, i_maze, inner_walls, middles, random_maze
+from envs.robots.mazes import Boxes, Maze, boxes, i_maze, inner_walls, middles, random_maze, ways
 
 THICKNESS = 0.1  # m, of walls
 VISITS = 64  # goals that are drawn: after so many finds they come again
@@ -46,6 +46,7 @@ class Rules:
 class Course(NamedTuple):
     """A maze of an episode, and all places in it; positions are in m."""
 
+    maze: Maze
     walls: Boxes  # (rules.walls,), in an order that gives each a random colour; those not needed lie outside
     apples: np.ndarray  # (apples, 2)
     goals: np.ndarray  # (VISITS, 2) before the first find, before the second, ...
@@ -69,9 +70,25 @@ def course(seed: int, rules: Rules) -> Course:
     apples = rng.permutation(left)[: min(rules.apples, free - 2)]
     headings = rng.uniform(-np.pi, np.pi, (VISITS, 1))
     side = maze.cells
-    return Course(
-        walls, middles(side, apples), middles(side, goals), np.concatenate([middles(side, starts), headings], axis=1)
-    )
+    placed = np.concatenate([middles(side, starts), headings], axis=1)
+    return Course(maze, walls, middles(side, apples), middles(side, goals), placed)
+
+
+class Guide(NamedTuple):
+    """The shortest ways to a goal: for each cell the point to drive to, and how far the goal is from there, in m."""
+
+    points: np.ndarray  # (cells, 2)
+    lengths: np.ndarray  # (cells,)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def guide(seed: int, rules: Rules, visit: int) -> Guide:
+    """Return the ways to the goal that a course has after so many finds."""
+    drawn = course(seed, rules)
+    cells = middles(rules.side, np.arange(rules.side**2))
+    goal = int(np.abs(cells - drawn.goals[visit % VISITS]).sum(axis=1).argmin())
+    lengths, following = ways(drawn.maze, goal)
+    return Guide(cells[following], lengths[following].astype(float))
 
 
 def _other(rng: np.random.Generator, cells: np.ndarray, taken: np.ndarray) -> np.ndarray:

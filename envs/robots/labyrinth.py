@@ -12,11 +12,11 @@ from annotated_types import Ge, Interval
 from gymnasium import spaces
 
 from envs.arguments import Count, NotNegative, Positive, Share
-from envs.robots.courses import THICKNESS, Course, Rules, course
+from envs.robots.courses import THICKNESS, Course, Rules, course, guide
 from envs.robots.mazes import borders
 from envs.robots.sight import SEEN, Seen, look, picture
 from envs.simulation import Fields
-from envs.task import Measured, Task, Trial
+from envs.task import Measured, Task, Trial, norm
 
 EYE = 0.25  # m, height of the robot's middle, of the apples' and of the goal's
 WALL = 0.5  # m, height of walls
@@ -209,6 +209,35 @@ class Labyrinth(Task):
             "found_something": (now.found | (now.eaten > 0)).astype(float),
             "found_goal": now.found.astype(float),
         }
+
+    def privileged(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        if self.sight == "camera":
+            return {}
+        here = sim.qpos[:, :2]
+        row, column = np.clip((here + self.rules.side / 2).astype(int), 0, self.rules.side - 1).T[::-1]
+        cells = (row * self.rules.side + column).tolist()
+        seeds, finds = sim.memory.course.tolist(), sim.memory.finds.tolist()
+        ways = [
+            guide(int(seed), self.rules, int(visit) if self.goal_moves else 0)
+            for seed, visit in zip(seeds, finds, strict=True)
+        ]
+        next_ones = np.array([way.points[cell] for way, cell in zip(ways, cells, strict=True)])
+        further = np.array([way.lengths[cell] for way, cell in zip(ways, cells, strict=True)])
+        apples = sim.mocap_pos[:, 1:]
+        places = self._in_frame(sim, apples[:, :, :2] - here[:, None])
+        left = apples[:, :, 2] > 0.0
+        return {
+            "way": 0.2 * (norm(next_ones - here) + further),  # in 5 m, to the goal
+            "next": self._in_frame(sim, (next_ones - here)[:, None])[:, 0],  # m, the next point on the way
+            "apple_places": (places * left[:, :, None]).reshape(len(here), -1),  # m, of those left, ahead and to the left
+            "apples_left": left.astype(float),
+        }
+
+    def _in_frame(self, sim: Fields, vectors: np.ndarray) -> np.ndarray:
+        """Return vectors (N, k, 2) of the maze in the robots' frames, ahead and to the left."""
+        cos, sin = np.cos(sim.qpos[:, 2, None]), np.sin(sim.qpos[:, 2, None])
+        x, y = vectors[..., 0], vectors[..., 1]
+        return np.stack([cos * x + sin * y, cos * y - sin * x], axis=-1)
 
     def _seen(self, sim: Fields) -> Seen:
         eyes = np.full((len(sim.qpos), 3), EYE)

@@ -6,6 +6,7 @@ Cell (x, y) of n x n is number `y * n + x`; cells are 1 long, and the grid's mid
 from __future__ import annotations
 
 import functools
+from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,6 +35,13 @@ class Boxes(NamedTuple):
 
     centres: np.ndarray  # (walls, 2)
     halves: np.ndarray  # (walls, 2) half their sizes
+
+
+class Ways(NamedTuple):
+    """The shortest ways from all cells to one."""
+
+    lengths: np.ndarray  # (cells,) steps from each cell; -1 where there is no way
+    following: np.ndarray  # (cells,) number of the next cell on the way; the goal's own is the goal
 
 
 def inner_walls(cells: int, loops: float) -> int:
@@ -98,6 +106,23 @@ def boxes(maze: Maze, thickness: float) -> Boxes:
         centres.append(centre)
         halves.append(half)
     return Boxes(np.concatenate(centres) - along / 2, np.concatenate(halves))
+
+
+def ways(maze: Maze, goal: int) -> Ways:
+    """Return the shortest ways through a maze from every cell to one of them."""
+    lengths = np.full(maze.cells**2, -1)
+    following = np.full(maze.cells**2, goal)
+    lengths[goal] = 0
+    walls = np.concatenate([maze.between_columns.reshape(-1), maze.between_rows.reshape(-1)]).tolist()
+    neighbours = _neighbours(maze.cells)
+    queue = deque([goal])
+    while queue:
+        here = queue.popleft()
+        for there, wall in neighbours[here]:
+            if not walls[wall] and lengths[there] < 0:
+                lengths[there], following[there] = lengths[here] + 1, here
+                queue.append(there)
+    return Ways(lengths, following)
 
 
 def borders(cells: int, thickness: float) -> Boxes:
