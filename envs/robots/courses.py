@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from envs.robots.mazes import Boxes, Maze, boxes, i_maze, inner_walls, middles, random_maze, ways
+from envs.robots.mazes import Boxes, Maze, boxes, cells_at, i_maze, inner_walls, middles, random_maze, ways
 
 THICKNESS = 0.1  # m, of walls
 VISITS = 64  # goals that are drawn: after so many finds they come again
@@ -81,14 +81,16 @@ class Guide(NamedTuple):
     lengths: np.ndarray  # (cells,)
 
 
-@functools.lru_cache(maxsize=KEPT)
-def guide(seed: int, rules: Rules, visit: int) -> Guide:
+def guide(seed: int, rules: Rules, finds: int) -> Guide:
     """Return the ways to the goal that a course has after so many finds."""
+    return _guide(seed, rules, finds % VISITS if rules.goal_moves else 0)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _guide(seed: int, rules: Rules, visit: int) -> Guide:
     drawn = course(seed, rules)
-    cells = middles(rules.side, np.arange(rules.side**2))
-    goal = int(np.abs(cells - drawn.goals[visit % VISITS]).sum(axis=1).argmin())
-    lengths, following = ways(drawn.maze, goal)
-    return Guide(cells[following], lengths[following].astype(float))
+    lengths, following = ways(drawn.maze, int(cells_at(rules.side, drawn.goals[visit])))
+    return Guide(middles(rules.side, following), lengths[following].astype(float))
 
 
 def _other(rng: np.random.Generator, cells: np.ndarray, taken: np.ndarray) -> np.ndarray:

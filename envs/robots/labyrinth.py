@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from envs.arguments import Count, NotNegative, Positive, Share
 from envs.robots.courses import THICKNESS, Course, Rules, course, guide
-from envs.robots.mazes import borders
+from envs.robots.mazes import borders, cells_at
 from envs.robots.sight import SEEN, Seen, look, picture
 from envs.simulation import Fields
 from envs.task import Measured, Task, Trial, norm
@@ -50,7 +50,7 @@ class Labyrinth(Task):
     Each episode has a maze of its own. A robot that touches the goal is set down at a random place of the same maze, in
     which the apples are back: with the way in its memory it finds the goal again at once. It sees in the first person,
     by a line of rays that tell the distance and the colour of what they meet; it also observes its speeds and whether
-    its last step found something.
+    its last step found something. Its critic knows in training the way to the goal, and where apples are left.
     """
 
     # Rewards
@@ -197,47 +197,39 @@ class Labyrinth(Task):
         if self.sight == "camera":
             return {"image": self._image(sim)}
         seen = self._seen(sim)
-        heading = sim.qpos[:, 2]
-        cos, sin = np.cos(heading), np.sin(heading)
-        along_x, along_y, turning = sim.qvel.T
+        speeds = in_frame(sim.qpos[:, 2], sim.qvel[:, None, :2])[:, 0]
         return {
             "nearness": np.exp(-seen.distances / self.sight_length),
-            "colour": (seen.colours - 0.4).reshape(len(heading), -1),  # RGB of each ray
-            "ahead": (cos * along_x + sin * along_y) / 2.0,  # in 2 m/s
-            "left": cos * along_y - sin * along_x,  # m/s
-            "turning": turning / np.pi,  # in 180 degrees/s
+            "colour": (seen.colours - 0.4).reshape(len(speeds), -1),  # RGB of each ray
+            "ahead": speeds[:, 0] / 2.0,  # in 2 m/s
+            "left": speeds[:, 1],  # m/s
+            "turning": sim.qvel[:, 2] / np.pi,  # in 180 degrees/s
             "found_something": (now.found | (now.eaten > 0)).astype(float),
             "found_goal": now.found.astype(float),
         }
 
     def privileged(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
         if self.sight == "camera":
-            return {}
-        here = sim.qpos[:, :2]
-        row, column = np.clip((here + self.rules.side / 2).astype(int), 0, self.rules.side - 1).T[::-1]
-        cells = (row * self.rules.side + column).tolist()
-        seeds, finds = sim.memory.course.tolist(), sim.memory.finds.tolist()
-        ways = [
-            guide(int(seed), self.rules, int(visit) if self.goal_moves else 0)
-            for seed, visit in zip(seeds, finds, strict=True)
-        ]
-        next_ones = np.array([way.points[cell] for way, cell in zip(ways, cells, strict=True)])
-        further = np.array([way.lengths[cell] for way, cell in zip(ways, cells, strict=True)])
-        apples = sim.mocap_pos[:, 1:]
-        places = self._in_frame(sim, apples[:, :, :2] - here[:, None])
+            return {}  # pictures are all of an observation
+        here, apples = sim.qpos[:, :2], sim.mocap_pos[:, 1:]
+        points, lengths = self._ways(sim)
         left = apples[:, :, 2] > 0.0
+        places = np.concatenate([points[:, None], apples[:, :, :2]], axis=1) - here[:, None]
+        places = in_frame(sim.qpos[:, 2], places)  # m, ahead and to the left
         return {
-            "way": 0.2 * (norm(next_ones - here) + further),  # in 5 m, to the goal
-            "next": self._in_frame(sim, (next_ones - here)[:, None])[:, 0],  # m, the next point on the way
-            "apple_places": (places * left[:, :, None]).reshape(len(here), -1),  # m, of those left, ahead and to the left
+            "way": (norm(points - here) + lengths) / 5.0,  # in 5 m, to the goal
+            "next_point": places[:, 0],  # m, on the way to the goal
+            "apples": (places[:, 1:] * left[:, :, None]).reshape(len(here), -1),  # m, of those left
             "apples_left": left.astype(float),
         }
 
-    def _in_frame(self, sim: Fields, vectors: np.ndarray) -> np.ndarray:
-        """Return vectors (N, k, 2) of the maze in the robots' frames, ahead and to the left."""
-        cos, sin = np.cos(sim.qpos[:, 2, None]), np.sin(sim.qpos[:, 2, None])
-        x, y = vectors[..., 0], vectors[..., 1]
-        return np.stack([cos * x + sin * y, cos * y - sin * x], axis=-1)
+    def _ways(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
+        """Return the next points (N, 2) on the robots' ways to their goals, and the ways' lengths (N,) from there."""
+        seeds, finds = sim.memory.course.tolist(), sim.memory.finds.tolist()
+        cells = cells_at(self.rules.side, sim.qpos[:, :2]).tolist()
+        ways = [guide(int(seed), self.rules, int(find)) for seed, find in zip(seeds, finds, strict=True)]
+        points = np.array([way.points[cell] for way, cell in zip(ways, cells, strict=True)])
+        return points, np.array([way.lengths[cell] for way, cell in zip(ways, cells, strict=True)])
 
     def _seen(self, sim: Fields) -> Seen:
         eyes = np.full((len(sim.qpos), 3), EYE)
@@ -291,3 +283,10 @@ class Labyrinth(Task):
             "first_find_seconds": float(episodes["first_search"].sum() / found.sum()),
             "later_find_seconds": float(episodes["later_search"].sum() / (goals - found).sum()),
         }
+
+
+def in_frame(headings: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return vectors (N, k, 2) of the maze in the frames of robots with these headings (N,): ahead and to the left."""
+    cos, sin = np.cos(headings)[:, None], np.sin(headings)[:, None]
+    x, y = vectors[..., 0], vectors[..., 1]
+    return np.stack([cos * x + sin * y, cos * y - sin * x], axis=-1)

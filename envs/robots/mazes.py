@@ -138,6 +138,12 @@ def middles(cells: int, numbers: np.ndarray) -> np.ndarray:
     return np.stack([numbers % cells, numbers // cells], axis=-1) + 0.5 - cells / 2
 
 
+def cells_at(cells: int, places: np.ndarray) -> np.ndarray:
+    """Return the numbers (...) of the cells in which places (..., 2) lie, or that are nearest to them."""
+    columns, rows = np.moveaxis(np.clip((places + cells / 2).astype(int), 0, cells - 1), -1, 0)
+    return rows * cells + columns
+
+
 @functools.cache
 def _neighbours(cells: int) -> list[list[tuple[int, int]]]:
     """Return for each cell the neighbours, each with the place of the wall between in both arrays, flattened."""

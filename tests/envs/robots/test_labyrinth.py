@@ -83,7 +83,9 @@ def test_a_robot_drives_where_it_is_told_in_its_own_frame():
     assert moved[2, 2] == pytest.approx(0.5, abs=0.1)
     assert moved[2, 0] == pytest.approx(-1.0, abs=0.15)  # to its left, at first against x
     # Ahead in 2 m/s, to the left in m/s, turning left in 180 degrees/s.
-    np.testing.assert_allclose(world.observations[:, 96:99], [[1, 0, 0], [-0.5, 0, 0], [0, 1, 0.5 / np.pi]], atol=0.05)
+    np.testing.assert_allclose(
+        world.observations["observation"][:, 96:99], [[1, 0, 0], [-0.5, 0, 0], [0, 1, 0.5 / np.pi]], atol=0.05
+    )
 
 
 def test_an_apple_counts_once_and_is_gone():
@@ -91,10 +93,10 @@ def test_an_apple_counts_once_and_is_gone():
     apple = drawn(world).apples[1]
     step = drive(world, {0: apple})
     assert step.rewards == step.terms["apples"] == [1.0]
-    assert world.observations[0, -2:].tolist() == [1.0, 0.0]
+    assert world.observations["observation"][0, -2:].tolist() == [1.0, 0.0]
     step = world.step(still(world))
     assert step.rewards == [0.0]
-    assert world.observations[0, -2:].tolist() == [0.0, 0.0]
+    assert world.observations["observation"][0, -2:].tolist() == [0.0, 0.0]
     assert (world.sim.mocap_pos[0, :, 2] > 0).tolist() == [True, True, False]
     assert drive(world, {0: apple}).rewards == [0.0]
 
@@ -106,7 +108,7 @@ def test_a_find_sets_the_robot_down_elsewhere_in_the_same_maze_with_all_apples_b
     for find in range(1, 4):
         step = drive(world, {0: here.goals[0]})
         assert step.rewards[0] == step.terms["goal"][0] == 7.0
-        assert world.observations[0, -2:].tolist() == [1.0, 1.0]
+        assert world.observations["observation"][0, -2:].tolist() == [1.0, 1.0]
         assert np.linalg.norm(world.sim.qpos[0, :2] - here.goals[0]) < 0.45  # it still sees the goal
         world.step(still(world))
         np.testing.assert_allclose(world.sim.qpos[0], here.starts[find], atol=1e-6)
@@ -127,6 +129,37 @@ def test_the_goal_moves_if_it_is_told_to():
         world.step(still(world))
         np.testing.assert_array_equal(world.sim.mocap_pos[0, 0, :2], here.goals[find])
         assert (here.goals[find] != here.goals[find - 1]).any()
+
+
+@pytest.mark.parametrize("fields", [{}, {"layout": "i-maze"}, {"goal_moves": True}])
+def test_a_robot_that_drives_as_its_critic_knows_finds_the_goal_again_and_again(fields):
+    world = begin(8, **fields)
+    seen = world.observations["privileged"]
+    lengths = []
+    for _ in range(150):
+        way, ahead, left = seen[:, :3].T
+        turn = np.arctan2(left, ahead)
+        lengths.append(way)
+        drive_on = np.abs(turn) < 0.6
+        seen = world.step(np.stack([ahead * drive_on, 2 * left, turn / 0.6], axis=1)).observations["privileged"]
+    finds = world.sim.memory.finds
+    assert finds.min() >= 3
+    shrunk = np.diff(lengths, axis=0) < 0.0
+    assert shrunk.mean() > 0.8  # it grows where the robot is set down anew, and while it turns
+
+
+def test_its_critic_knows_where_the_apples_are_that_are_left():
+    world = begin(1, episode_steps=1000, **OPEN)
+    here = drawn(world)
+    drive(world, {0: here.apples[1]})
+    x, y, heading = world.sim.qpos[0]
+    ahead = np.array([np.cos(heading), np.sin(heading)])
+    for k, place in enumerate(here.apples):  # the one that was found goes in the next step
+        apart = place - (x, y)
+        expected = [apart @ ahead, ahead[0] * apart[1] - ahead[1] * apart[0]]
+        np.testing.assert_allclose(world.observations["privileged"][0, 3 + 2 * k : 5 + 2 * k], expected, atol=1e-6)
+    world.step(still(world))
+    assert world.observations["privileged"][0, 5:].tolist() == [0.0, 0.0, 1.0, 0.0]
 
 
 def test_figures_are_those_of_a_count_by_hand():
@@ -162,7 +195,8 @@ def test_robots_live_the_same_life_whatever_their_number():
     for _ in range(50):
         actions = rng.uniform(-1, 1, (7, 3)).astype(np.float32)
         mine, theirs = few.step(actions[:2]), many.step(actions)
-        np.testing.assert_array_equal(mine.observations, theirs.observations[:2])
+        for part, seen in mine.observations.items():
+            np.testing.assert_array_equal(seen, theirs.observations[part][:2])
         np.testing.assert_array_equal(mine.rewards, theirs.rewards[:2])
     assert len({*many.sim.memory.course}) == 7  # each has a maze of its own
 
@@ -226,7 +260,7 @@ def test_numbers_out_of_bounds_are_refused(fields):
 @pytest.mark.parametrize("fields", [{"cells": 3, "loops": 1.0}, {"cells": 15, "loops": 0.0}, {"apples": 0}])
 def test_extreme_mazes_can_be_made(fields):
     world = begin(2, **fields)
-    assert np.isfinite(world.step(still(world)).observations).all()
+    assert all(np.isfinite(part).all() for part in world.step(still(world)).observations.values())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from envs.robots.mazes import borders, boxes, i_maze, inner_walls, middles, random_maze
+from envs.robots.mazes import borders, boxes, i_maze, inner_walls, middles, random_maze, ways
 
 
 def passages(maze):
@@ -51,6 +51,23 @@ def test_the_i_has_its_shape_and_its_four_corners():
     assert set(maze.free) == free == reached(maze, 4)
     assert sorted(passages(maze)) == [(0, 1), (1, 2), (1, 4), (4, 7), (6, 7), (7, 8)]
     assert set(maze.ends) == {0, 2, 6, 8}
+
+
+def test_ways_are_the_shortest_ones():
+    for maze in (*(random_maze(np.random.default_rng(seed), 6, 0.2) for seed in range(4)), i_maze()):
+        n = maze.cells**2
+        steps = np.where(np.eye(n), 0.0, np.inf)
+        for a, b in passages(maze):
+            steps[a, b] = steps[b, a] = 1.0
+        for k in range(n):  # Floyd and Warshall
+            steps = np.minimum(steps, steps[:, k, None] + steps[k])
+        for goal in maze.free[:5].tolist():
+            found = ways(maze, goal)
+            np.testing.assert_array_equal(np.where(found.lengths < 0, np.inf, found.lengths), steps[goal])
+            others = np.setdiff1d(maze.free, goal)
+            assert (steps[others, found.following[others]] == 1.0).all()
+            np.testing.assert_array_equal(steps[goal, found.following[others]], steps[goal, others] - 1.0)
+            assert found.following[goal] == goal
 
 
 def covered(walls, points):
