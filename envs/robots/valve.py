@@ -23,8 +23,8 @@ ROUND = 2 * np.pi  # rad
 class Valve(Arm):
     """Turn a valve's wheel by 360 degrees to the left or to the right, wherever it stands and however it is tilted.
 
-    The wheel is a round knob without spokes: it must be pinched by both pads. As the wrists of industrial arms do, the
-    hand turns by more than a full turn to either side.
+    The wheel is a round knob without spokes. What counts is how far it turns while both pads press it: strokes and
+    knocks are in vain. As the wrists of industrial arms do, the hand turns by more than a full turn to either side.
     """
 
     joint_step: NotNegative = 0.08  # rad, step of a joint's target at action 1
@@ -47,6 +47,8 @@ class Valve(Arm):
     memory: ClassVar = {
         "side": 1,  # 1 where the wheel is to be turned to the left, against the clock, -1 where to the right
         "friction": 1,  # N m
+        "angle": 1,  # rad of the wheel one step before
+        "turned": 1,  # rad by which a grip had turned it by then, the right way
         **Arm.memory,
     }
 
@@ -55,14 +57,23 @@ class Valve(Arm):
         spec.joint("roll").range = (-self.roll_range, self.roll_range)
         return spec
 
+    def apply(self, sim: Fields, action: np.ndarray) -> None:
+        sim.memory.turned = self.turned(sim, self.pressing(sim).all(axis=1))
+        sim.memory.angle = sim.qpos[:, WHEEL]
+        super().apply(sim, action)
+
+    def turned(self, sim: Fields, grasped: np.ndarray) -> np.ndarray:
+        """Return by how much (N,) the wheel has turned the right way while both pads pressed it, in rad."""
+        return sim.memory.turned + grasped * sim.memory.side * (sim.qpos[:, WHEEL] - sim.memory.angle)
+
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         arm = super().measure(sim)
-        turned = sim.memory.side * sim.qpos[:, WHEEL]
+        turned = self.turned(sim, arm["grasped"])
         return {
             **arm,
             "to_wheel": sim.xpos[:, sim.body("wheel")] - arm["grip"],  # m
             "axis": sim.xmat[:, sim.body("valve")].reshape(-1, 3, 3)[:, :, 2],  # the direction of the wheel's axis
-            "turned": turned,  # rad, the right way
+            "turned": turned,  # rad
             "done": turned >= ROUND,
         }
 
