@@ -78,18 +78,14 @@ class Arm(Task):
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         hand = sim.body("grip")
-        pressing = self.pressing(sim)
+        pressing = np.any(sim.sensordata.reshape(-1, 2, 3), axis=2)  # whether there is a force
         return {
             "rotation": sim.xmat[:, hand].reshape(-1, 3, 3),  # of the hand
             "grip": sim.xpos[:, hand],  # m, the middle between the pads
-            "pressing": pressing,
+            "pressing": pressing,  # (N, 2)
             "grasped": np.all(pressing, axis=1),
             "action": sim.memory.action,
         }
-
-    def pressing(self, sim: Fields) -> np.ndarray:
-        """Return whether the left and the right pad (N, 2) press what the arm handles."""
-        return np.any(sim.sensordata.reshape(-1, 2, 3), axis=2)  # there is a force
 
     def joints(self, sim: Fields) -> dict[str, np.ndarray]:
         """Return the parts of an observation that are of the joints."""

@@ -17,6 +17,7 @@ from envs.task import Measured, norm
 WHEEL = 7  # in qpos, rad, and in qvel, rad/s
 HOUSING = 0.07  # m from the wheel's middle down to the stand's top, along the axis
 ROUND = 2 * np.pi  # rad
+SPARE = 0.3  # rad beyond, which make good what turned without a grip
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,13 @@ class Valve(Arm):
     reach_scale: NotNegative = 5.0  # 1/m, decay of the reach reward with the distance
     align_weight: float = 0.5  # reward per step with the hand's back along the wheel's axis
     grasp_weight: float = 0.5  # reward per step in which both pads press the wheel
-    turn_weight: float = 4.0  # reward per step with the wheel turned once round, growing with its angle
-    goal_weight: float = 2.0  # reward per step once it is turned that far
+    turn_weight: float = 8.0  # reward per rad by which a grip turns the wheel, until it is turned once round and a little
 
     model = "valve.xml"
+    remembered = ("action", "angle")
     memory: ClassVar = {
         "side": 1,  # 1 where the wheel is to be turned to the left, against the clock, -1 where to the right
         "friction": 1,  # N m
-        "angle": 1,  # rad of the wheel one step before
-        "turned": 1,  # rad by which a grip had turned it by then, the right way
         **Arm.memory,
     }
 
@@ -57,24 +56,13 @@ class Valve(Arm):
         spec.joint("roll").range = (-self.roll_range, self.roll_range)
         return spec
 
-    def apply(self, sim: Fields, action: np.ndarray) -> None:
-        sim.memory.turned = self.turned(sim, self.pressing(sim).all(axis=1))
-        sim.memory.angle = sim.qpos[:, WHEEL]
-        super().apply(sim, action)
-
-    def turned(self, sim: Fields, grasped: np.ndarray) -> np.ndarray:
-        """Return by how much (N,) the wheel has turned the right way while both pads pressed it, in rad."""
-        return sim.memory.turned + grasped * sim.memory.side * (sim.qpos[:, WHEEL] - sim.memory.angle)
-
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         arm = super().measure(sim)
-        turned = self.turned(sim, arm["grasped"])
         return {
             **arm,
             "to_wheel": sim.xpos[:, sim.body("wheel")] - arm["grip"],  # m
             "axis": sim.xmat[:, sim.body("valve")].reshape(-1, 3, 3)[:, :, 2],  # the direction of the wheel's axis
-            "turned": turned,  # rad
-            "done": turned >= ROUND,
+            "angle": sim.memory.side * sim.qpos[:, WHEEL],  # rad by which the wheel is turned the right way
         }
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
@@ -104,8 +92,7 @@ class Valve(Arm):
             "reach": self.reach_weight * nearness(norm(now.to_wheel), self.reach_scale),
             "align": self.align_weight * aligned,
             "grasp": self.grasp_weight * now.grasped,
-            "turn": self.turn_weight * np.minimum(now.turned / ROUND, 1.0),
-            "goal": self.goal_weight * now.done,
+            "turn": self.turn_weight * gripped_turn(now, before),
             **self.costs(now, before),
         }
 
@@ -131,20 +118,21 @@ class Valve(Arm):
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         turning = np.abs(sim.qvel[:, WHEEL]) > 0.1  # rad/s
         return {
-            "success": self.ending(sim) & now.done,
-            "until_done": np.where(now.done, 0.0, sim.dt),  # s
+            "turned": gripped_turn(now, before),  # rad
+            "until_round": np.where(now.angle < ROUND, sim.dt, 0.0),  # s
             "turning": turning * 1.0,  # steps
             "both_pads": (turning & now.grasped) * 1.0,  # steps
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool:
-        return episode["success"] > 0
+        return episode["turned"] >= ROUND
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         turning = episodes["turning"].sum()
         return {
-            "success_rate": float(np.mean(episodes["success"])),
-            "turn_seconds_median": float(np.median(episodes["until_done"])),  # s until the wheel had turned once round
+            "success_rate": float(np.mean(episodes["turned"] >= ROUND)),
+            "turned_mean": float(np.mean(episodes["turned"])),  # rad
+            "turn_seconds_median": float(np.median(episodes["until_round"])),  # s until the wheel had turned once round
             # Share of the steps with the wheel turning in which both pads press it.
             "both_pads_share": float(episodes["both_pads"].sum() / turning) if turning else 0.0,
         }
@@ -152,3 +140,12 @@ class Valve(Arm):
     def mirrored_things(self) -> dict[str, SignedPermutation]:
         vectors, turns = ("wheel_in_hand", "wheel", "axis"), ("wheel_speed", "to_turn")
         return dict.fromkeys(vectors, SIDES) | dict.fromkeys(turns, SignedPermutation.in_place(-1))
+
+
+def gripped_turn(now: Measured, before: Measured) -> np.ndarray:
+    """Return by how much (N,) the wheel turned the right way in a step, in rad, up to `ROUND` and `SPARE` in all.
+
+    Ahead it counts only while both pads press it, back always: else a grip could turn it to and fro for reward.
+    """
+    turn = np.minimum(now.angle, ROUND + SPARE) - np.minimum(before.angle, ROUND + SPARE)
+    return np.where(now.grasped | (turn < 0.0), turn, 0.0)
