@@ -38,6 +38,7 @@ class Arm(Task):
     effort_weight: float = 0.005  # cost per step and squared action
     jerk_weight: float = 0.005  # cost per step and squared change of the action
 
+    home: ClassVar = HOME  # the joints near which they begin
     memory: ClassVar = {"action": 6}  # the last one
     control_dt = 0.04  # s
     remembered = ("action",)
@@ -119,7 +120,7 @@ class Arm(Task):
     def place_at_home(self, sim: Fields, draws: np.ndarray) -> None:
         """Put the arms near home, given draws (E, 5) between -1 and 1, with an empty memory."""
         sim.userdata[:] = 0.0
-        sim.qpos[:, JOINTS] = HOME
+        sim.qpos[:, JOINTS] = self.home
         sim.qpos[:, :5] += self.home_noise * draws
         sim.ctrl[:] = servo_positions(sim)
 
