@@ -41,7 +41,7 @@ class Arm(Task):
     home: ClassVar = HOME  # the joints near which they begin
     memory: ClassVar = {"action": 6}  # the last one
     control_dt = 0.04  # s
-    remembered = ("action",)
+    remembered: ClassVar[tuple[str, ...]] = ("action",)
     camera: ClassVar = {
         "trackbodyid": 0,
         "lookat": (0.2, 0.0, 0.14),

@@ -24,8 +24,9 @@ SPARE = 0.3  # rad beyond, which make good what turned without a grip
 class Valve(Arm):
     """Turn a valve's wheel by 360 degrees to the left or to the right, wherever it stands and however it is tilted.
 
-    The wheel is a round knob without spokes. What counts is how far it turns while both pads press it: strokes and
-    knocks are in vain. As the wrists of industrial arms do, the hand turns by more than a full turn to either side.
+    The wheel is a round knob without spokes. What counts is how far it turns in a grip, that is while it is between the
+    pads and both press it: strokes, knocks and stirring on its top are in vain. As the wrists of industrial arms do, the
+    hand turns by more than a full turn to either side.
     """
 
     joint_step: NotNegative = 0.08  # rad, step of a joint's target at action 1
@@ -35,12 +36,13 @@ class Valve(Arm):
     tilt: tuple[float, float] = (-0.2, 0.5)  # rad of the wheel's axis from the vertical towards the arm
     friction: tuple[NotNegative, NotNegative] = (0.06, 0.18)  # N m, the valve's resistance
     roll_range: Positive = 7.0  # rad, bound on the hand's turn to either side
+    grip_tolerance: Positive = 0.02  # m from the middle between the pads to the wheel's, up to which it is between them
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
     reach_weight: float = 1.0  # reward per step with the grip at the wheel's middle
     reach_scale: NotNegative = 5.0  # 1/m, decay of the reach reward with the distance
     align_weight: float = 0.5  # reward per step with the hand's back along the wheel's axis
-    grasp_weight: float = 0.5  # reward per step in which both pads press the wheel
+    grasp_weight: float = 0.5  # reward per step in which the wheel is in a grip
     turn_weight: float = (
         8.0  # reward per rad by which a grip turns the wheel, until it is turned once round and a little
     )
@@ -60,9 +62,11 @@ class Valve(Arm):
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         arm = super().measure(sim)
+        to_wheel = sim.xpos[:, sim.body("wheel")] - arm["grip"]  # m
         return {
             **arm,
-            "to_wheel": sim.xpos[:, sim.body("wheel")] - arm["grip"],  # m
+            "to_wheel": to_wheel,
+            "gripped": arm["grasped"] & (norm(to_wheel) < self.grip_tolerance),
             "axis": sim.xmat[:, sim.body("valve")].reshape(-1, 3, 3)[:, :, 2],  # the direction of the wheel's axis
             "angle": sim.memory.side * sim.qpos[:, WHEEL],  # rad by which the wheel is turned the right way
         }
@@ -93,7 +97,7 @@ class Valve(Arm):
         return {
             "reach": self.reach_weight * nearness(norm(now.to_wheel), self.reach_scale),
             "align": self.align_weight * aligned,
-            "grasp": self.grasp_weight * now.grasped,
+            "grasp": self.grasp_weight * now.gripped,
             "turn": self.turn_weight * gripped_turn(now, before),
             **self.costs(now, before),
         }
@@ -123,7 +127,7 @@ class Valve(Arm):
             "turned": gripped_turn(now, before),  # rad
             "until_round": np.where(now.angle < ROUND, sim.dt, 0.0),  # s
             "turning": turning * 1.0,  # steps
-            "both_pads": (turning & now.grasped) * 1.0,  # steps
+            "gripped": (turning & now.gripped) * 1.0,  # steps
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool:
@@ -135,8 +139,8 @@ class Valve(Arm):
             "success_rate": float(np.mean(episodes["turned"] >= ROUND)),
             "turned_mean": float(np.mean(episodes["turned"])),  # rad
             "turn_seconds_median": float(np.median(episodes["until_round"])),  # s until the wheel had turned once round
-            # Share of the steps with the wheel turning in which both pads press it.
-            "both_pads_share": float(episodes["both_pads"].sum() / turning) if turning else 0.0,
+            # Share of the steps with the wheel turning in which it is in a grip.
+            "gripped_share": float(episodes["gripped"].sum() / turning) if turning else 0.0,
         }
 
     def mirrored_things(self) -> dict[str, SignedPermutation]:
@@ -147,7 +151,7 @@ class Valve(Arm):
 def gripped_turn(now: Measured, before: Measured) -> np.ndarray:
     """Return by how much (N,) the wheel turned the right way in a step, in rad, up to `ROUND` and `SPARE` in all.
 
-    Ahead it counts only while both pads press it, back always: else a grip could turn it to and fro for reward.
+    Ahead it counts only in a grip, back always: else a grip could turn it to and fro for reward.
     """
     turn = np.minimum(now.angle, ROUND + SPARE) - np.minimum(before.angle, ROUND + SPARE)
-    return np.where(now.grasped | (turn < 0.0), turn, 0.0)
+    return np.where(now.gripped | (turn < 0.0), turn, 0.0)

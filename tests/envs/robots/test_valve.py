@@ -138,7 +138,7 @@ def test_a_scripted_grip_turns_all_wheels():
     tracked = [info["episode"]["tracked"] for info in infos]
     metrics = env.task.metrics({key: np.array([each[key] for each in tracked]) for key in tracked[0]})
     assert metrics["success_rate"] == 1.0
-    assert metrics["both_pads_share"] > 0.99
+    assert metrics["gripped_share"] > 0.99
 
 
 def test_and_slips_where_the_pads_are_slippery():
@@ -195,8 +195,8 @@ def test_metrics():
         "turned": np.array([6.5, 0.0, 6.5, 6.4]),
         "until_round": np.array([3.0, 6.0, 4.0, 2.0]),
         "turning": np.array([50.0, 0.0, 25.0, 25.0]),
-        "both_pads": np.array([50.0, 0.0, 20.0, 25.0]),
+        "gripped": np.array([50.0, 0.0, 20.0, 25.0]),
     }
     assert envs.make_vec("Valve", 1).task.metrics(episodes) == pytest.approx(
-        {"success_rate": 0.75, "turned_mean": 4.85, "turn_seconds_median": 3.5, "both_pads_share": 0.95}
+        {"success_rate": 0.75, "turned_mean": 4.85, "turn_seconds_median": 3.5, "gripped_share": 0.95}
     )
