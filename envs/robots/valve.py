@@ -25,8 +25,8 @@ class Valve(Arm):
     """Turn a valve's wheel by 360 degrees to the left or to the right, wherever it stands and however it is tilted.
 
     The wheel is a round knob without spokes. What counts is how far it turns in a grip, that is while it is between the
-    pads and both press it: strokes, knocks and stirring on its top are in vain. As the wrists of industrial arms do, the
-    hand turns by more than a full turn to either side.
+    pads and both press it: strokes, knocks and stirring on its top are in vain. As the wrists of industrial arms do,
+    the hand turns by more than a full turn to either side.
     """
 
     joint_step: NotNegative = 0.08  # rad, step of a joint's target at action 1
