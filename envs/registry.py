@@ -32,6 +32,7 @@ OWN_TASKS = {
     "RoughTerrain": "envs.robots.rough_terrain:RoughTerrain",
     "Grasp": "envs.robots.grasp:Grasp",
     "PickAndPlace": "envs.robots.pick_and_place:PickAndPlace",
+    "Stack": "envs.robots.stack:Stack",
     "Door": "envs.robots.door:Door",
     "Valve": "envs.robots.valve:Valve",
     "Quadruped": "envs.robots.quadruped:Quadruped",

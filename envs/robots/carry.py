@@ -8,6 +8,7 @@ import numpy as np
 
 from envs.arguments import Count, NotNegative, Positive
 from envs.mirror import SignedPermutation
+from envs.orientation import quaternion_about_z
 from envs.robots.arm import SIDES, Arm, around, between, in_hand, nearness
 from envs.simulation import Fields
 from envs.sources import Source, field_of_data, position_in_body, quarter_turns_in_body, total
@@ -25,7 +26,6 @@ class Carry(Arm):
 
     cube_radius: tuple[NotNegative, NotNegative] = (0.25, 0.45)  # m from the arm's axis, the cube's first place
     cube_azimuth: NotNegative = 1.0  # rad, bound on the cube's first place to either side of straight ahead
-    goal_height: tuple[float, float] = (0.08, 0.25)  # m above the table, lowest and highest goal
     episode_steps: Count = 100  # steps of 0.04 s after which an episode is truncated
     clearance: Positive = 0.01  # m above the table from which on the cube counts as lifted
     hold_seconds: NotNegative = 0.5  # s at the goal before the episode's end that count as success
@@ -41,7 +41,6 @@ class Carry(Arm):
     near_scale: NotNegative = 8.0  # 1/m, decay of the near reward with the distance
     goal_weight: float = 2.0  # reward per step with the lifted cube within the tolerance
 
-    model = "cube.xml"
     memory: ClassVar = {
         "held": 1,  # steps for which the cube has been at the goal
         **Arm.memory,
@@ -49,7 +48,7 @@ class Carry(Arm):
 
     def to_goal(self, sim: Fields) -> np.ndarray:
         """Return the vector from the cube to the goal (N, 3), in m, whose length is the error."""
-        return sim.mocap_pos[:, 0] - sim.qpos[:, CUBE_POSITION]
+        raise NotImplementedError
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.memory.held = self.held(sim)
@@ -89,13 +88,16 @@ class Carry(Arm):
         }
 
     def observation_sources(self, sim: Fields) -> dict[str, Source]:
-        cube = field_of_data("qpos", range(*CUBE_POSITION.indices(sim.model.nq)), scale=-1.0)
         return {
             **super().observation_sources(sim),
             "cube_in_hand": position_in_body("cube", "grip"),
             "cube_turn": quarter_turns_in_body("cube", "grip"),
-            "to_goal": total(field_of_data("mocap_pos", range(3)), cube, unit="m"),
+            "to_goal": total(self.goal_source(sim), field_of_data("qpos", range(7, 10), scale=-1.0), unit="m"),
         }
+
+    def goal_source(self, sim: Fields) -> Source:
+        """Return the origin of the goal's position (3,), in m."""
+        raise NotImplementedError
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         return {
@@ -113,17 +115,16 @@ class Carry(Arm):
         joints, cube, turn, goal = np.split(draws, [5, 7, 8], axis=1)
         self.place_at_home(sim, joints)
         sim.qpos[:, CUBE_POSITION] = self.somewhere(cube, HALF_CUBE)
-        half = np.pi / 2 * turn  # of the cube's angle about the vertical
-        sim.qpos[:, CUBE_QUATERNION] = np.concatenate([np.cos(half), 0 * turn, 0 * turn, np.sin(half)], axis=1)
-        sim.mocap_pos[:, 0] = self.goals(cube, goal)
+        sim.qpos[:, CUBE_QUATERNION] = quaternion_about_z(np.pi * turn[:, 0])
+        self.place_goals(sim, cube, goal)
+
+    def place_goals(self, sim: Fields, cube: np.ndarray, goal: np.ndarray) -> None:
+        """Put the goals in their places, given draws between -1 and 1: the cubes' (E, 2) and the goals' own (E, 3)."""
+        raise NotImplementedError
 
     def somewhere(self, draws: np.ndarray, height: np.ndarray | float) -> np.ndarray:
         """Return places (E, 3) in the area of the cubes, given draws (E, 2) between -1 and 1."""
         return around(self.cube_azimuth * draws[:, 1], between(draws[:, 0], self.cube_radius), height)
-
-    def goals(self, cube: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """Return the goals (E, 3), in m, from draws between -1 and 1: the cubes' (E, 2) and the goals' own (E, 3)."""
-        raise NotImplementedError
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         at_end = self.ending(sim)

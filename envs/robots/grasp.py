@@ -7,12 +7,11 @@ import mujoco
 import numpy as np
 
 from envs.arguments import Share
-from envs.robots.arm import between
-from envs.robots.carry import Carry
+from envs.robots.pick_and_place import PickAndPlace
 
 
 @dataclass(frozen=True)
-class Grasp(Carry):
+class Grasp(PickAndPlace):
     """Lift a cube from anywhere in the arm's reach straight up to a goal height, shown by a disc, and hold it there.
 
     In training the goals stand aside, too. If all of them are above the cube, moving the hand sideways gains nothing,
@@ -30,6 +29,5 @@ class Grasp(Carry):
         disc.type, disc.size[:2] = mujoco.mjtGeom.mjGEOM_CYLINDER, (0.07, 0.001)
         return spec
 
-    def goals(self, cube: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        place = cube + self.goal_aside * (goal[:, :2] - cube)
-        return self.somewhere(place, between(goal[:, 2], self.goal_height))
+    def goal_places(self, cube: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        return cube + self.goal_aside * (goal[:, :2] - cube)

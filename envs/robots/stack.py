@@ -1,0 +1,92 @@
+"""Stack: an arm puts a cube on another one and lets it go."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.arguments import Count, NotNegative, Positive
+from envs.mirror import SignedPermutation
+from envs.orientation import quaternion_about_z
+from envs.robots.arm import SIDES, around, between
+from envs.robots.carry import CUBE_POSITION, CUBE_VELOCITY, HALF_CUBE, Carry
+from envs.simulation import Fields
+from envs.sources import Source, field_of_data
+from envs.task import Measured, norm
+
+BASE_POSITION = slice(14, 17)  # in qpos
+BASE_QUATERNION = slice(17, 21)  # in qpos
+ABOVE = np.array([0.0, 0.0, 2 * HALF_CUBE])  # m from the middle of a cube to the middle of one on it
+
+
+@dataclass(frozen=True)
+class Stack(Carry):
+    """Put a cube on another one, both anywhere in the arm's reach, let it go and draw back the hand.
+
+    Success is a cube that rests on the other one, for the last half second of an episode, with the hand
+    away from it at the end.
+    """
+
+    apart: NotNegative = 0.35  # rad, least angle between the two cubes, seen from the arm's axis
+    goal_tolerance: NotNegative = 0.015  # m, distance from the place on the other cube within which the cube lies on it
+    still: Positive = 0.05  # m/s, speed of the cube below which it is at rest
+    away: Positive = 0.06  # m from the cube to the hand that has drawn back
+    episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
+
+    release_weight: float = 2.0  # reward per step with the cube released on the other one
+    away_weight: float = (
+        2.0  # reward per step with the hand drawn back from the released cube, growing with its distance
+    )
+
+    model = "stack.xml"
+
+    def to_goal(self, sim: Fields) -> np.ndarray:
+        return sim.qpos[:, BASE_POSITION] + ABOVE - sim.qpos[:, CUBE_POSITION]
+
+    def held(self, sim: Fields) -> np.ndarray:
+        """Return the steps (N,) for which the cube has lain at rest on the other one without a break."""
+        still = norm(sim.qvel[:, CUBE_VELOCITY]) < self.still
+        return np.where(still, super().held(sim), 0.0)
+
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        carry = super().measure(sim)
+        released = (carry["held"] > 0) & ~carry["pressing"].any(axis=1)
+        return {
+            **carry,
+            "released": released,
+            "drawn_back": released * np.clip(norm(carry["to_cube"]) / self.away, 0.0, 1.0),
+        }
+
+    def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
+        return super().observe(sim, now) | {"base": sim.qpos[:, BASE_POSITION]}  # m
+
+    def goal_source(self, sim: Fields) -> Source:
+        return field_of_data("qpos", range(14, 17), offset=tuple(ABOVE.tolist()))
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        # Nothing is lost by letting go of a cube that lies on the other one.
+        held = {
+            "to_cube": np.where(now.released[:, None], 0.0, now.to_cube),
+            "grasped": now.grasped | now.released,
+            "lifted": np.maximum(now.lifted, now.released),
+        }
+        return {
+            **super().rewards(sim, action, Measured(**vars(now) | held), before),
+            "release": self.release_weight * now.released,
+            "away": self.away_weight * now.drawn_back,
+        }
+
+    def place_goals(self, sim: Fields, cube: np.ndarray, goal: np.ndarray) -> None:
+        first, bound = self.cube_azimuth * cube[:, 1], self.cube_azimuth
+        right = np.maximum(bound + first - self.apart, 0.0)  # rad, the free part to the right of the first cube
+        left = np.maximum(bound - first - self.apart, 0.0)
+        way = (right + left) * (goal[:, 1] + 1.0) / 2  # rad, along both parts
+        azimuth = np.where(way < right, way - bound, first + self.apart + way - right)
+        sim.qpos[:, BASE_POSITION] = around(azimuth, between(goal[:, 0], self.cube_radius), HALF_CUBE)
+        sim.qpos[:, BASE_QUATERNION] = quaternion_about_z(np.pi * goal[:, 2])
+
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        carry = super().track(sim, action, now, before)
+        return carry | {"success": carry["success"] & (now.drawn_back == 1.0)}
+
+    def mirrored_things(self) -> dict[str, SignedPermutation]:
+        return super().mirrored_things() | {"base": SIDES}

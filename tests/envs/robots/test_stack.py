@@ -1,0 +1,130 @@
+import math
+
+import numpy as np
+import pytest
+
+import envs
+from envs.robots.arm import JOINTS
+from envs.robots.carry import CUBE_POSITION, CUBE_QUATERNION
+from envs.robots.stack import ABOVE, BASE_POSITION, BASE_QUATERNION
+from tests.envs.robots.arm_geometry import OPEN, SHUT, joint_angles, step_towards
+
+HIGH, LOW = np.array([0.0, 0.0, 0.07]), np.array([0.0, 0.0, 0.001])  # m
+
+
+def quarter(angle):
+    """Return the angle nearest to zero that differs from `angle` by quarter turns."""
+    return (angle + np.pi / 4) % (np.pi / 2) - np.pi / 4
+
+
+def stack(env, steps=150):
+    """Have every arm put its cube on the other one, let go and draw back; return the last step's infos."""
+    sim = env.world.sim
+    start, goal = sim.qpos[:, CUBE_POSITION].copy(), sim.qpos[:, BASE_POSITION] + ABOVE
+    azimuth = np.arctan2(start[:, 1], start[:, 0])
+    roll = quarter(2 * np.arctan2(sim.qpos[:, 13], sim.qpos[:, 10]) - azimuth)
+    waypoints = [
+        (22, start + HIGH, OPEN),
+        (31, start, OPEN),
+        (38, start, SHUT),
+        (48, start + HIGH, SHUT),
+        (88, goal + HIGH, SHUT),
+        (105, goal + LOW, SHUT),
+        (112, goal + LOW, OPEN),
+    ]
+    for step in range(steps):
+        place, opening = next(((place, g) for until, place, g in waypoints if step < until), (goal + HIGH, OPEN))
+        *_, infos = step_towards(env, joint_angles(place, roll), opening)
+    return infos
+
+
+def test_two_cubes_lie_apart_in_the_stated_area():
+    env = envs.make_vec("Stack", 2000, seed=1)
+    env.reset()
+    task, sim = env.task, env.world.sim
+    azimuths = []
+    for place in (sim.qpos[:, CUBE_POSITION], sim.qpos[:, BASE_POSITION]):
+        radius = np.hypot(place[:, 0], place[:, 1])
+        low, high = task.cube_radius
+        assert low <= radius.min() < low + 0.002 < high - 0.002 < radius.max() <= high
+        azimuths.append(np.arctan2(place[:, 1], place[:, 0]))
+        assert task.cube_azimuth - 0.01 < np.abs(azimuths[-1]).max() <= task.cube_azimuth + 1e-12
+        assert (place[:, 2] == 0.02).all()
+    assert task.apart <= np.abs(azimuths[0] - azimuths[1]).min() < task.apart + 0.01
+    assert (azimuths[0] < azimuths[1]).mean() == pytest.approx(0.5, abs=0.04)
+
+
+def test_a_scripted_stack_stands_and_slippery_pads_build_none():
+    env = envs.make_vec("Stack", 32, seed=3)
+    env.reset()
+    infos = stack(env)
+    assert all(info["is_success"] for info in infos)
+    (trial,) = env.task.trials.values()
+    env = envs.make_vec("Stack", 32, seed=3, **trial.fields)
+    env.reset()
+    assert not any(info["is_success"] for info in stack(env))
+
+
+def test_success_is_a_cube_at_rest_without_the_hand():
+    def ends(moved=0.0, speed=0.0, released=True):
+        """Whether an episode succeeds whose last half second a cube lies on the other one, beside it or moves."""
+        env = envs.make_vec("Stack", 1, seed=0, episode_steps=16)
+        env.reset()
+        sim = env.world.sim
+        for _ in range(16):
+            if not released:  # the hand is where it was placed, above the cube
+                grip = sim.xpos[0, sim.body("grip")]
+                sim.qpos[0, BASE_POSITION] = grip - ABOVE - [0, 0, 0.03]
+            sim.qpos[0, CUBE_POSITION] = sim.qpos[0, BASE_POSITION] + ABOVE + [moved, 0, 0]
+            sim.qvel[:] = 0.0
+            sim.qvel[0, 7] = speed
+            *_, infos = env.step(np.zeros((1, 6), np.float32))
+        return infos[0]["is_success"]
+
+    assert ends()
+    assert not ends(moved=0.016)
+    assert not ends(speed=1.0)
+    assert not ends(released=False)
+
+
+def test_letting_go_costs_nothing_and_drawing_back_pays():
+    env = envs.make_vec("Stack", 1, seed=3)
+    env.reset()
+    sim, task = env.world.sim, env.task
+    rewards = []
+
+    def noted(world_step):
+        terms = {name: value.item() for name, value in world_step.terms.items()}
+        rewards.append(sum(value for name, value in terms.items() if name not in ("effort", "jerk")))
+        return terms
+
+    stack(env, 112)
+    step = env.world.step
+    still = np.zeros((1, 6), np.float32)
+    terms = noted(step(still))
+    distance = math.dist(sim.xpos[0, sim.body("grip")], sim.xpos[0, sim.body("cube")])
+    assert terms["release"] == task.release_weight
+    assert terms["away"] == pytest.approx(2.0 * distance / 0.06)
+    assert [terms[name] for name in ("reach", "grasp", "lift", "goal")] == [1.0, 0.5, 0.5, 2.0]
+    for _ in range(15):
+        terms = noted(step(np.array([[0, -0.5, 0, 0, 0, 0]], np.float32)))
+    assert terms["away"] == 2.0
+    assert (np.diff(rewards) > -0.01).all()
+
+
+def test_the_mirror_image_of_an_arm_lives_the_mirror_image_of_its_life():
+    env = envs.make_vec("Stack", 2, seed=0)
+    env.reset()
+    observation, action = env.world.mirror
+    sim = env.world.sim
+    flip = np.array([-1, 1, 1, 1, -1, 1, 1])
+    sim.qpos[1, JOINTS] = (sim.qpos[0, JOINTS] * flip)[[0, 1, 2, 3, 4, 6, 5]]
+    sim.ctrl[1] = sim.ctrl[0] * flip[:6]
+    for position, quaternion in ((CUBE_POSITION, CUBE_QUATERNION), (BASE_POSITION, BASE_QUATERNION)):
+        sim.qpos[1, position] = sim.qpos[0, position] * [1, -1, 1]
+        sim.qpos[1, quaternion] = sim.qpos[0, quaternion] * [1, -1, 1, -1]
+    for mine in np.random.default_rng(0).uniform(-1, 1, (40, 6)).astype(np.float32):
+        observations, rewards, *_ = env.step(np.stack([mine, action.sign * mine[action.order]]))
+        mirrored = observation.sign * observations[0][observation.order]
+        np.testing.assert_allclose(observations[1], mirrored, atol=1e-6)
+        assert rewards[0] == pytest.approx(rewards[1], abs=1e-6)
