@@ -35,7 +35,7 @@ class Door(Arm):
     hold_azimuth: NotNegative = 0.6  # rad, bound on that place to either side of straight ahead
     hold_height: tuple[NotNegative, NotNegative] = (0.16, 0.24)  # m of the handle above the table
     lever_length: tuple[NotNegative, NotNegative] = (0.08, 0.13)  # m
-    friction: tuple[NotNegative, NotNegative] = (0.15, 0.35)  # N m in the door's hinges
+    friction: tuple[NotNegative, NotNegative] = (0.1, 0.25)  # N m in the door's hinges
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
     reach_weight: float = 1.0  # reward per step with the grip where the lever is to be held
