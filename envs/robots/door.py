@@ -34,7 +34,7 @@ class Door(Arm):
     hold_radius: tuple[NotNegative, NotNegative] = (0.42, 0.48)  # m from the arm's axis, where the lever is to be held
     hold_azimuth: NotNegative = 0.6  # rad, bound on that place to either side of straight ahead
     hold_height: tuple[NotNegative, NotNegative] = (0.16, 0.24)  # m of the handle above the table
-    lever_length: tuple[NotNegative, NotNegative] = (0.08, 0.13)  # m
+    lever_length: tuple[NotNegative, NotNegative] = (0.08, 0.13)  # m from the handle's axis to the lever's end
     friction: tuple[NotNegative, NotNegative] = (0.1, 0.25)  # N m in the door's hinges
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 

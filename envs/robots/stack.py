@@ -33,9 +33,7 @@ class Stack(Carry):
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
     release_weight: float = 2.0  # reward per step with the cube released on the other one
-    away_weight: float = (
-        2.0  # reward per step with the hand drawn back from the released cube, growing with its distance
-    )
+    away_weight: float = 2.0  # reward per step with the hand drawn back from the released cube, growing with the way
 
     model = "stack.xml"
 
