@@ -22,7 +22,10 @@ VIEW = ("type", "fixedcamid", "trackbodyid", "lookat", "distance", "azimuth", "e
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
 
 # Fields of the model that may be a robot's own and that pictures show.
-SHOWN = ("body_pos", "body_quat", "geom_pos", "geom_quat", "geom_size", "geom_rgba", "site_pos", "site_quat")
+SHOWN = (
+    *("body_pos", "body_quat", "geom_pos", "geom_quat", "geom_type", "geom_size", "geom_rgba"),
+    *("site_pos", "site_quat"),
+)
 
 LEAST, MOST = 0.3, 0.5  # shares of a picture's width: of what a robot with eyes sees
 UPRIGHT = 0.8  # of a picture's height: the width that the robot itself gets, within these bounds

@@ -106,6 +106,11 @@ def quarter_turns_in_body(of: str, body: str) -> Source:
     return Source("quarter_turns", {"of": of, "body": body})
 
 
+def half_turns_in_body(of: str, body: str) -> Source:
+    """Return cosine and sine of twice the angle of a body about the z axis of another one."""
+    return Source("half_turns", {"of": of, "body": body})
+
+
 def base_height(above: float, abyss: float) -> Source:
     """Return the height (1,) of the first joint's body above the ground, in m: geoms of group 0, met by a ray.
 

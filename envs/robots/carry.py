@@ -46,6 +46,10 @@ class Carry(Arm):
         **Arm.memory,
     }
 
+    def half_height(self, sim: Fields) -> np.ndarray | float:
+        """Return the height of the middle of a cube on the table, in m."""
+        return HALF_CUBE
+
     def to_goal(self, sim: Fields) -> np.ndarray:
         """Return the vector from the cube to the goal (N, 3), in m, whose length is the error."""
         raise NotImplementedError
@@ -62,7 +66,7 @@ class Carry(Arm):
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         arm = super().measure(sim)
         to_goal = self.to_goal(sim)
-        height = sim.qpos[:, CUBE_POSITION][:, 2] - HALF_CUBE  # m, of the cube above the table
+        height = sim.qpos[:, CUBE_POSITION][:, 2] - self.half_height(sim)  # m, of the cube above the table
         return {
             **arm,
             "to_cube": sim.xpos[:, sim.body("cube")] - arm["grip"],  # m
@@ -154,9 +158,14 @@ class Carry(Arm):
         return {"cube_turn": SignedPermutation.in_place(1, -1)} | dict.fromkeys(vectors, SIDES)
 
 
-def quarter_turns(hand: np.ndarray, cube: np.ndarray) -> np.ndarray:
-    """Return cosine and sine (N, 2) of four times the angle of a cube about the axis of a hand, given rotations."""
+def half_turns(hand: np.ndarray, cube: np.ndarray) -> np.ndarray:
+    """Return cosine and sine (N, 2) of twice the angle of a cube about the axis of a hand, given rotations."""
     x = (hand[:, :, 0] * cube[:, :, 0]).sum(axis=1)
     y = (hand[:, :, 1] * cube[:, :, 0]).sum(axis=1)
-    cosine, sine = x * x - y * y, 2 * x * y  # of twice the angle
+    return np.stack([x * x - y * y, 2 * x * y], axis=1)
+
+
+def quarter_turns(hand: np.ndarray, cube: np.ndarray) -> np.ndarray:
+    """Return cosine and sine (N, 2) of four times that angle."""
+    cosine, sine = half_turns(hand, cube).T
     return np.stack([cosine**2 - sine**2, 2 * cosine * sine], axis=1)

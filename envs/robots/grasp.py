@@ -20,7 +20,7 @@ class Grasp(PickAndPlace):
 
     goal_aside: Share = 0.5  # share of the way from above the cube to a random place in reach
 
-    evaluation: ClassVar = {"goal_aside": 0.0}
+    evaluation: ClassVar = {**PickAndPlace.evaluation, "goal_aside": 0.0}
     shown: ClassVar = evaluation
 
     def model_spec(self) -> mujoco.MjSpec:

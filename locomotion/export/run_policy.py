@@ -114,6 +114,7 @@ SOURCES = {
     "touching": lambda r, s: [sum(np.any(r.data.sensor(one).data) for one in group) for group in s["sensors"]],
     "position_in_body": lambda r, s: relative(r, s)[0],
     "quarter_turns": lambda r, s: [(turned := complex(*relative(r, s)[1, :2]) ** 4).real, turned.imag],
+    "half_turns": lambda r, s: [(turned := complex(*relative(r, s)[1, :2]) ** 2).real, turned.imag],
 }
 
 
