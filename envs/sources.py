@@ -101,14 +101,9 @@ def position_in_body(of: str, body: str) -> Source:
     return Source("position_in_body", {"of": of, "body": body}, "m")
 
 
-def quarter_turns_in_body(of: str, body: str) -> Source:
-    """Return cosine and sine of four times the angle of a body about the z axis of another one."""
-    return Source("quarter_turns", {"of": of, "body": body})
-
-
-def half_turns_in_body(of: str, body: str) -> Source:
-    """Return cosine and sine of twice the angle of a body about the z axis of another one."""
-    return Source("half_turns", {"of": of, "body": body})
+def angle_in_body(of: str, body: str, times: int) -> Source:
+    """Return cosine and sine of a multiple of the angle of a body about the z axis of another one."""
+    return Source("angle_in_body", {"of": of, "body": body, "times": times})
 
 
 def base_height(above: float, abyss: float) -> Source:

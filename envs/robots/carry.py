@@ -11,7 +11,7 @@ from envs.mirror import SignedPermutation
 from envs.orientation import quaternion_about_z
 from envs.robots.arm import SIDES, Arm, around, between, in_hand, nearness
 from envs.simulation import Fields
-from envs.sources import Source, field_of_data, position_in_body, quarter_turns_in_body, total
+from envs.sources import Source, angle_in_body, field_of_data, position_in_body, total
 from envs.task import Measured, norm
 
 CUBE_POSITION = slice(7, 10)  # in qpos
@@ -95,7 +95,7 @@ class Carry(Arm):
         return {
             **super().observation_sources(sim),
             "cube_in_hand": position_in_body("cube", "grip"),
-            "cube_turn": quarter_turns_in_body("cube", "grip"),
+            "cube_turn": angle_in_body("cube", "grip", 4),
             "to_goal": total(self.goal_source(sim), field_of_data("qpos", range(7, 10), scale=-1.0), unit="m"),
         }
 

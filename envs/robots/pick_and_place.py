@@ -11,7 +11,7 @@ from envs.robots.arm import between
 from envs.robots.carry import CUBE_POSITION, Carry, half_turns
 from envs.robots.shapes import KINDS, Shapes
 from envs.simulation import Fields
-from envs.sources import Source, field_of_data, half_turns_in_body
+from envs.sources import Source, angle_in_body, field_of_data
 from envs.task import Measured
 
 
@@ -65,7 +65,7 @@ class PickAndPlace(Carry):
     def observation_sources(self, sim: Fields) -> dict[str, Source]:
         sources = super().observation_sources(sim)
         if self.objects == "shapes":
-            sources["half_turn"] = half_turns_in_body("cube", "grip")
+            sources["half_turn"] = angle_in_body("cube", "grip", 2)
             for name, values in (("half", 20.0 * sim.memory.half[0]), ("kind", self._one_of_kinds(sim)[0])):
                 # These do not change in an episode.
                 sources[name] = field_of_data("qpos", range(len(values)), scale=0.0, offset=tuple(values.tolist()))

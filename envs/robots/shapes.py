@@ -9,8 +9,8 @@ KINDS = ("cube", "box", "cylinder", "capsule", "sphere")  # cylinders stand, cap
 GEOMS = np.array(
     [getattr(mujoco.mjtGeom, f"mjGEOM_{name}").value for name in ("BOX", "BOX", "CYLINDER", "CAPSULE", "SPHERE")]
 )
-# The mean square of x, y and z in a solid shape, in units of its half extents squared; a capsule's as a cylinder's.
-SPREAD = np.array([[1 / 3] * 3, [1 / 3] * 3, [1 / 4, 1 / 4, 1 / 3], [1 / 3, 1 / 4, 1 / 4], [1 / 5] * 3])
+# The mean square of x, y and z in a solid shape, in units of its half extents squared; of a capsule nearly so.
+SPREAD = np.array([[1 / 3] * 3, [1 / 3] * 3, [1 / 4, 1 / 4, 1 / 3], [0.25, 0.23, 0.23], [1 / 5] * 3])
 LEAST, STRIPE, STRIPES = 0.03, 0.005, 3  # m, least size; width of a stripe of sizes; stripes of either sort
 LIGHTEST, HEAVIEST = 0.02, 0.3  # kg
 ALONG_X = np.array([np.sqrt(0.5), 0.0, np.sqrt(0.5), 0.0])  # the turn of a geom's axis z to the body's x

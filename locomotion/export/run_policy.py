@@ -113,8 +113,7 @@ SOURCES = {
     "height_scan": lambda r, s: r.heights_over([(0.0, 0.0)], s) - r.heights_over(s["points"], s),
     "touching": lambda r, s: [sum(np.any(r.data.sensor(one).data) for one in group) for group in s["sensors"]],
     "position_in_body": lambda r, s: relative(r, s)[0],
-    "quarter_turns": lambda r, s: [(turned := complex(*relative(r, s)[1, :2]) ** 4).real, turned.imag],
-    "half_turns": lambda r, s: [(turned := complex(*relative(r, s)[1, :2]) ** 2).real, turned.imag],
+    "angle_in_body": lambda r, s: [(turned := complex(*relative(r, s)[1, :2]) ** s["times"]).real, turned.imag],
 }
 
 

@@ -31,16 +31,16 @@ from locomotion.policies.stored import StoredPolicy, describe, save_policy
 STEPS = 100  # of an episode of the proof
 
 
-def stored_policy(env, folder, **network):
+def stored_policy(env, folder, task=None, **network):
     """A new policy's folder, for an environment by its id."""
-    robots = envs.make_vec(env, 1)
+    robots = envs.make_vec(env, 1, **(task or {}))
     torch.manual_seed(1)
     policy = ActorCritic(
         robots.observation_space, robots.action_space, lambda _: 1e-3, network=Network((8,), (4,), **network)
     )
     robots.close()
     folder.mkdir()
-    save_policy(policy, describe(policy, env, "trpo", 0, 0), folder)
+    save_policy(policy, describe(policy, env, "trpo", 0, 0, task), folder)
     return StoredPolicy.find(folder)
 
 
@@ -273,6 +273,14 @@ def test_an_arms_targets_are_told_to_be_relative(tmp_path):
     export(StoredPolicy.find(tmp_path / "policy"), tmp_path / "out", steps=3)
     deploy = yaml.safe_load((tmp_path / "out" / "deploy.yaml").read_text())
     assert deploy["actions"].keys() == {"RelativeJointPositionAction"}
+
+
+def test_shapes_leave_with_all_that_is_seen_of_them(tmp_path):
+    stored = stored_policy("Locomotion/PickAndPlace-v0", tmp_path / "policy", {"objects": "shapes"})
+    exported = export(stored, tmp_path / "out", steps=STEPS)
+    assert exported.runner.observation < 2e-6
+    deploy = yaml.safe_load((tmp_path / "out" / "deploy.yaml").read_text())
+    assert [deploy["observations"][name]["size"] for name in ("half_turn", "half", "kind")] == [2, 3, 5]
 
 
 def test_the_runner_imports_four_packages_and_is_short():
