@@ -28,6 +28,7 @@ OWN_TASKS = {
     "GetUp": "envs.robots.get_up:GetUp",
     "Go1": "envs.robots.go1:Go1",
     "Go1Real": "envs.robots.go1_real:Go1Real",
+    "IMaze": "envs.robots.i_maze:IMaze",
     "Labyrinth": "envs.robots.labyrinth:Labyrinth",
     "RoughTerrain": "envs.robots.rough_terrain:RoughTerrain",
     "Grasp": "envs.robots.grasp:Grasp",

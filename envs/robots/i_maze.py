@@ -1,0 +1,16 @@
+"""IMaze: the robot of Labyrinth in a maze that is always the same, with the goal in one of its four corners."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from envs.robots.labyrinth import Labyrinth
+
+
+@dataclass(frozen=True)
+class IMaze(Labyrinth):
+    """Find the goal in the I as often as possible in 60 s (Mirowski et al. 2017, figure 2).
+
+    Each episode puts it into one of them. A robot that remembers which has to search only once.
+    """
+
+    layout: Literal["random", "i-maze"] = "i-maze"  # a new maze in each episode, or the same I of 3 x 3 cells
