@@ -195,7 +195,8 @@ def test_the_mirror_image_of_the_mirror_image_is_the_robot_itself(env_id):
             "Hopper-v5",
             "InvertedDoublePendulum-v5",
             "InvertedPendulum-v5",
-            "Labyrinth",  # the walls around it are a compass
+            "IMaze",  # the walls around it are a compass
+            "Labyrinth",
             "Pusher-v5",
             "Reacher-v5",
             "Walker2d-v5",
