@@ -43,3 +43,9 @@ def quaternion_about_z(angles: np.ndarray) -> np.ndarray:
     """Return the quaternions (N, 4) of turns to the left by `angles` (N,), in rad."""
     zero = np.zeros_like(angles)
     return np.stack([np.cos(angles / 2), zero, zero, np.sin(angles / 2)], axis=1)
+
+
+def heading_of(quaternions: np.ndarray) -> np.ndarray:
+    """Return the headings (N,) of bodies with these orientations (N, 4): the turn of their x to the left, in rad."""
+    w, x, y, z = quaternions.T
+    return np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import mujoco
 import numpy as np
 
 from envs.arguments import NotNegative
@@ -42,6 +43,14 @@ class Dog(Task):
             low + (high - low) * shares[:, i] for i, (low, high) in enumerate((self.friction, self.load, self.strength))
         )
 
+    def heights(self, sim: Fields, points: np.ndarray) -> np.ndarray:
+        """Return the heights (N, k) of points (N, k, 3) above the ground, in m: by default a plane at 0."""
+        return points[:, :, 2]
+
+    def highest_ground(self, sim: Fields, reach: float) -> np.ndarray:
+        """Return the height (E,) of the highest ground within so many m around the trunks, in m: by default 0."""
+        return np.zeros(len(sim.qpos))
+
     def physics(self, sim: Fields) -> dict[str, np.ndarray]:
         model, count = sim.model, len(sim.qpos)
         friction, load, strength = sim.memory.friction, sim.memory.load, sim.memory.strength
@@ -53,3 +62,29 @@ class Dog(Task):
         biases = np.repeat(model.actuator_biasprm[None], count, axis=0)
         biases[:, :, 1] *= strength[:, None]
         return {"geom_friction": frictions, "body_mass": masses, "actuator_gainprm": gains, "actuator_biasprm": biases}
+
+
+def make_solid(spec: mujoco.MjSpec) -> None:
+    """Let the trunk and the legs of a dog's model touch the ground, and not each other."""
+    for geom in spec.geoms:
+        if geom.name != "floor" and geom.conaffinity == 0:
+            geom.conaffinity = 1  # with the floor, whose contype is 1
+
+
+def anywhere(rngs: list[np.random.Generator]) -> np.ndarray:
+    """Draw orientations (E, 4), all of them equally likely, one from each generator."""
+    turned = np.array([rng.normal(size=4) for rng in rngs])
+    return turned / np.linalg.norm(turned, axis=1, keepdims=True)
+
+
+def risen(up: np.ndarray, height: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return two shares (N,) of having got up: how upright the trunk is, and that times how near its height is.
+
+    Args:
+        up: cosine of the trunk's tilt from the vertical.
+        height: m, of the trunk above the ground.
+        width: m below the stance's height at which the share of the height falls to 1/e.
+    """
+    upright = np.square((up + 1.0) / 2.0)
+    below = np.maximum(HOME_HEIGHT - 0.02 - height, 0.0)
+    return upright, upright * np.exp(-np.square(below / width))

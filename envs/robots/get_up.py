@@ -14,7 +14,7 @@ from envs.arguments import Cosine, Count, NotNegative, Positive, Share
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.orientation import body_frame, quaternion_about_z
 from envs.reflection import ROTATION, VECTOR
-from envs.robots.dog import HOME, HOME_HEIGHT, JOINTS, MIRRORED_JOINTS, Dog
+from envs.robots.dog import HOME, HOME_HEIGHT, JOINTS, MIRRORED_JOINTS, Dog, anywhere, make_solid, risen
 from envs.simulation import Fields
 from envs.sources import Source, last_action, projected_gravity
 from envs.task import Measured, norm
@@ -66,9 +66,7 @@ class GetUp(Dog):
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()
-        for geom in spec.geoms:
-            if geom.name != "floor" and geom.conaffinity == 0:
-                geom.conaffinity = 1  # with the floor, whose contype is 1; not with each other
+        make_solid(spec)
         return spec
 
     def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
@@ -88,7 +86,7 @@ class GetUp(Dog):
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         up, _ = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
         low, high = sim.model.actuator_ctrlrange.T
-        height = self._height(sim, sim.qpos[:, None, :3])[:, 0]
+        height = self.heights(sim, sim.qpos[:, None, :3])[:, 0]
         turning = sim.qvel[:, 3:6]
         upright = (height > self.standing_height) & (up[:, 2] > self.standing_upright)
         still = np.maximum(norm(sim.qvel[:, :3]), norm(turning)) < self.standing_speed
@@ -111,13 +109,12 @@ class GetUp(Dog):
         }
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
-        upright = np.square((now.up[:, 2] + 1.0) / 2.0)
-        below = np.maximum(HOME_HEIGHT - 0.02 - now.height, 0.0)
+        upright, raised = risen(now.up[:, 2], now.height, self.height_width)
         away = np.square(sim.qpos[:, 7:] - HOME).mean(axis=1)
         motion = np.square(sim.qvel[:, :6]).sum(axis=1)
         return {
             "upright": self.upright_weight * upright,
-            "height": self.height_weight * upright * np.exp(-np.square(below / self.height_width)),
+            "height": self.height_weight * raised,
             "posture": self.posture_weight * now.upright * np.exp(-away / self.posture_width**2),
             "rest": self.rest_weight * now.upright * np.exp(-motion),
             "effort": -self.effort_weight * np.square(sim.qfrc_actuator[:, 6:]).sum(axis=1),
@@ -132,19 +129,16 @@ class GetUp(Dog):
         self.draw_body(sim, draws[:, :3])
         steep, direction = np.sin(np.radians(self.slope) * draws[:, 3]), 2 * np.pi * draws[:, 4]
         sim.memory.tilt = steep[:, None] * np.stack([np.cos(direction), np.sin(direction)], axis=1)
-        turned = np.array([rng.normal(size=4) for rng in rngs])
-        turned /= np.linalg.norm(turned, axis=1, keepdims=True)
         level = quaternion_about_z(2 * np.pi * draws[:, 5])
         sim.qpos[:, 2] = HOME_HEIGHT
-        sim.qpos[:, 3:7] = np.where(stood[:, None], level, turned)
+        sim.qpos[:, 3:7] = np.where(stood[:, None], level, anywhere(rngs))
         sim.qpos[:, 7:] = np.where(stood[:, None], HOME, low + (high - low) * draws[:, 8:])
         (centres,) = sim.posed("geom_xpos")  # of all shapes, the floor first
-        lowest = (self._height(sim, centres[:, 1:]) - sim.model.geom_rbound[1:]).min(axis=1)
+        lowest = (self.heights(sim, centres[:, 1:]) - sim.model.geom_rbound[1:]).min(axis=1)
         sim.qpos[:, 2] += np.where(stood, 0.0, self.drop * draws[:, 6] - lowest)
         sim.ctrl[:] = sim.model.actuator_ctrlrange.mean(axis=1)  # of action 0
 
-    def _height(self, sim: Fields, points: np.ndarray) -> np.ndarray:
-        """Return the heights (N, k) of points (N, k, 3) above the ground, in m."""
+    def heights(self, sim: Fields, points: np.ndarray) -> np.ndarray:
         normal = np.column_stack([sim.memory.tilt, upward(sim.memory.tilt)])
         return np.vecdot(points, normal[:, None])
 

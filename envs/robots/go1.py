@@ -86,7 +86,7 @@ class Go1(Dog):
         "push_times": PUSHES,  # s
         "push_velocities": 2 * PUSHES,  # m/s along the world's x and y
     }
-    remembered = ("action",)
+    remembered: ClassVar[tuple[str, ...]] = ("action",)
     camera: ClassVar = {"trackbodyid": 1, "distance": 1.6, "lookat": (0, 0, 0.22), "azimuth": 130.0, "elevation": -18.0}
     grid_commands: ClassVar = np.array(
         [(x, y, turn) for x in (-0.5, 0.0, 0.5, 1.0) for y in (-0.4, 0.0, 0.4) for turn in (-0.8, 0.0, 0.8)]
@@ -122,12 +122,16 @@ class Go1(Dog):
         return MirroredParts(parts, joints)
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
-        sim.ctrl[:] = HOME + self.action_scale * np.clip(action, -1.0, 1.0)
+        sim.ctrl[:] = HOME + self.action_scale * np.clip(action, *self.reach(sim.model))
         now = sim.time[:, None]
         due = np.abs(now - sim.memory.push_times) < sim.dt / 2
         if due.any():
             velocities = sim.memory.push_velocities.reshape(-1, PUSHES, 2)
             sim.qvel[:, :2] += (due[:, :, None] * velocities).sum(axis=1)
+
+    def reach(self, model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
+        """Return the least and the greatest action (12,) of each joint."""
+        return -np.ones(model.nu), np.ones(model.nu)
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         now = sim.time[:, None]
@@ -225,7 +229,7 @@ class Go1(Dog):
         bounds = np.cumsum([5, 2 * joints, 8 * SEGMENTS])
         own, start, orders, pushes = np.split(draws, bounds, axis=1)
         sim.qpos[:, 2] = HOME_HEIGHT
-        sim.qpos[:, 3:7] = quaternion_about_z(2 * np.pi * own[:, 4])
+        sim.qpos[:, 3:7] = quaternion_about_z(self.headings(own[:, 4]))
         noise = 2 * start - 1
         sim.qpos[:, 7:] = HOME + self.angle_noise * noise[:, :joints]
         sim.qvel[:, 6:] = self.speed_noise * noise[:, joints:]
@@ -245,6 +249,10 @@ class Go1(Dog):
         angle = 2 * np.pi * direction
         velocities = speed[:, :, None] * np.stack([np.cos(angle), np.sin(angle)], axis=2)
         memory.push_velocities = velocities.reshape(len(rngs), -1)
+
+    def headings(self, shares: np.ndarray) -> np.ndarray:
+        """Return the headings (E,) at the start, in rad, given draws from 0 to 1."""
+        return 2 * np.pi * shares
 
     def _orders(self, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the commands' beginnings (E, segments) and values (E, segments, 3), from draws (E, segments, 8)."""

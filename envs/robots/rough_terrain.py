@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -12,6 +13,7 @@ from annotated_types import Ge, MinLen
 
 from envs.arguments import Count, NotNegative
 from envs.mirror import MirroredParts, SignedPermutation
+from envs.orientation import heading_of
 from envs.robots.go1 import SEGMENTS, Go1
 from envs.robots.terrain import Terrain, patchwork
 from envs.simulation import Fields
@@ -21,6 +23,7 @@ from envs.task import Measured, on_first_step
 # Points of the ground that are scanned, in m ahead of the trunk and to its left: along the two lines of the feet.
 AHEAD, LEFT = np.linspace(-0.3, 0.6, 7), np.array([-0.13, 0.13])
 SCAN = np.stack(np.meshgrid(AHEAD, LEFT, indexing="ij"), axis=-1).reshape(-1, 2)
+NEAR = 0.25  # m, greatest distance of two places at which the highest ground is looked for
 ABOVE = 1.0  # m, height above the trunk from which the rays fall
 ABYSS = 10.0  # m, length of a ray that meets no ground
 GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group that rays meet
@@ -32,10 +35,10 @@ Difficulties = Annotated[tuple[NotNegative, ...], MinLen(1)]
 class RoughTerrain(Go1):
     """Follow commands over ground whose difficulty rises with the robot's success.
 
-    The ground is a `patchwork` of fields, one for each of `difficulties`. A robot begins on one of the first three, so
-    that there is something to see from the start. It moves on to the next field after an episode in which it covered
-    most of the commanded distance, and back after one in which it covered little. After success on the last field it
-    begins anywhere in the harder half.
+    The ground is a `patchwork` of fields, one for each of `difficulties`. A robot begins on one of the easiest, but
+    not always on the first, so that there is something to see from the start. It moves on to the next field after an
+    episode in which it covered most of the commanded distance, and back after one in which it covered little. After
+    success on the last field it begins anywhere in the harder half.
 
     To Go1's observations come the trunk's height above the ground and a scan of the ground around it by rays. Each ray
     has a constant error throughout an episode, like a sensor's: on flat ground the scan would otherwise hardly vary,
@@ -62,6 +65,7 @@ class RoughTerrain(Go1):
     terrain_seed: Annotated[int, Ge(0)] = 0  # seed of the ground: the same seed makes the same ground
 
     # Start and curriculum
+    first_fields: Annotated[int, Ge(1)] = 3  # fields, from the easiest on, on any of which a robot begins
     start_area: NotNegative = 3.0  # m along x and y from the middle of a field, within which a robot begins
     start_clearance: NotNegative = 0.25  # m around the trunk: the highest ground there sets the height of the start
     scan_error: NotNegative = 0.03  # m, greatest error of a ray
@@ -94,6 +98,9 @@ class RoughTerrain(Go1):
         self.terrain.lay(spec, "floor", "ground")
         return spec
 
+    def heights(self, sim: Fields, points: np.ndarray) -> np.ndarray:
+        return points[:, :, 2] - self.terrain.at(points[:, :, 0], points[:, :, 1])
+
     def mirrored(self, model: mujoco.MjModel) -> MirroredParts:
         parts, action = super().mirrored(model)
         scan = np.arange(len(SCAN)).reshape(len(AHEAD), len(LEFT))[:, ::-1].ravel()
@@ -110,8 +117,7 @@ class RoughTerrain(Go1):
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         quantities = super().measure(sim)
         trunk = sim.qpos[:, :3]
-        w, x, y, z = sim.qpos[:, 3:7].T
-        heading = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        heading = heading_of(sim.qpos[:, 3:7])
         cos, sin = np.cos(heading)[:, None], np.sin(heading)[:, None]
         ahead, left = SCAN.T
         count = len(SCAN)
@@ -154,21 +160,28 @@ class RoughTerrain(Go1):
         level = self._next_level(sim, rngs)
         super().place(sim, rngs, seeds)
         sim.memory.level = level
+        sim.qpos[:, 0], sim.qpos[:, 1] = self.starts(sim, rngs)
+        sim.qpos[:, 2] += self.highest_ground(sim, self.start_clearance)
         sim.memory.covered = 0.0
-        sim.memory.commanded = self._distance(sim)
-        terrain, offset = self.terrain, np.array([rng.uniform(-self.start_area, self.start_area, 2) for rng in rngs])
-        x, y = terrain.centre(level) + offset[:, 0], offset[:, 1]
-        nearby = self.start_clearance * np.array([-1.0, 0.0, 1.0])
-        dx, dy = (offsets.ravel() for offsets in np.meshgrid(nearby, nearby))
-        sim.qpos[:, 0], sim.qpos[:, 1] = x, y
-        sim.qpos[:, 2] += terrain.at(x[:, None] + dx, y[:, None] + dy).max(axis=1)
+        sim.memory.commanded = self.distances(sim)
         sim.memory.scan_errors = self.scan_error * np.array([rng.uniform(-1.0, 1.0, len(SCAN)) for rng in rngs])
+
+    def highest_ground(self, sim: Fields, reach: float) -> np.ndarray:
+        nearby = np.linspace(-reach, reach, 2 * math.ceil(reach / NEAR) + 1)
+        dx, dy = (offsets.ravel() for offsets in np.meshgrid(nearby, nearby))
+        return self.terrain.at(sim.qpos[:, 0, None] + dx, sim.qpos[:, 1, None] + dy).max(axis=1)
+
+    def starts(self, sim: Fields, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
+        """Draw x and y (E,) of the robots' starts on their fields, in m."""
+        offset = np.array([rng.uniform(-self.start_area, self.start_area, 2) for rng in rngs])
+        return self.terrain.centre(sim.memory.level) + offset[:, 0], offset[:, 1]
 
     def _next_level(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
         """Return the fields (E,) on which robots begin, by the outcome of their last episodes."""
         level, covered, commanded = sim.memory.level, sim.memory.covered, sim.memory.commanded
         fields = len(self.difficulties)
-        first, hard = np.array([(rng.integers(min(3, fields)), rng.integers(fields // 2, fields)) for rng in rngs]).T
+        easy = min(self.first_fields, fields)
+        first, hard = np.array([(rng.integers(easy), rng.integers(fields // 2, fields)) for rng in rngs]).T
         tested = commanded > 1.0  # m: excludes episodes of standing
         level = level + tested * (covered > self.promotion * commanded)
         level = level - tested * (covered < self.demotion * commanded)
@@ -176,7 +189,7 @@ class RoughTerrain(Go1):
         begun = sim.userdata.any(axis=1)  # the memory is zero before a robot's first episode
         return np.where(begun, level, first).astype(int)
 
-    def _distance(self, sim: Fields) -> np.ndarray:
+    def distances(self, sim: Fields) -> np.ndarray:
         """Return the distance (E,) that an episode's commands ask for, in m."""
         end = self.episode_steps * sim.dt
         begins = np.minimum(sim.memory.switches, end)

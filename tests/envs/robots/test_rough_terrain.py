@@ -129,7 +129,7 @@ def test_the_distance_commanded_is_that_of_a_whole_episode(world):
     sim = world.sim
     sim.memory.switches[0] = [0, 2, 5, 11, 12, 13, 14, 15]
     sim.memory.commands[0] = np.ravel([[0.3, 0.4, 0.9]] * 1 + [[0, 0, 1]] * 1 + [[-1, 0, 0]] * 6)
-    assert TASK._distance(sim)[0] == pytest.approx(0.5 * 2 + 0 * 3 + 1.0 * 5)
+    assert TASK.distances(sim)[0] == pytest.approx(0.5 * 2 + 0 * 3 + 1.0 * 5)
 
 
 def test_share_of_the_distance_counts_what_a_fall_left_undone():

@@ -1,0 +1,153 @@
+"""What a robot dog that walks needs to get up from a fall and go on, whatever it walks on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import mujoco
+import numpy as np
+from gymnasium import spaces
+
+from envs.arguments import Cosine, NotNegative, Positive, Share
+from envs.robots.dog import HOME, JOINTS, anywhere, make_solid, risen
+from envs.simulation import Fields
+from envs.task import Measured
+
+if TYPE_CHECKING:
+    from envs.robots.go1 import Go1 as Walker
+else:
+    # As a subclass of Go1 it would have all of Go1's fields, and would restore their defaults where another subclass of
+    # Go1 that has changed them inherits from both.
+    Walker = object
+
+EXTENT = 0.5  # m from the trunk's middle to the end of a stretched leg
+ENDLESS: Mapping[str, Any] = {"fallen": 0.0, "give_up": None}  # where a policy is scored or shown
+# Of each trial of such a task.
+FIGURES = ("fall_rate", "up_again_rate", "down_seconds_mean", "upright_at_end_rate", "stayed_down_rate")
+
+
+@dataclass(frozen=True)
+class Recovering(Walker):
+    """A part of tasks that follow commands as Go1 does: a fall ends nothing, and the robot has to get up again.
+
+    In training alone an episode ends where the robot stays down: others then try from other postures.
+
+    The trunk and the legs touch the ground. Actions reach over the joints' whole ranges. The rewards of walking are for
+    a robot on its feet; those of getting up, for an upright trunk at its height, have all that stand and walk. Some
+    episodes of training begin on the ground, in any orientation and with any joint angles.
+
+    A robot is down from a fall until its trunk is upright at its height.
+    """
+
+    # Reward
+    upright_weight: float = 1.0  # reward per step with the trunk upright
+    height_weight: float = 2.0  # reward per step upright at the stance's height
+    height_width: Positive = 0.08  # m below the stance's height at which that reward falls to 1/e
+    strain_weight: float = 5e-5  # cost per step and (N m)^2, and (rad/s)^2, over all joints
+
+    # Falls
+    standing_height: float = 0.22  # m of the trunk above the ground from which on a robot is up again
+    standing_upright: Cosine = 0.85  # cosine of the trunk's tilt from which on it is
+    in_time: Positive = 3.0  # s within which a robot should be up again
+    patience: Positive = 5.0  # s after which a robot counts as having stayed down
+
+    # Randomness
+    give_up: Positive | None = 4.0  # s on the ground after which an episode ends; None: it does not
+    fallen: Share = 0.6  # probability that an episode begins on the ground
+    drop: NotNegative = 0.3  # m, greatest height above the ground from which the robot then falls
+
+    memory: ClassVar = {"down": 1}  # s since the robot fell; 0 while it is up
+    remembered = ("action", "down")
+
+    def model_spec(self) -> mujoco.MjSpec:
+        spec = super().model_spec()
+        make_solid(spec)
+        return spec
+
+    def action_space(self, model: mujoco.MjModel) -> spaces.Box:
+        low, high = self.reach(model)
+        return spaces.Box(low.astype(np.float32), high.astype(np.float32))
+
+    def reach(self, model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
+        low, high = model.actuator_ctrlrange.T
+        return (low - HOME) / self.action_scale, (high - HOME) / self.action_scale
+
+    def apply(self, sim: Fields, action: np.ndarray) -> None:
+        sim.memory.down = self._down(sim)
+        super().apply(sim, action)
+
+    def _down(self, sim: Fields) -> np.ndarray:
+        """Return for how long the robots (N,) have been down, in s; 0 where they are up."""
+        height, upright = self.heights(sim, sim.qpos[:, None, :3])[:, 0], upward(sim.qpos[:, 3:7])
+        fallen = (height < self.min_height) | (upright < self.min_upright)
+        up = (height > self.standing_height) & (upright > self.standing_upright)
+        lies = fallen | ((sim.memory.down > 0.0) & ~up)
+        return np.where(lies, sim.memory.down + sim.dt, 0.0)
+
+    def measure(self, sim: Fields) -> dict[str, np.ndarray]:
+        return {**super().measure(sim), "down": self._down(sim)}  # s since the fall; 0: up
+
+    def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        walking = super().rewards(sim, action, now, before)
+        on_feet = now.down == 0.0
+        strain = np.square(sim.qfrc_actuator[:, 6:]) + np.square(sim.qvel[:, 6:])
+        height = self.heights(sim, sim.qpos[:, None, :3])[:, 0]
+        upright, raised = risen(now.up[:, 2], height, self.height_width)
+        return {name: term * on_feet for name, term in walking.items()} | {
+            "upright": self.upright_weight * upright,
+            "height": self.height_weight * raised,
+            "strain": -self.strain_weight * strain.sum(axis=1),
+        }
+
+    def total(self, terms: dict[str, np.ndarray]) -> np.ndarray:
+        own = ("upright", "height", "strain")
+        walking = super().total({name: term for name, term in terms.items() if name not in own})
+        return walking + terms["upright"] + terms["height"] + terms["strain"]
+
+    def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
+        return np.zeros(len(sim.qpos), bool) if self.give_up is None else now.down > self.give_up
+
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
+        super().place(sim, rngs, seeds)
+        sim.memory.down = 0.0
+        draws = np.array([rng.random(2 + JOINTS) for rng in rngs])
+        fallen = draws[:, 0] < self.fallen
+        low, high = sim.model.jnt_range[1:].T
+        sim.qpos[:, 3:7] = np.where(fallen[:, None], anywhere(rngs), sim.qpos[:, 3:7])
+        sim.qpos[:, 7:] = np.where(fallen[:, None], low + (high - low) * draws[:, 2:], sim.qpos[:, 7:])
+        (centres,), own = sim.posed("geom_xpos"), sim.model.geom_bodyid > 0  # not the ground's shapes
+        lowest = (centres[:, own, 2] - sim.model.geom_rbound[own]).min(axis=1)
+        above = self.highest_ground(sim, EXTENT) + self.drop * draws[:, 1]
+        sim.qpos[:, 2] += np.where(fallen, above - lowest, 0.0)
+
+    def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
+        fell = (now.down > 0.0) & (before.down == 0.0)
+        rose = (now.down == 0.0) & (before.down > 0.0)
+        left = self.episode_steps * sim.dt - sim.time
+        at_end = left < sim.dt / 2
+        return super().track(sim, action, now, before) | {
+            "falls": fell,
+            # Falls after which there was time to get up, and those of them after which it sufficed.
+            "timely_falls": fell & (left > self.in_time) & (sim.time > 1.5 * sim.dt),
+            "up_in_time": rose & (before.down <= self.in_time) & (left + before.down > self.in_time),
+            "down": sim.dt * (now.down > 0.0),  # s
+            "stayed_down": (now.down > self.patience) & (before.down <= self.patience),
+            "upright_at_end": at_end & (now.down == 0.0),
+        }
+
+    def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
+        falls, timely = episodes["falls"].sum(), episodes["timely_falls"].sum()
+        return super().metrics(episodes) | {
+            "fall_rate": float(np.mean(episodes["falls"] > 0)),  # of episodes
+            "up_again_rate": float(episodes["up_in_time"].sum() / timely) if timely else 1.0,  # of falls
+            "down_seconds_mean": float(episodes["down"].sum() / falls) if falls else 0.0,  # of a fall
+            "upright_at_end_rate": float(np.mean(episodes["upright_at_end"])),  # of episodes
+            "stayed_down_rate": float(np.mean(episodes["stayed_down"] > 0)),  # of episodes
+        }
+
+
+def upward(quaternions: np.ndarray) -> np.ndarray:
+    """Return the cosines (N,) of the tilts of bodies with these orientations (N, 4) from the vertical."""
+    return 1.0 - 2.0 * np.square(quaternions[:, 1:3]).sum(axis=1)

@@ -1,0 +1,134 @@
+"""The robot dog that walks, falls, gets up and goes on: what counts as a fall, and what is counted after it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import envs
+from envs.robots.dog import HOME
+from envs.robots.recovering import upward
+from envs.world import World
+
+QUIET: dict[str, Any] = {"push_speed": 0.0, "fallen": 0.0, "load": (0.0, 0.0), "strength": (1.0, 1.0)}
+ON_ITS_BACK = [0.0, 1.0, 0.0, 0.0]
+
+
+def begin(robots=4, name="Go1Recovery", **fields):
+    world = World(envs.make_task(name, **{**QUIET, **fields}), robots, 1)
+    world.reset(np.arange(robots), list(range(robots)))
+    return world
+
+
+def stance(world):
+    return np.zeros((world.num_robots, 12), np.float32)
+
+
+def turn_over(world, i):
+    world.sim.qpos[i, 2], world.sim.qpos[i, 3:7], world.sim.qvel[i] = 0.15, ON_ITS_BACK, 0.0
+
+
+def set_up(world, i):
+    world.sim.qpos[i, 2:7], world.sim.qpos[i, 7:], world.sim.qvel[i] = [0.29, 1.0, 0.0, 0.0, 0.0], HOME, 0.0
+
+
+@pytest.mark.parametrize("name", ["Go1Recovery", "RoughRecovery"])
+def test_a_fall_ends_nothing_and_lasts_until_the_robot_is_up(name):
+    world = begin(name=name)
+    ground = world.sim.qpos[1, 2] - 0.29
+    turn_over(world, 1)
+    world.sim.qpos[1, 2] += ground
+    for k in range(30):
+        step = world.step(stance(world))
+        assert not step.terminated.any()
+        assert world.task.measure(world.sim)["down"][1] == pytest.approx(0.02 * (k + 2))
+    assert world.sim.memory.down[[0, 2, 3]].tolist() == [0.0, 0.0, 0.0]
+    set_up(world, 1)
+    world.sim.qpos[1, 2] += ground
+    world.step(stance(world))
+    assert world.task.measure(world.sim)["down"][1] == 0.0
+
+
+def test_half_risen_is_still_down_but_no_fall():
+    world = begin(3, min_height=0.15, standing_height=0.22, standing_upright=0.95)
+    turn_over(world, 0)
+    world.step(stance(world))
+    leaning = [0.29, np.cos(0.3), np.sin(0.3), 0.0, 0.0]  # by 0.6 rad: neither fallen nor upright
+    for robot in (0, 1):
+        world.sim.qpos[robot, 2:7], world.sim.qvel[robot] = leaning, 0.0
+    down = world.task.measure(world.sim)["down"]
+    assert down[0] > 0.0
+    assert down[1] == down[2] == 0.0
+
+
+def test_figures_are_those_of_a_count_by_hand():
+    # Of episodes of 4 s, with 1 s to get up in: robot 0 falls at 0.4 s and is up after 0.6 s, falls at 2 s and is up
+    # after 1.4 s; robot 1 falls at 3.6 s, too late to get up in time; robot 2 falls at 1 s for good; robot 3 stays up.
+    world, ended = begin(episode_steps=200, in_time=1.0, patience=1.2), []
+    falls = {20: 0, 100: 0, 180: 1, 50: 2}
+    rises = {50: 0, 170: 0}
+    for k in range(200):
+        if k in falls:
+            turn_over(world, falls[k])
+        if k in rises:
+            set_up(world, rises[k])
+        ended += world.step(stance(world)).episodes
+    tracked = [episode["tracked"] for episode in ended]
+    assert [episode["falls"] for episode in tracked] == [2, 1, 1, 0]
+    assert [episode["timely_falls"] for episode in tracked] == [2, 0, 1, 0]
+    assert [episode["up_in_time"] for episode in tracked] == [1, 0, 0, 0]
+    assert [episode["stayed_down"] for episode in tracked] == [1, 0, 1, 0]
+    assert [episode["upright_at_end"] for episode in tracked] == [1, 0, 0, 1]
+    assert [episode["down"] for episode in tracked] == pytest.approx([2.0, 0.4, 3.0, 0.0], abs=0.1)
+    columns = {name: np.array([episode[name] for episode in tracked]) for name in tracked[0]}
+    figures = world.task.metrics({**columns, "terminated": np.zeros(4, bool), "seconds": np.full(4, 4.0)})
+    assert figures["fall_rate"] == 0.75
+    assert figures["up_again_rate"] == pytest.approx(1 / 3)
+    assert figures["down_seconds_mean"] == pytest.approx(5.4 / 4, abs=0.05)
+    assert figures["upright_at_end_rate"] == 0.5
+    assert figures["stayed_down_rate"] == 0.5
+
+
+def test_a_share_of_the_episodes_begins_on_the_ground():
+    world = begin(200, fallen=0.4)
+    tilted = upward(world.sim.qpos[:, 3:7]) < 0.999
+    assert 0.3 < tilted.mean() < 0.5
+    up = upward(world.sim.qpos[tilted, 3:7])
+    assert np.histogram(up, bins=4, range=(-1, 1))[0].min() > 8  # in all orientations
+    world.step(stance(world))
+    assert np.abs(world.sim.qvel[:, :3]).max() < 1.5  # none was thrown out of the ground
+    assert (upward(begin(50).sim.qpos[:, 3:7]) > 0.999).all()
+
+
+def test_actions_reach_all_that_the_joints_can():
+    world = begin(2)
+    space, (low, high) = world.action_space, world.model.actuator_ctrlrange.T
+    world.step(np.stack([space.low, space.high]))
+    np.testing.assert_allclose(world.sim.ctrl, [low, high], atol=1e-6)
+    world.step(stance(world))
+    np.testing.assert_allclose(world.sim.ctrl, [HOME, HOME])
+
+
+def test_a_robot_that_lies_is_paid_for_nothing_but_the_little_that_it_is_upright():
+    world = begin(2)
+    turn_over(world, 0)
+    step = world.step(stance(world))
+    terms = {name: term[0] for name, term in step.terms.items()}
+    assert step.rewards[1] > 4.0
+    assert step.rewards[0] < 0.1
+    assert all(terms[name] == 0.0 for name in ("tracking", "turning", "gait", "pose", "slip"))
+
+
+def test_the_tilt_is_that_of_the_trunk():
+    angle = np.array([0.0, 0.5, 2.0])
+    about_a_level_axis = np.stack([np.cos(angle / 2), 0.6 * np.sin(angle / 2), 0.8 * np.sin(angle / 2), 0 * angle], 1)
+    np.testing.assert_allclose(upward(about_a_level_axis), np.cos(angle))
+
+
+def test_over_rough_ground_all_other_numbers_are_those_of_rough_terrain():
+    mine, theirs = envs.make_task("RoughRecovery"), envs.make_task("RoughTerrain")
+    own = {"min_height", "standing_height", "standing_upright", "push_speed"}
+    for name in ("friction", "episode_steps", "max_velocity", "tilt_weight", "load", "rubble"):
+        assert name not in own
+        assert getattr(mine, name) == getattr(theirs, name)
+    assert mine.push_speed == 1.0
