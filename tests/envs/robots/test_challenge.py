@@ -37,8 +37,8 @@ def test_at_difficulty_1_everything_has_its_size():
     np.testing.assert_allclose(slope, 0.364)
     assert np.ptp(heights[within(place, "platform")]) == 0.0
     np.testing.assert_allclose(np.diff(heights)[within(place, "descent")[1:]] / CELL, -0.364)
-    rises = np.diff(heights[within(place, "stairs")])
-    np.testing.assert_allclose(rises[rises != 0.0], [-0.08] * 7 + [0.08] * 7, atol=1e-9)  # the first step is at the edge
+    rises = np.diff(heights[within(place, "stairs")])  # without the first, at the edge
+    np.testing.assert_allclose(rises[rises != 0.0], [-0.08] * 7 + [0.08] * 7, atol=1e-9)
     deepest = heights[within(place, "platform")][0] - heights[within(place, "stairs")].min()
     assert deepest == pytest.approx(8 * 0.08)
     rubble = heights[within(place, "rubble")]
