@@ -32,6 +32,7 @@ OWN_TASKS = {
     "IMaze": "envs.robots.i_maze:IMaze",
     "Go1Recovery": "envs.robots.go1_recovery:Go1Recovery",
     "Labyrinth": "envs.robots.labyrinth:Labyrinth",
+    "MemoryMaze": "envs.robots.memory_maze:MemoryMaze",
     "RoughRecovery": "envs.robots.rough_recovery:RoughRecovery",
     "RoughTerrain": "envs.robots.rough_terrain:RoughTerrain",
     "Grasp": "envs.robots.grasp:Grasp",

@@ -75,21 +75,21 @@ def course(seed: int, rules: Rules) -> Course:
 
 
 class Guide(NamedTuple):
-    """The shortest ways to a goal: for each cell the point to drive to, and how far the goal is from there, in m."""
+    """The shortest ways to a cell: for each one the point to drive to, and how far the end is from there, in m."""
 
     points: np.ndarray  # (cells, 2)
     lengths: np.ndarray  # (cells,)
 
 
-def guide(seed: int, rules: Rules, finds: int) -> Guide:
-    """Return the ways to the goal that a course has after so many finds."""
-    return _guide(seed, rules, finds % VISITS if rules.goal_moves else 0)
+def goal_cell(seed: int, rules: Rules, finds: int) -> int:
+    """Return the number of the cell with the goal that a course has after so many finds."""
+    return int(cells_at(rules.side, course(seed, rules).goals[finds % VISITS]))
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _guide(seed: int, rules: Rules, visit: int) -> Guide:
-    drawn = course(seed, rules)
-    lengths, following = ways(drawn.maze, int(cells_at(rules.side, drawn.goals[visit])))
+def guide(seed: int, rules: Rules, cell: int) -> Guide:
+    """Return the ways through a course to a cell."""
+    lengths, following = ways(course(seed, rules).maze, cell)
     return Guide(middles(rules.side, following), lengths[following].astype(float))
 
 

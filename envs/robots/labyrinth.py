@@ -12,7 +12,7 @@ from annotated_types import Ge, Interval
 from gymnasium import spaces
 
 from envs.arguments import Count, NotNegative, Positive, Share
-from envs.robots.courses import THICKNESS, Course, Rules, course, guide
+from envs.robots.courses import THICKNESS, Course, Rules, course, goal_cell, guide
 from envs.robots.mazes import borders, cells_at
 from envs.robots.sight import SEEN, Seen, look, picture
 from envs.simulation import Fields
@@ -156,16 +156,16 @@ class Labyrinth(Task):
         return spaces.Discrete(len(CHOICES)) if self.discrete_actions else super().action_space(model)
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
-        self._set_down(sim)
+        self.move_on(sim)
         shares = CHOICES[action] if self.discrete_actions else np.clip(action, -1.0, 1.0)
         speeds = shares * (self.max_speed, self.max_sideways, self.max_turning)
         backwards = shares[:, 0] < 0.0
         speeds[backwards, 0] = shares[backwards, 0] * self.max_sideways
         sim.ctrl[:] = np.where(sim.memory.steered[:, None] > 0.0, sim.memory.speeds, speeds)
 
-    def _set_down(self, sim: Fields) -> None:
+    def move_on(self, sim: Fields) -> None:
         """Take away apples that were found in the last step; set down elsewhere the robots that found the goal."""
-        found, eaten = self._touched(sim)
+        found, eaten = self.touched(sim)
         sim.mocap_pos[:, 1:, 2][eaten] = EATEN
         for i in np.flatnonzero(found).tolist():
             sim.memory.finds[i] += 1.0
@@ -183,14 +183,14 @@ class Labyrinth(Task):
     def _course(self, sim: Fields, i: int) -> Course:
         return course(int(sim.memory.course[i]), self.rules)
 
-    def _touched(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
+    def touched(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
         """Return whether the robots touch the goal (N,), and which apples they touch (N, apples)."""
         apart = sim.mocap_pos - np.append(sim.qpos[:, :2], np.full((len(sim.qpos), 1), EYE), axis=1)[:, None]
         squared = np.vecdot(apart, apart)
         return squared[:, 0] < (ROBOT + GOAL) ** 2, squared[:, 1:] < (ROBOT + APPLE) ** 2
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
-        found, eaten = self._touched(sim)
+        found, eaten = self.touched(sim)
         return {"found": found, "eaten": np.count_nonzero(eaten, axis=1)}  # the goal or not, apples: in this step
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
@@ -225,11 +225,18 @@ class Labyrinth(Task):
 
     def _ways(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
         """Return the next points (N, 2) on the robots' ways to their goals, and the ways' lengths (N,) from there."""
-        seeds, finds = sim.memory.course.tolist(), sim.memory.finds.tolist()
         cells = cells_at(self.rules.side, sim.qpos[:, :2]).tolist()
-        ways = [guide(int(seed), self.rules, int(find)) for seed, find in zip(seeds, finds, strict=True)]
+        ways = [
+            guide(int(seed), self.rules, end)
+            for seed, end in zip(sim.memory.course.tolist(), self.goal_cells(sim), strict=True)
+        ]
         points = np.array([way.points[cell] for way, cell in zip(ways, cells, strict=True)])
         return points, np.array([way.lengths[cell] for way, cell in zip(ways, cells, strict=True)])
+
+    def goal_cells(self, sim: Fields) -> list[int]:
+        """Return the numbers of the cells to which the robots should go."""
+        seeds, finds = sim.memory.course.tolist(), sim.memory.finds.tolist()
+        return [goal_cell(int(seed), self.rules, int(find)) for seed, find in zip(seeds, finds, strict=True)]
 
     def _seen(self, sim: Fields) -> Seen:
         eyes = np.full((len(sim.qpos), 3), EYE)

@@ -200,6 +200,8 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("Locomotion/IMaze-v0", "a2c"): {**MAZE_BY_STEPS, "steps": 3_000_000},
     ("Locomotion/IMaze-v0", "a3c"): {**MAZE_BY_STEPS, "steps": 3_000_000},
+    ("Locomotion/MemoryMaze-v0", "a2c"): {**MAZE_BY_STEPS, "steps": 20_000_000},
+    ("Locomotion/MemoryMaze-v0", "a3c"): {**MAZE_BY_STEPS, "steps": 20_000_000},
     ("Locomotion/Labyrinth-v0", "trpo"): MAZE,
     ("Locomotion/Labyrinth-v0", "a2c"): MAZE_BY_STEPS,
     ("Locomotion/Labyrinth-v0", "a3c"): MAZE_BY_STEPS,

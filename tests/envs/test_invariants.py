@@ -197,6 +197,7 @@ def test_the_mirror_image_of_the_mirror_image_is_the_robot_itself(env_id):
             "InvertedPendulum-v5",
             "IMaze",  # the walls around it are a compass
             "Labyrinth",
+            "MemoryMaze",
             "Pusher-v5",
             "Reacher-v5",
             "Walker2d-v5",

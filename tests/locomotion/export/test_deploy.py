@@ -8,7 +8,7 @@ from envs.registry import GYMNASIUM_TASKS, OWN_TASKS, canonical_id, make_task, t
 from envs.world import World
 from locomotion.export.deploy import deployment, seen_parts
 
-BY_RAYS_AND_FINDS = {"IMaze", "Labyrinth"}  # whose observations the task alone can make
+BY_RAYS_AND_FINDS = {"IMaze", "Labyrinth", "MemoryMaze"}  # whose observations the task alone can make
 
 
 @pytest.mark.parametrize("robot", [*OWN_TASKS, *GYMNASIUM_TASKS])
