@@ -19,7 +19,7 @@ HANDLE_TO_HINGES = 0.19  # m
 LEVER_AHEAD = 0.014  # m of the lever's middle before the hinges
 TO_TIP = 0.025  # m from where the lever is to be held to its end
 UNLATCHED = 0.5  # rad by which the handle must turn for the bolt to clear the strike, and a little
-AJAR = 0.05  # rad of the door, from which on the bolt is past the strike
+AJAR = 0.1  # rad of the door, from which on the bolt is past the strike
 WIDE = np.pi / 3  # rad, the goal
 
 
@@ -42,6 +42,7 @@ class Door(Arm):
     reach_scale: NotNegative = 5.0  # 1/m, decay of the reach reward with the distance
     grasp_weight: float = 0.5  # reward per step in which both pads press the lever
     press_weight: float = 1.0  # reward per step with the bolt away from the strike, growing with the handle's angle
+    ajar_weight: float = 2.0  # reward per step with the door ajar, growing from 0 where it is shut
     open_weight: float = 4.0  # reward per step with the door wide open, growing with its angle
     goal_weight: float = 2.0  # reward per step once it is open that wide
 
@@ -67,6 +68,7 @@ class Door(Arm):
             "to_hold": sim.xpos[:, sim.body("hold")] - arm["grip"],  # m
             "lever": sim.xmat[:, sim.body("handle")].reshape(-1, 3, 3)[:, :, 1],  # its direction
             "opened": opened,  # rad
+            "ajar": np.clip(opened / AJAR, 0.0, 1.0),  # 1 where it is
             "unlatched": np.where(opened > AJAR, 1.0, np.clip(sim.qpos[:, HANDLE] / UNLATCHED, 0.0, 1.0)),
             "wide": opened >= WIDE,
         }
@@ -92,6 +94,7 @@ class Door(Arm):
             "reach": self.reach_weight * nearness(norm(now.to_hold), self.reach_scale),
             "grasp": self.grasp_weight * now.grasped,
             "press": self.press_weight * now.unlatched,
+            "ajar": self.ajar_weight * now.ajar,
             "open": self.open_weight * np.clip(now.opened / WIDE, 0.0, 1.0),
             "goal": self.goal_weight * now.wide,
             **self.costs(now, before),

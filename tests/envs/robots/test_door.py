@@ -166,6 +166,7 @@ def test_reward_terms():
         "reach": 1 - math.tanh(5 * math.dist(sim.xpos[0, sim.body("grip")], sim.xpos[0, sim.body("hold")])),
         "grasp": 0.5,
         "press": pressed / 0.5,
+        "ajar": 2.0 * max(sim.qpos[0, DOOR], 0.0) / 0.1,
         "open": 4.0 * max(sim.qpos[0, DOOR], 0.0) / (np.pi / 3),
         "goal": 0.0,
         "effort": -0.005 * float(np.square(action).sum()),
@@ -175,7 +176,7 @@ def test_reward_terms():
     for opened, wide in ((0.3, 0.0), (1.3, 2.0)):
         sim.qpos[0, [DOOR, HANDLE]], sim.qvel[:] = [opened, 0.0], 0.0
         terms = paid()
-        assert (terms["press"], terms["goal"]) == (1.0, wide)  # the bolt no longer matters
+        assert (terms["press"], terms["ajar"], terms["goal"]) == (1.0, 2.0, wide)  # the bolt no longer matters
         assert terms["open"] == pytest.approx(4.0 * min(sim.qpos[0, DOOR] / (np.pi / 3), 1.0))
 
 
