@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 
 import envs
-from envs.robots.arm import JOINTS
-from envs.robots.carry import CUBE_POSITION, CUBE_QUATERNION
 from envs.robots.shapes import KINDS, Shapes
+from tests.envs.robots.arm_geometry import assert_mirrored_lives, reflect
 from tests.envs.robots.test_carry import lift
 
 CUBE, BOX, CYLINDER, CAPSULE, SPHERE = range(5)
@@ -108,19 +107,9 @@ def test_a_state_brings_the_shapes_back():
 
 def test_the_mirror_image_of_an_arm_with_a_shape_lives_the_mirror_image_of_its_life():
     env = shapes_env(10)
-    observation, action = env.world.mirror
     sim, one, two = env.world.sim, slice(0, 5), slice(5, 10)
-    flip = np.array([-1, 1, 1, 1, -1, 1, 1])
-    sim.qpos[two, JOINTS] = (sim.qpos[one, JOINTS] * flip)[:, [0, 1, 2, 3, 4, 6, 5]]
-    sim.qpos[two, CUBE_POSITION] = sim.qpos[one, CUBE_POSITION] * [1, -1, 1]
-    sim.qpos[two, CUBE_QUATERNION] = sim.qpos[one, CUBE_QUATERNION] * [1, -1, 1, -1]
-    sim.ctrl[two] = sim.ctrl[one] * flip[:6]
-    sim.mocap_pos[two, 0] = sim.mocap_pos[one, 0] * [1, -1, 1]
+    reflect(sim, one, two)
     sim.userdata[two] = sim.userdata[one]
     sim.individualise(np.arange(10), env.task.physics(sim))
-    for mine in np.random.default_rng(0).uniform(-1, 1, (20, 5, 6)).astype(np.float32):
-        observations, rewards, *_ = env.step(np.concatenate([mine, action.sign * mine[:, action.order]]))
-        mirrored = observation.sign * observations[one][:, observation.order]
-        # The engine's contacts of round shapes are not symmetric to the last bit.
-        np.testing.assert_allclose(observations[two], mirrored, atol=2e-3)
-        np.testing.assert_allclose(rewards[one], rewards[two], atol=1e-3)
+    # The engine's contacts of round shapes are not symmetric to the last bit.
+    assert_mirrored_lives(env, one, two, 20, tolerance=2e-3)

@@ -4,17 +4,19 @@ import numpy as np
 import pytest
 
 import envs
-from envs.robots.arm import JOINTS
-from envs.robots.carry import CUBE_POSITION, CUBE_QUATERNION
-from envs.robots.stack import ABOVE, BASE_POSITION, BASE_QUATERNION
-from tests.envs.robots.arm_geometry import OPEN, SHUT, joint_angles, step_towards
+from envs.robots.carry import CUBE_POSITION
+from envs.robots.stack import ABOVE, BASE_POSITION
+from tests.envs.robots.arm_geometry import (
+    OPEN,
+    SHUT,
+    assert_mirrored_lives,
+    joint_angles,
+    quarter,
+    reflect,
+    step_towards,
+)
 
 HIGH, LOW = np.array([0.0, 0.0, 0.07]), np.array([0.0, 0.0, 0.001])  # m
-
-
-def quarter(angle):
-    """Return the angle nearest to zero that differs from `angle` by quarter turns."""
-    return (angle + np.pi / 4) % (np.pi / 2) - np.pi / 4
 
 
 def stack(env, steps=150):
@@ -115,16 +117,5 @@ def test_letting_go_costs_nothing_and_drawing_back_pays():
 def test_the_mirror_image_of_an_arm_lives_the_mirror_image_of_its_life():
     env = envs.make_vec("Stack", 2, seed=0)
     env.reset()
-    observation, action = env.world.mirror
-    sim = env.world.sim
-    flip = np.array([-1, 1, 1, 1, -1, 1, 1])
-    sim.qpos[1, JOINTS] = (sim.qpos[0, JOINTS] * flip)[[0, 1, 2, 3, 4, 6, 5]]
-    sim.ctrl[1] = sim.ctrl[0] * flip[:6]
-    for position, quaternion in ((CUBE_POSITION, CUBE_QUATERNION), (BASE_POSITION, BASE_QUATERNION)):
-        sim.qpos[1, position] = sim.qpos[0, position] * [1, -1, 1]
-        sim.qpos[1, quaternion] = sim.qpos[0, quaternion] * [1, -1, 1, -1]
-    for mine in np.random.default_rng(0).uniform(-1, 1, (40, 6)).astype(np.float32):
-        observations, rewards, *_ = env.step(np.stack([mine, action.sign * mine[action.order]]))
-        mirrored = observation.sign * observations[0][observation.order]
-        np.testing.assert_allclose(observations[1], mirrored, atol=1e-6)
-        assert rewards[0] == pytest.approx(rewards[1], abs=1e-6)
+    reflect(env.world.sim, slice(0, 1), slice(1, 2))
+    assert_mirrored_lives(env, slice(0, 1), slice(1, 2), 40)
