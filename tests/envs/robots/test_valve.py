@@ -100,7 +100,7 @@ def test_reward_terms():
         "reach": 1 - math.tanh(5 * math.dist(sim.xpos[0, sim.body("grip")], sim.xpos[0, sim.body("wheel")])),
         "align": 0.5 * float(back @ axis),
         "grasp": 0.5,
-        "turn": 8.0 * turned,
+        "turn": 30.0 * turned,
         "effort": -0.005 * float(np.square(action).sum()),
         "jerk": -0.005 * float(np.square(action - before).sum()),
     }
@@ -118,7 +118,7 @@ def test_what_turns_without_a_grip_does_not_count_and_what_turns_back_does():
         sim.qpos[0, WHEEL] += side * turn
         sim.qvel[:] = 0.0
         terms = env.world.step(np.zeros((1, 6), np.float32)).terms
-        return terms["turn"][0] / 8.0
+        return terms["turn"][0] / 30.0
 
     assert paid(0.5) == 0.0
     assert paid(-0.2) == pytest.approx(-0.2, abs=0.01)
