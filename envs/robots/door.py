@@ -16,7 +16,7 @@ from envs.task import Measured, norm
 
 DOOR, HANDLE = 7, 8  # in qpos, rad, and in qvel, rad/s
 HANDLE_TO_HINGES = 0.19  # m
-LEVER_AHEAD = 0.014  # m of the lever's middle before the hinges
+HOLD_AHEAD = 0.022  # m before the hinges where the lever is to be held: the pads' tips stay clear of the door
 TO_TIP = 0.025  # m from where the lever is to be held to its end
 UNLATCHED = 0.5  # rad by which the handle must turn for the bolt to clear the strike, and a little
 AJAR = 0.1  # rad of the door, from which on the bolt is past the strike
@@ -109,7 +109,7 @@ class Door(Arm):
         azimuth = self.hold_azimuth * azimuth  # the door faces the arm
         hold = around(azimuth, between(radius, self.hold_radius), between(height, self.hold_height))
         aside = HANDLE_TO_HINGES - self._hold(sim)  # m from the hinges to the hold
-        to_hinges = np.column_stack([np.full(len(aside), LEVER_AHEAD), aside])
+        to_hinges = np.column_stack([np.full(len(aside), HOLD_AHEAD), aside])
         turn = np.stack([np.cos(azimuth), np.sin(azimuth)], axis=1)
         sim.mocap_pos[:, 0] = hold
         sim.mocap_pos[:, 0, 0] += turn[:, 0] * to_hinges[:, 0] - turn[:, 1] * to_hinges[:, 1]

@@ -6,7 +6,7 @@ import pytest
 
 import envs
 from envs.contract import compiled
-from envs.robots.door import DOOR, HANDLE, HANDLE_TO_HINGES, LEVER_AHEAD, TO_TIP
+from envs.robots.door import DOOR, HANDLE, HANDLE_TO_HINGES, HOLD_AHEAD, TO_TIP
 from tests.envs.robots.arm_geometry import OPEN, SHUT, joint_angles, step_towards
 
 TILT = 1.5  # rad of the hand from the vertical: it points ahead
@@ -19,10 +19,10 @@ def facing(env):
 
 
 def hold(env, pressed, opened, back):
-    """Return where the levers are to be held (N, 3), a little before the bar, by the geometry of door and handle."""
+    """Return the places (N, 3) by `back` before the holds of the levers, by the geometry of door and handle."""
     sim = env.world.sim
     hinges, reach, angle = sim.mocap_pos[:, 0], sim.memory.length - TO_TIP, facing(env) - opened
-    x, y = -LEVER_AHEAD - back + 0 * reach, -HANDLE_TO_HINGES + reach * np.cos(pressed)
+    x, y = -HOLD_AHEAD - back + 0 * reach, -HANDLE_TO_HINGES + reach * np.cos(pressed)
     east, north = np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y
     return hinges + np.column_stack([east, north, -reach * np.sin(pressed)])
 
@@ -33,7 +33,7 @@ def open_door(env, steps):
     for step in range(steps):
         pressed = np.clip(0.04 * (step - 33), 0.0, 0.6)
         opened = np.minimum(sim.qpos[:, DOOR] + 0.12, 1.25) * (step >= 52)
-        place = hold(env, pressed, opened, 0.008 + 0.006 * opened + 0.06 * (step < 18))
+        place = hold(env, pressed, opened, 0.006 * opened + 0.06 * (step < 18))
         angles = joint_angles(place, -np.pi / 2 + pressed, TILT)
         *_, infos = step_towards(env, angles, OPEN if step < 28 else SHUT)
     return infos
@@ -72,8 +72,8 @@ def test_handles_are_as_long_as_they_are_said_to_be():
     env.step(np.zeros((8, 6), np.float32))
     np.testing.assert_allclose(2 * size[:, 1], sim.memory.length)
     assert np.unique(sim.memory.length).size == 8
-    np.testing.assert_allclose(np.linalg.norm(middle - handle, axis=1), np.hypot(size[:, 1], LEVER_AHEAD), atol=1e-6)
-    reach = np.hypot(sim.memory.length - TO_TIP, LEVER_AHEAD)
+    np.testing.assert_allclose(np.linalg.norm(middle - handle, axis=1), np.hypot(size[:, 1], 0.014), atol=1e-6)
+    reach = np.hypot(sim.memory.length - TO_TIP, HOLD_AHEAD)
     np.testing.assert_allclose(np.linalg.norm(hold_body - handle, axis=1), reach, atol=1e-6)
 
 
