@@ -105,14 +105,17 @@ def test_reward_terms():
         "jerk": -0.005 * float(np.square(action - before).sum()),
     }
     assert {term: value.item() for term, value in terms.items()} == pytest.approx(expected, rel=1e-6)
-    sim.qpos[0, WHEEL] = sim.memory.side[0] * 7.0
-    assert world.step(np.zeros((1, 6), np.float32)).terms["turn"][0] == 6.0  # further round does not pay
 
 
-def test_a_turn_pays_in_a_grip_only():
+def test_a_turn_pays_in_a_grip_only_and_no_further_than_round():
     env = envs.make_vec("Valve", 1, seed=100)
     env.reset()
     world, sim = env.world, env.world.sim
+    turn(env, 46)
+    sim.qpos[0, WHEEL] = sim.memory.side[0] * 7.0
+    terms = world.step(np.zeros((1, 6), np.float32)).terms
+    assert (terms["grasp"][0], terms["turn"][0]) == (0.5, 6.0)
+    env.reset()
     sim.qpos[0, WHEEL] = sim.memory.side[0] * 7.0
     terms = world.step(np.zeros((1, 6), np.float32)).terms
     assert (terms["grasp"][0], terms["turn"][0]) == (0.0, 0.0)
