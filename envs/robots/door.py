@@ -19,7 +19,7 @@ HANDLE_TO_HINGES = 0.19  # m
 HOLD_AHEAD = 0.022  # m before the hinges where the lever is to be held: the pads' tips stay clear of the door
 TO_TIP = 0.025  # m from where the lever is to be held to its end
 UNLATCHED = 0.5  # rad by which the handle must turn for the bolt to clear the strike, and a little
-AJAR = 0.1  # rad of the door, from which on the bolt is past the strike
+AJAR = 0.05  # rad of the door, from which on the bolt is past the strike
 WIDE = np.pi / 3  # rad, the goal
 
 
@@ -31,6 +31,7 @@ class Door(Arm):
     sides of the forearm, so that the hand can point ahead.
     """
 
+    joint_lead: NotNegative = 0.12  # rad, greatest distance of a target from its joint: no push that jams the door
     hold_radius: tuple[NotNegative, NotNegative] = (0.42, 0.48)  # m from the arm's axis, where the lever is to be held
     hold_azimuth: NotNegative = 0.6  # rad, bound on that place to either side of straight ahead
     hold_height: tuple[NotNegative, NotNegative] = (0.16, 0.24)  # m of the handle above the table
@@ -42,7 +43,9 @@ class Door(Arm):
     reach_scale: NotNegative = 5.0  # 1/m, decay of the reach reward with the distance
     grasp_weight: float = 0.5  # reward per step in which both pads press the lever
     press_weight: float = 1.0  # reward per step with the bolt away from the strike, growing with the handle's angle
-    ajar_weight: float = 2.0  # reward per step with the door ajar, growing from 0 where it is shut
+    ajar_weight: float = (
+        2.0  # reward per step with the door ajar, growing from 0 where it is shut; pushing it shut costs
+    )
     open_weight: float = 4.0  # reward per step with the door wide open, growing with its angle
     goal_weight: float = 2.0  # reward per step once it is open that wide
 
@@ -68,7 +71,7 @@ class Door(Arm):
             "to_hold": sim.xpos[:, sim.body("hold")] - arm["grip"],  # m
             "lever": sim.xmat[:, sim.body("handle")].reshape(-1, 3, 3)[:, :, 1],  # its direction
             "opened": opened,  # rad
-            "ajar": np.clip(opened / AJAR, 0.0, 1.0),  # 1 where it is
+            "ajar": np.clip(opened / AJAR, -1.0, 1.0),  # 1 where it is, below 0 where it is pushed against its stop
             "unlatched": np.where(opened > AJAR, 1.0, np.clip(sim.qpos[:, HANDLE] / UNLATCHED, 0.0, 1.0)),
             "wide": opened >= WIDE,
         }

@@ -166,7 +166,7 @@ def test_reward_terms():
         "reach": 1 - math.tanh(5 * math.dist(sim.xpos[0, sim.body("grip")], sim.xpos[0, sim.body("hold")])),
         "grasp": 0.5,
         "press": pressed / 0.5,
-        "ajar": 2.0 * max(sim.qpos[0, DOOR], 0.0) / 0.1,
+        "ajar": 2.0 * sim.qpos[0, DOOR] / 0.05,
         "open": 4.0 * max(sim.qpos[0, DOOR], 0.0) / (np.pi / 3),
         "goal": 0.0,
         "effort": -0.005 * float(np.square(action).sum()),
