@@ -43,9 +43,7 @@ class Door(Arm):
     reach_scale: NotNegative = 5.0  # 1/m, decay of the reach reward with the distance
     grasp_weight: float = 0.5  # reward per step in which both pads press the lever
     press_weight: float = 1.0  # reward per step with the bolt away from the strike, growing with the handle's angle
-    ajar_weight: float = (
-        2.0  # reward per step with the door ajar, growing from 0 where it is shut; pushing it shut costs
-    )
+    ajar_weight: float = 2.0  # reward per step with the door ajar, less the less it is; a push against its stop costs
     open_weight: float = 4.0  # reward per step with the door wide open, growing with its angle
     goal_weight: float = 2.0  # reward per step once it is open that wide
 
