@@ -14,18 +14,19 @@ from envs.simulation import Fields
 from envs.sources import Source, field_of_data, position_in_body
 from envs.task import Measured, norm
 
-WHEEL = 7  # in qpos, rad, and in qvel, rad/s
+ROLL, WHEEL = 4, 7  # in qpos, rad, and in qvel, rad/s
 HOUSING = 0.07  # m from the wheel's middle down to the stand's top, along the axis
 ROUND = 2 * np.pi  # rad
+SPARE = 0.5  # rad beyond, which make good what turned without a grip
 
 
 @dataclass(frozen=True)
 class Valve(Arm):
     """Turn a valve's wheel by 360 degrees to the left or to the right, wherever it stands and however it is tilted.
 
-    The wheel is a round knob without spokes: only the friction of the pads can turn it. A turn pays while the wheel is
-    in a grip, that is between the pads, both of which press it. As the wrists of industrial arms do, the hand turns by
-    more than a full turn to either side.
+    The wheel is a round knob without spokes. What counts is how far it turns in a grip, that is while it is between the
+    pads and both press it: strokes, knocks and stirring on its top are in vain. As the wrists of industrial arms do,
+    the hand turns by more than a full turn to either side.
     """
 
     joint_step: NotNegative = 0.08  # rad, step of a joint's target at action 1
@@ -42,9 +43,11 @@ class Valve(Arm):
     reach_scale: NotNegative = 5.0  # 1/m, decay of the reach reward with the distance
     align_weight: float = 0.5  # reward per step with the hand's back along the wheel's axis
     grasp_weight: float = 0.5  # reward per step in which the wheel is in a grip
-    turn_weight: float = 6.0  # reward per step in a grip with the wheel turned once round, growing with its angle
+    twist_weight: float = 10.0  # reward per rad by which a gripping hand turns the right way, until the wheel is round
+    turn_weight: float = 10.0  # reward per rad by which a grip turns the wheel, up to once round and a little
 
     model = "valve.xml"
+    remembered = ("action", "angle")
     memory: ClassVar = {
         "side": 1,  # 1 where the wheel is to be turned to the left, against the clock, -1 where to the right
         "friction": 1,  # N m
@@ -90,11 +93,13 @@ class Valve(Arm):
 
     def rewards(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         aligned = np.vecdot(now.rotation[:, :, 2], now.axis)
+        twist = now.gripped * (now.angle < ROUND) * sim.memory.side * sim.qvel[:, ROLL] * sim.dt
         return {
             "reach": self.reach_weight * nearness(norm(now.to_wheel), self.reach_scale),
             "align": self.align_weight * aligned,
             "grasp": self.grasp_weight * now.gripped,
-            "turn": self.turn_weight * now.gripped * np.clip(now.angle / ROUND, -1.0, 1.0),
+            "twist": self.twist_weight * twist,
+            "turn": self.turn_weight * gripped_turn(now, before),
             **self.costs(now, before),
         }
 
@@ -119,22 +124,22 @@ class Valve(Arm):
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         turning = np.abs(sim.qvel[:, WHEEL]) > 0.1  # rad/s
-        done = now.angle >= ROUND
         return {
-            "success": self.ending(sim) & done,
-            "until_done": np.where(done, 0.0, sim.dt),  # s
+            "turned": gripped_turn(now, before),  # rad
+            "until_round": np.where(now.angle < ROUND, sim.dt, 0.0),  # s
             "turning": turning * 1.0,  # steps
             "gripped": (turning & now.gripped) * 1.0,  # steps
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool:
-        return episode["success"] > 0
+        return episode["turned"] >= ROUND
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         turning = episodes["turning"].sum()
         return {
-            "success_rate": float(np.mean(episodes["success"])),
-            "turn_seconds_median": float(np.median(episodes["until_done"])),  # s until the wheel had turned once round
+            "success_rate": float(np.mean(episodes["turned"] >= ROUND)),
+            "turned_mean": float(np.mean(episodes["turned"])),  # rad
+            "turn_seconds_median": float(np.median(episodes["until_round"])),  # s until the wheel had turned once round
             # Share of the steps with the wheel turning in which it is in a grip.
             "gripped_share": float(episodes["gripped"].sum() / turning) if turning else 0.0,
         }
@@ -142,3 +147,12 @@ class Valve(Arm):
     def mirrored_things(self) -> dict[str, SignedPermutation]:
         vectors, turns = ("wheel_in_hand", "wheel", "axis"), ("wheel_speed", "to_turn")
         return dict.fromkeys(vectors, SIDES) | dict.fromkeys(turns, SignedPermutation.in_place(-1))
+
+
+def gripped_turn(now: Measured, before: Measured) -> np.ndarray:
+    """Return by how much (N,) the wheel turned the right way in a step, in rad, up to `ROUND` and `SPARE` in all.
+
+    Ahead it counts only in a grip, back always: else a grip could turn it to and fro for reward.
+    """
+    turn = np.minimum(now.angle, ROUND + SPARE) - np.minimum(before.angle, ROUND + SPARE)
+    return np.where(now.gripped | (turn < 0.0), turn, 0.0)
