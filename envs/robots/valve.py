@@ -43,7 +43,7 @@ class Valve(Arm):
     reach_scale: NotNegative = 5.0  # 1/m, decay of the reach reward with the distance
     align_weight: float = 0.5  # reward per step with the hand's back along the wheel's axis
     grasp_weight: float = 0.5  # reward per step in which the wheel is in a grip
-    twist_weight: float = 10.0  # reward per rad by which a gripping hand turns the right way, until the wheel is round
+    twist_weight: float = 30.0  # reward per rad by which a gripping hand turns the right way, until the wheel is round
     turn_weight: float = 10.0  # reward per rad by which a grip turns the wheel, up to once round and a little
 
     model = "valve.xml"
