@@ -21,17 +21,19 @@ from agents.action_noise import ActionNoise
 from agents.activations import ACTIVATIONS
 from agents.cannot_learn import CannotLearn
 from agents.choices import ActionDistribution, distribution_for
-from agents.distributions import ActionRange, BoundedMean
+from agents.distributions import ActionRange
 from agents.extractors import DictExtractor, default_extractor, learns, normalizers, only_vectors, seen_by_actor
 from agents.layers import Layers
+from agents.mean_layers import mean_layers
 from agents.memory import Memory
 from agents.network import Network
 from agents.normalization import ObservationNormalizer, ScaledValue
 from agents.observations import Observations, Packing
+from agents.prediction import predicted
 from agents.sb3_arguments import described
 from agents.sequences import Inputs, Sequences, remembering
 from agents.spaces import require_actions
-from agents.symmetry import MirrorAverage, SignedPermutation, WithMirrorImages
+from agents.symmetry import SignedPermutation, WithMirrorImages
 from agents.team import Shards, one_shard
 from agents.users_layers import parameters_apart
 
@@ -142,27 +144,12 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
         self.plain_vectors = isinstance(self.features_extractor, ObservationNormalizer) and only_vectors(
             self.observation_space
         )
-        on_means: list[nn.Module] = []
-        self.action_range: ActionRange | None = None  # where the actor's unit is not the environment's
-        if isinstance(self.action_space, spaces.Box) and self.network.action_unit == "range":
-            action_range = ActionRange(self.action_space)
-            if not action_range.is_identity:
-                on_means.append(action_range)
-                self.action_range = action_range
         if self.mirror is not None:
             if not (self.plain_vectors and self.continuous and self.chains):
                 raise CannotLearn(f"only vectors can be mirrored, got {self.observation_space} and {self.action_space}")
-            observation, action = self.mirror
-            self.mlp_extractor.policy_net.insert(0, WithMirrorImages(*observation))
-            on_means.append(MirrorAverage(*action))
-        if self.network.mean_bound is not None:
-            space = self.action_space
-            if not (isinstance(space, spaces.Box) and ActionRange(space).bounded.all()):
-                raise CannotLearn(
-                    f"means can be bounded only where actions are vectors with bounds, not {self.action_space}"
-                )
-            low, high = (torch.as_tensor(bound).flatten() for bound in (space.low, space.high))
-            on_means.append(BoundedMean(low, high, self.network.mean_bound))
+            self.mlp_extractor.policy_net.insert(0, WithMirrorImages(*self.mirror[0]))
+        on_means = mean_layers(self.action_space, self.network, None if self.mirror is None else self.mirror[1])
+        self.action_range = next((layer for layer in on_means if isinstance(layer, ActionRange)), None)
         if on_means:
             self.action_net = nn.Sequential(self.action_net, *on_means)
         self.value_net = ScaledValue(self.mlp_extractor.latent_dim_vf)
@@ -286,24 +273,7 @@ class ActorCritic(ActionNoise, ActorCriticPolicy):
         observation = self.packing.completed(observation)
         if self.actor_memory is None:
             return super().predict(observation, state, episode_start, deterministic)  # type: ignore[arg-type]
-        self.set_training_mode(False)
-        tensors, several = self.obs_to_tensor(observation)  # type: ignore[arg-type]
-        parts = tensors.values() if isinstance(tensors, dict) else [tensors]
-        robots = len(next(iter(parts)))
-        shape = (robots, self.actor_memory.state_size)
-        before = np.zeros(shape, np.float32) if state is None else state[0]
-        if np.shape(before) != shape:
-            raise ValueError(f"state must be those of {robots} robots as predict returned them, got {state!r}")
-        if episode_start is not None:
-            starts = np.broadcast_to(np.asarray(episode_start, bool), robots)
-            before = before * ~starts[:, None]
-        seen = {name: part.cpu().numpy() for name, part in tensors.items()} if isinstance(tensors, dict) else tensors
-        with torch.no_grad():
-            parameters, after = self.step(self.inputs(seen)[0], torch.as_tensor(before, device=self.device))
-            distribution = self.action_dist.proba_distribution(*parameters)
-            actions = distribution.get_actions(deterministic=deterministic).cpu().numpy()
-        actions = self.clip(actions.reshape(-1, *(self.action_space.shape or ())))
-        return actions if several else actions[0], (after.cpu().numpy(),)
+        return predicted(self, observation, state, episode_start, deterministic)
 
     def _extracted(self, packed: Tensor, extractor: BaseFeaturesExtractor) -> Tensor:
         return BasePolicy.extract_features(self, self.packing.unpack(packed), extractor)
