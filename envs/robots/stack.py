@@ -22,8 +22,8 @@ ABOVE = np.array([0.0, 0.0, 2 * HALF_CUBE])  # m from the middle of a cube to th
 class Stack(Carry):
     """Put a cube on another one, both anywhere in the arm's reach, let it go and draw back the hand.
 
-    Success is a cube that rests on the other one, for the last half second of an episode, with the hand
-    away from it at the end.
+    Success is a cube that rests on the other one for the last half second of an episode, with the hand away from it at
+    the end.
     """
 
     apart: NotNegative = 0.35  # rad, least angle between the two cubes, seen from the arm's axis
@@ -84,7 +84,11 @@ class Stack(Carry):
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         carry = super().track(sim, action, now, before)
-        return carry | {"success": carry["success"] & (now.drawn_back == 1.0)}
+        on_its_way = now.held == 0  # a cube that lies on the other one needs no pads
+        return carry | {
+            "success": carry["success"] & (now.drawn_back == 1.0),
+            **{name: carry[name] * on_its_way for name in ("off_table", "both_pads")},
+        }
 
     def mirrored_things(self) -> dict[str, SignedPermutation]:
         return super().mirrored_things() | {"base": SIDES}

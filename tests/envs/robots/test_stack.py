@@ -61,6 +61,10 @@ def test_a_scripted_stack_stands_and_slippery_pads_build_none():
     env.reset()
     infos = stack(env)
     assert all(info["is_success"] for info in infos)
+    tracked = [info["episode"]["tracked"] for info in infos]
+    metrics = env.task.metrics({key: np.array([each[key] for each in tracked]) for key in tracked[0]})
+    assert metrics["success_rate"] == 1.0
+    assert metrics["both_pads_share"] > 0.95  # on its way; not where it lies on the other one
     (trial,) = env.task.trials.values()
     env = envs.make_vec("Stack", 32, seed=3, **trial.fields)
     env.reset()
