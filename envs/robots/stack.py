@@ -7,7 +7,7 @@ import numpy as np
 from envs.arguments import Count, NotNegative, Positive
 from envs.mirror import SignedPermutation
 from envs.orientation import quaternion_about_z
-from envs.robots.arm import SIDES, around, between
+from envs.robots.arm import SIDES, around, between, servo_positions
 from envs.robots.carry import CUBE_POSITION, CUBE_VELOCITY, HALF_CUBE, Carry
 from envs.simulation import Fields
 from envs.sources import Source, field_of_data
@@ -32,6 +32,9 @@ class Stack(Carry):
     away: Positive = 0.06  # m from the cube to the hand that has drawn back
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
+    loosen_weight: float = (
+        2.0  # reward per step with the cube at its place, growing to this as the fingers cease to press
+    )
     release_weight: float = 2.0  # reward per step with the cube released on the other one
     away_weight: float = 2.0  # reward per step with the hand drawn back from the released cube, growing with the way
 
@@ -48,8 +51,11 @@ class Stack(Carry):
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         carry = super().measure(sim)
         released = (carry["held"] > 0) & ~carry["pressing"].any(axis=1)
+        squeeze = (servo_positions(sim) - sim.ctrl)[:, -1]  # m, of the fingers' target behind the fingers
         return {
             **carry,
+            # 0 where the fingers squeeze the cube at its place with all their force, 1 where they do not.
+            "loosened": (carry["error"] < self.goal_tolerance) * np.clip(1.0 - squeeze / self.finger_lead, 0.0, 1.0),
             "released": released,
             "drawn_back": released * np.clip(norm(carry["to_cube"]) / self.away, 0.0, 1.0),
         }
@@ -69,6 +75,7 @@ class Stack(Carry):
         }
         return {
             **super().rewards(sim, action, Measured(**vars(now) | held), before),
+            "loosen": self.loosen_weight * now.loosened,
             "release": self.release_weight * now.released,
             "away": self.away_weight * now.drawn_back,
         }
