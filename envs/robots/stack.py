@@ -32,9 +32,7 @@ class Stack(Carry):
     away: Positive = 0.06  # m from the cube to the hand that has drawn back
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
-    loosen_weight: float = (
-        2.0  # reward per step with the cube at its place, growing to this as the fingers cease to press
-    )
+    loosen_weight: float = 2.0  # reward per step with the cube at its place, growing as the fingers cease to press
     release_weight: float = 2.0  # reward per step with the cube released on the other one
     away_weight: float = 2.0  # reward per step with the hand drawn back from the released cube, growing with the way
 

@@ -25,8 +25,8 @@ class Valve(Arm):
     """Turn a valve's wheel by 360 degrees to the left or to the right, wherever it stands and however it is tilted.
 
     The wheel is a round knob without spokes. What counts is how far it turns in a grip, that is while it is between the
-    pads and both press it: strokes, knocks and stirring on its top are in vain. As the wrists of industrial arms do,
-    the hand turns by more than a full turn to either side.
+    pads and both press it: strokes, knocks and stirring on its top are in vain. As the wrists of some industrial arms
+    do, the hand turns by more than a full turn to either side; it begins turned in any way, as a round knob allows.
     """
 
     joint_step: NotNegative = 0.08  # rad, step of a joint's target at action 1
@@ -35,7 +35,8 @@ class Valve(Arm):
     wheel_height: tuple[NotNegative, NotNegative] = (0.08, 0.15)  # m of the wheel above the table
     tilt: tuple[float, float] = (-0.2, 0.5)  # rad of the wheel's axis from the vertical towards the arm
     friction: tuple[NotNegative, NotNegative] = (0.06, 0.18)  # N m, the valve's resistance
-    roll_range: Positive = 7.0  # rad, bound on the hand's turn to either side
+    roll_range: Positive = 11.0  # rad, bound on the hand's turn to either side
+    first_roll: NotNegative = 3.0  # rad, bound on its first turn to either side
     grip_tolerance: Positive = 0.02  # m from the middle between the pads to the wheel's, up to which it is between them
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
@@ -104,9 +105,10 @@ class Valve(Arm):
         }
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
-        draws = np.array([rng.uniform(-1.0, 1.0, 11) for rng in rngs])
+        draws = np.array([rng.uniform(-1.0, 1.0, 12) for rng in rngs])
         self.place_at_home(sim, draws[:, :5])
-        radius, azimuth, height, tilt, side, friction = draws[:, 5:].T
+        radius, azimuth, height, tilt, side, friction, roll = draws[:, 5:].T
+        sim.qpos[:, ROLL] = sim.ctrl[:, ROLL] = self.first_roll * roll
         sim.memory.side = np.where(side < 0.0, -1.0, 1.0)
         sim.memory.friction = between(friction, self.friction)
         azimuth, tilt = self.wheel_azimuth * azimuth, between(tilt, self.tilt)
