@@ -122,16 +122,16 @@ class Go1(Dog):
         return MirroredParts(parts, joints)
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
-        sim.ctrl[:] = HOME + self.action_scale * np.clip(action, *self.reach(sim.model))
+        sim.ctrl[:] = HOME + self.reach(sim) * np.clip(action, -1.0, 1.0)
         now = sim.time[:, None]
         due = np.abs(now - sim.memory.push_times) < sim.dt / 2
         if due.any():
             velocities = sim.memory.push_velocities.reshape(-1, PUSHES, 2)
             sim.qvel[:, :2] += (due[:, :, None] * velocities).sum(axis=1)
 
-    def reach(self, model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
-        """Return the least and the greatest action (12,) of each joint."""
-        return -np.ones(model.nu), np.ones(model.nu)
+    def reach(self, sim: Fields) -> np.ndarray | float:
+        """Return the distance of the joints' targets from the stance at action 1, in rad; (N, 1), or of all robots."""
+        return self.action_scale
 
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         now = sim.time[:, None]

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import mujoco
 import numpy as np
-from gymnasium import spaces
 
 from envs.arguments import Cosine, NotNegative, Positive, Share
-from envs.robots.dog import HOME, JOINTS, anywhere, make_solid, risen
+from envs.robots.dog import JOINTS, anywhere, make_solid, risen
 from envs.simulation import Fields
 from envs.task import Measured
 
@@ -34,9 +33,10 @@ class Recovering(Walker):
 
     In training alone an episode ends where the robot stays down: others then try from other postures.
 
-    The trunk and the legs touch the ground. Actions reach over the joints' whole ranges. The rewards of walking are for
-    a robot on its feet; those of getting up, for an upright trunk at its height, have all that stand and walk. Some
-    episodes of training begin on the ground, in any orientation and with any joint angles.
+    The trunk and the legs touch the ground. The more the trunk is tilted, the farther actions reach: to get up takes
+    other postures than to walk, and bolder exploration. The rewards of walking are for a robot on its feet; those of
+    getting up, for an upright trunk at its height, have all that stand and walk. Some episodes of training begin on the
+    ground, in any orientation and with any joint angles.
 
     A robot is down from a fall until its trunk is upright at its height.
     """
@@ -46,6 +46,9 @@ class Recovering(Walker):
     height_weight: float = 2.0  # reward per step upright at the stance's height
     height_width: Positive = 0.08  # m below the stance's height at which that reward falls to 1/e
     strain_weight: float = 5e-5  # cost per step and (N m)^2, and (rad/s)^2, over all joints
+
+    # Actions
+    lying_scale: Positive = 2.0  # rad, distance of a joint's target from the stance at action 1, of a robot on its back
 
     # Falls
     standing_height: float = 0.22  # m of the trunk above the ground from which on a robot is up again
@@ -66,17 +69,14 @@ class Recovering(Walker):
         make_solid(spec)
         return spec
 
-    def action_space(self, model: mujoco.MjModel) -> spaces.Box:
-        low, high = self.reach(model)
-        return spaces.Box(low.astype(np.float32), high.astype(np.float32))
-
-    def reach(self, model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
-        low, high = model.actuator_ctrlrange.T
-        return (low - HOME) / self.action_scale, (high - HOME) / self.action_scale
+    def reach(self, sim: Fields) -> np.ndarray:
+        lying = (1.0 - upward(sim.qpos[:, 3:7])) / 2.0  # 0 upright, 1 on its back
+        return (self.action_scale + (self.lying_scale - self.action_scale) * lying)[:, None]
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.memory.down = self._down(sim)
         super().apply(sim, action)
+        np.clip(sim.ctrl, *sim.model.actuator_ctrlrange.T, out=sim.ctrl)
 
     def _down(self, sim: Fields) -> np.ndarray:
         """Return for how long the robots (N,) have been down, in s; 0 where they are up."""

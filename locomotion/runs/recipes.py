@@ -152,17 +152,7 @@ HUMANOID: dict[str, Any] = {
     "mirror": True,
 }
 
-# A dog that also gets up explores in units of its stance's actions: with a standard deviation of half of them it never
-# learned to get up.
-RISING: dict[str, Any] = {
-    **DOG,
-    "gamma": 0.97,
-    "action_unit": "environment",
-    "log_std_init": 0.3,
-    "min_std": 0.3,
-    "steps": 6_000_000,
-    "final_episodes": 216,
-}
+RISING: dict[str, Any] = {**DOG, "gamma": 0.97, "steps": 6_000_000, "final_episodes": 216}
 
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     # 64 robots fell in 5 to 20 % of the episodes (four runs), twice as many in 1 to 10 % (when all began at rest).

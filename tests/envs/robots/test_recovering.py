@@ -100,13 +100,17 @@ def test_a_share_of_the_episodes_begins_on_the_ground():
     assert (upward(begin(50).sim.qpos[:, 3:7]) > 0.999).all()
 
 
-def test_actions_reach_all_that_the_joints_can():
-    world = begin(2)
-    space, (low, high) = world.action_space, world.model.actuator_ctrlrange.T
-    world.step(np.stack([space.low, space.high]))
-    np.testing.assert_allclose(world.sim.ctrl, [low, high], atol=1e-6)
-    world.step(stance(world))
-    np.testing.assert_allclose(world.sim.ctrl, [HOME, HOME])
+def test_actions_reach_the_farther_the_more_the_robot_is_tilted():
+    world = begin(3, action_scale=0.5, lying_scale=1.5)
+    turn_over(world, 1)
+    world.sim.qpos[2, 3:7] = [np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0]  # on its side
+    actions = np.zeros((3, 12), np.float32)
+    actions[:, 1] = 1.0
+    actions[:, 2] = -2.0
+    world.task.apply(world.sim, actions)
+    np.testing.assert_allclose(world.sim.ctrl[:, 1], HOME[1] + np.array([0.5, 1.5, 1.0]), atol=1e-6)
+    np.testing.assert_allclose(world.sim.ctrl[:, 2], [-2.3, -2.818, -2.8], atol=1e-6)  # not beyond what a knee can do
+    np.testing.assert_allclose(world.sim.ctrl[:, 3:], np.tile(HOME[3:], (3, 1)))
 
 
 def test_a_robot_that_lies_is_paid_for_nothing_but_the_little_that_it_is_upright():
