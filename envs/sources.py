@@ -46,15 +46,15 @@ def field_of_data(name: str, index: Sequence[int], function: str = "identity", *
 
 def joined(parts: Sequence[Source]) -> Source:
     """Return several sources one after the other, or the only one."""
-    return parts[0] if len(parts) == 1 else Source("joined", {"parts": [_whole(part) for part in parts]})
+    return parts[0] if len(parts) == 1 else Source("joined", {"parts": [whole(part) for part in parts]})
 
 
 def total(*parts: Source, unit: str = "") -> Source:
     """Return the sum of several sources of one size."""
-    return Source("sum", {"parts": [_whole(part) for part in parts]}, unit)
+    return Source("sum", {"parts": [whole(part) for part in parts]}, unit)
 
 
-def _whole(part: Source) -> dict[str, Any]:
+def whole(part: Source) -> dict[str, Any]:
     """Return a source with its scale, offset and clip, as JSON values."""
     others = {"scale": part.scale, "offset": part.offset, "clip": part.clip}
     return part.as_data() | {name: value for name, value in others.items() if value != getattr(Source, name)}
@@ -133,8 +133,9 @@ def height_scan(points: Sequence[Sequence[float]], above: float, abyss: float, *
 class Control:
     """How an action becomes controls.
 
-    ``clip(scale * action[index] + offset)``. Of a target that moves on from the present control, which it is added to,
-    `lead` bounds the distance from what is `measured`; MuJoCo's own range of controls bounds it, too.
+    ``clip(gain * scale * action[index] + offset)``, where the gain is the sum of a source's numbers, or 1. Of a target
+    that moves on from the present control, which it is added to, `lead` bounds the distance from what is `measured`;
+    MuJoCo's own range of controls bounds it, too.
     """
 
     index: tuple[int, ...]  # of the action's number, for each control
@@ -144,3 +145,9 @@ class Control:
     high: tuple[float, ...]
     measured: Source | None = None
     lead: tuple[float, ...] | None = None
+    gain: Source | None = None
+
+    @property
+    def by_action_alone(self) -> bool:
+        """Whether nothing but the action decides."""
+        return self.measured is None and self.gain is None

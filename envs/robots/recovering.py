@@ -10,8 +10,9 @@ import mujoco
 import numpy as np
 
 from envs.arguments import Cosine, NotNegative, Positive, Share
-from envs.robots.dog import JOINTS, anywhere, make_solid, risen
+from envs.robots.dog import HOME, JOINTS, anywhere, make_solid, risen
 from envs.simulation import Fields
+from envs.sources import Control, Source, field_of_data, projected_gravity
 from envs.task import Measured
 
 if TYPE_CHECKING:
@@ -72,6 +73,19 @@ class Recovering(Walker):
     def reach(self, sim: Fields) -> np.ndarray:
         lying = (1.0 - upward(sim.qpos[:, 3:7])) / 2.0  # 0 upright, 1 on its back
         return (self.action_scale + (self.lying_scale - self.action_scale) * lying)[:, None]
+
+    def control(self, model: mujoco.MjModel) -> Control:
+        joints, (low, high) = range(JOINTS), model.actuator_ctrlrange.T.tolist()
+        half = (self.lying_scale / self.action_scale - 1.0) / 2.0
+        gain = projected_gravity(scale=(0.0, 0.0, half), offset=(0.0, 0.0, 1.0 + half))
+        scale, offset = JOINTS * (self.action_scale,), tuple(HOME.tolist())
+        return Control(tuple(joints), scale, offset, tuple(low), tuple(high), gain=gain)
+
+    def observation_sources(self, sim: Fields) -> dict[str, Source]:
+        targets = field_of_data(
+            "ctrl", range(JOINTS), scale=1 / self.action_scale, offset=tuple((-HOME / self.action_scale).tolist())
+        )
+        return {**super().observation_sources(sim), "action": targets}
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.memory.down = self._down(sim)

@@ -17,13 +17,14 @@ import yaml
 import envs
 from envs.observation import layout_of
 from envs.probing import found_control, found_sources
-from envs.sources import Control, Source
+from envs.sources import Control, Source, whole
 from envs.task import Measured
 from locomotion.files import folder_name
 
 HEAD = """\
 # What a robot's own computer must know to run policy.onnx; run_policy.py reads it.
 # An observation is, part after part, clip(scale * source + offset); a control is clip(scale * action[index] + offset).
+# With a gain, the sum of its source's numbers, a control is clip(gain * scale * action[index] + offset).
 # A relative target is the present control plus clip(scale * action[index]), within lead of what is measured.
 # An action is taken every step_dt seconds: after decimation physics steps of timestep seconds.
 # Stiffness and damping are those of actuators that follow targets, with what their joints resist; 0 of others.
@@ -177,6 +178,8 @@ def _actions(control: Control, servos: bool) -> dict[str, Any]:
     told: dict[str, Any] = {"index": control.index, "scale": control.scale, "offset": control.offset, "clip": bounds}
     if control.measured is not None:
         told |= {"lead": control.lead, "measured": control.measured.as_data()}
+    if control.gain is not None:
+        told["gain"] = whole(control.gain)
     return {kind: told}
 
 

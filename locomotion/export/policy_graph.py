@@ -52,7 +52,7 @@ def graph_of(
     kind = TensorProto.FLOAT if policy.continuous else TensorProto.INT64
     shape = [] if isinstance(policy.action_space, spaces.Discrete) else [math.prod(policy.action_space.shape or ())]
     graph.output("actions", actions, *shape, dtype=kind)
-    if control is not None and control.measured is None:
+    if control is not None and control.by_action_alone:
         graph.output("controls", _controls(control, graph, actions), len(control.index))
     for name, size in memory_sizes(policy).items():
         graph.output(f"{name}_out", states[name], size)

@@ -1,7 +1,7 @@
 """Run an exported policy on its robot in MuJoCo: python run_policy.py [--headless] [--seconds 20] [--command 0.5 0 0].
 
-deploy.yaml beside this file says what the robot observes and what its actions do, policy.onnx is the policy, model.mjb
-the robot, or model.xml for another version of MuJoCo. Needed are numpy, onnxruntime, mujoco and pyyaml alone.
+deploy.yaml says what the robot observes and what its actions do, policy.onnx is the policy, model.mjb the robot, or
+model.xml for another version of MuJoCo. Needed are numpy, onnxruntime, mujoco and pyyaml alone.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import onnxruntime
 import yaml
 
 FUNCTIONS = {"identity": np.positive, "sin": np.sin, "cos": np.cos}
-GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the group of geoms that rays meet
+DOWN = np.array([0.0, 0.0, -1.0]), np.array([1, 0, 0, 0, 0, 0], np.uint8), 1, -1, np.zeros(1, np.int32)  # of rays
 
 
 class Robot:
@@ -58,13 +58,14 @@ class Robot:
         outputs = {one.name: values for one, values in zip(self.policy.get_outputs(), results, strict=True)}
         self.memory = {name: outputs[name.replace("_in", "_out")] for name in self.memory}
         self.action = outputs["actions"][0].astype(float)
-        if "controls" in outputs:
-            return outputs["controls"][0].astype(float)
-        (rule,) = self.deploy["actions"].values()  # targets that move on, but not far from what they move
-        move = np.clip(np.array(rule["scale"]) * self.action[rule["index"]], *np.transpose(rule["clip"]))
-        measured, lead = self.part(rule["measured"], {}), np.array(rule["lead"])
-        target = np.clip(self.data.ctrl + move, measured - lead, measured + lead)
-        return np.clip(target, *self.model.actuator_ctrlrange.T)
+        (rule,) = self.deploy["actions"].values()
+        gain = np.sum(self.part(rule["gain"], rule["gain"])) if "gain" in rule else 1.0
+        target = gain * np.array(rule["scale"]) * self.action[rule["index"]] + rule["offset"]
+        target = np.clip(target, *np.transpose(rule["clip"]))
+        if "measured" in rule:  # targets that move on, but not far from what they move
+            near = [self.part(rule["measured"], {}) + side * np.array(rule["lead"]) for side in (-1, 1)]
+            target = np.clip(np.clip(self.data.ctrl + target, *near), *self.model.actuator_ctrlrange.T)
+        return target
 
     def advance(self):
         """Take the physics steps of a control period."""
@@ -82,8 +83,7 @@ class Robot:
         """Return how high it is above the ground at places ahead of it and to its left (P, 2), in m."""
         x, y = (ahead := self.base()[:2, 0]) / np.linalg.norm(ahead)
         eyes = self.data.qpos[:3] + np.c_[np.array(places) @ [[x, y], [-y, x]], np.full(len(places), source["above"])]
-        down, met = np.array([0.0, 0.0, -1.0]), np.zeros(1, np.int32)
-        ways = np.array([mujoco.mj_ray(self.model, self.data, eye, down, GROUND, 1, -1, met) for eye in eyes])
+        ways = np.array([mujoco.mj_ray(self.model, self.data, eye, *DOWN) for eye in eyes])
         return np.where(ways < 0.0, source["abyss"], ways) - source["above"]
 
 
