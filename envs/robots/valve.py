@@ -26,7 +26,7 @@ class Valve(Arm):
 
     The wheel is a round knob without spokes. What counts is how far it turns in a grip, that is while it is between the
     pads and both press it: strokes, knocks and stirring on its top are in vain. As the wrists of some industrial arms
-    do, the hand turns by more than a full turn to either side; it begins turned in any way, as a round knob allows.
+    do, the hand turns by more than a full turn to either side.
     """
 
     joint_step: NotNegative = 0.08  # rad, step of a joint's target at action 1
@@ -36,15 +36,15 @@ class Valve(Arm):
     tilt: tuple[float, float] = (-0.2, 0.5)  # rad of the wheel's axis from the vertical towards the arm
     friction: tuple[NotNegative, NotNegative] = (0.06, 0.18)  # N m, the valve's resistance
     roll_range: Positive = 11.0  # rad, bound on the hand's turn to either side
-    first_roll: NotNegative = 3.0  # rad, bound on its first turn to either side
+    first_roll: NotNegative = 0.6  # rad, bound on its first turn to either side
     grip_tolerance: Positive = 0.02  # m from the middle between the pads to the wheel's, up to which it is between them
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
     reach_weight: float = 1.0  # reward per step with the grip at the wheel's middle
     reach_scale: NotNegative = 5.0  # 1/m, decay of the reach reward with the distance
     align_weight: float = 0.5  # reward per step with the hand's back along the wheel's axis
-    grasp_weight: float = 0.5  # reward per step in which the wheel is in a grip
-    twist_weight: float = 30.0  # reward per rad by which a gripping hand turns the right way, until the wheel is round
+    grasp_weight: float = 1.0  # reward per step in which the wheel is in a grip
+    twist_weight: float = 15.0  # reward per rad by which a gripping hand turns the right way, until the wheel is round
     turn_weight: float = 10.0  # reward per rad by which a grip turns the wheel, up to once round and a little
 
     model = "valve.xml"

@@ -100,8 +100,8 @@ def test_reward_terms():
     expected = {
         "reach": 1 - math.tanh(5 * math.dist(sim.xpos[0, sim.body("grip")], sim.xpos[0, sim.body("wheel")])),
         "align": 0.5 * float(back @ axis),
-        "grasp": 0.5,
-        "twist": 30.0 * sim.memory.side[0] * sim.qvel[0, ROLL] * 0.04,
+        "grasp": 1.0,
+        "twist": 15.0 * sim.memory.side[0] * sim.qvel[0, ROLL] * 0.04,
         "turn": 10.0 * turned,
         "effort": -0.005 * float(np.square(action).sum()),
         "jerk": -0.005 * float(np.square(action - before).sum()),
