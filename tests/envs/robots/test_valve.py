@@ -55,7 +55,7 @@ def test_wheels_stand_in_the_stated_area_within_reach():
 
 
 def test_observations_are_what_they_are_said_to_be():
-    env = envs.make_vec("Valve", 3, seed=2)
+    env = envs.make_vec("Valve", 3, seed=103)
     env.reset()
     turn(env, 70)
     env.world.sim.qvel[:] = 0.0
