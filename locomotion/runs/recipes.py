@@ -78,7 +78,7 @@ MAZE_BY_STEPS: dict[str, Any] = {
     "actor_learning_rate": 5e-4,
     "learning_rate": 1e-3,
     "entropy_weight": 0.005,
-    "steps": 6_000_000,
+    "steps": 4_000_000,
 }
 
 # Short rollouts, with advantages up to the rollout's end, as in Mnih et al. (2016).

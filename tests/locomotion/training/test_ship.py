@@ -126,7 +126,10 @@ def test_what_is_not_fit_to_be_shipped_is_refused_and_nothing_is_left(small, she
 
 
 def test_the_command_trains_with_the_same_settings():
-    for arguments in ("CartPole", "Ant-v5 --seed 3 --steps 2000 --actor 32 16 --critic adam", "CartPole --mirror"):
+    for arguments in (
+        *("CartPole", "Ant-v5 --seed 3 --steps 2000 --actor 32 16 --critic adam", "CartPole --mirror"),
+        *("CartPole --algo a3c", "Hopper-v5 --algo ppo --batch-size 32"),
+    ):
         settings = parse(arguments.split())
         command = training_command(settings)
         assert parse(shlex.split(command)[2:]) == settings
