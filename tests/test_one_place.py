@@ -18,7 +18,8 @@ from locomotion.sweeps.plan import Sweep
 ROOT = Path(__file__).parents[1]
 SOURCES = [path for room in ("envs", "agents", "locomotion", "scripts") for path in (ROOT / room).rglob("*.py")]
 # Values of options, not the options themselves: tuned numbers, the paper's settings, a peer's settings.
-DATA = {"locomotion/runs/recipes.py", "locomotion/sweeps/plan.py", "locomotion/benchmarks/zoo.py"}
+DATA = {"locomotion/runs/own_recipes.py", "locomotion/runs/gymnasium_recipes.py"}
+DATA |= {"locomotion/sweeps/plan.py", "locomotion/benchmarks/zoo.py"}
 
 
 def naming(word):

@@ -124,7 +124,7 @@ GROUPS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Train a robot. Defaults are the recipe's for the robot and the update rule (locomotion/runs/recipes.py).
+    """Train a robot. Defaults are the recipe's for the robot and the update rule (locomotion/runs/*_recipes.py).
 
     --task.NAME VALUE sets a number of the robot's task: name the robot before --help to see them all.
     """
