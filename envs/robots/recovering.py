@@ -43,13 +43,13 @@ class Recovering(Walker):
     """
 
     # Reward
-    upright_weight: float = 1.0  # reward per step with the trunk upright
-    height_weight: float = 2.0  # reward per step upright at the stance's height
+    upright_weight: float = 0.5  # reward per step with the trunk upright
+    height_weight: float = 1.0  # reward per step upright at the stance's height
     height_width: Positive = 0.08  # m below the stance's height at which that reward falls to 1/e
     strain_weight: float = 5e-5  # cost per step and (N m)^2, and (rad/s)^2, over all joints
 
     # Actions
-    lying_scale: Positive = 2.0  # rad, distance of a joint's target from the stance at action 1, of a robot on its back
+    lying_scale: Positive = 4.0  # rad, distance of a joint's target from the stance at action 1, of a robot on its back
 
     # Falls
     standing_height: float = 0.22  # m of the trunk above the ground from which on a robot is up again

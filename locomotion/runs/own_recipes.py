@@ -88,7 +88,9 @@ BALANCE: dict[str, Any] = {
     "steps": 100_000,
 }
 
-RISING: dict[str, Any] = {**DOG, "gamma": 0.97, "steps": 6_000_000, "final_episodes": 216}
+# Less noise than DOG's, for actions reach far where the dog lies. With gamma .97, or twice the rewards for being
+# upright, it learns to stand and to turn, and no step ahead in 4 M steps.
+RISING: dict[str, Any] = {**DOG, "log_std_init": -0.9, "steps": 6_000_000, "final_episodes": 216}
 
 RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     # 64 robots fell in 5 to 20 % of the episodes (four runs), twice as many in 1 to 10 % (when all began at rest).

@@ -118,7 +118,7 @@ def test_a_robot_that_lies_is_paid_for_nothing_but_the_little_that_it_is_upright
     turn_over(world, 0)
     step = world.step(stance(world))
     terms = {name: term[0] for name, term in step.terms.items()}
-    assert step.rewards[1] > 4.0
+    assert step.rewards[1] > 3.0
     assert step.rewards[0] < 0.1
     assert all(terms[name] == 0.0 for name in ("tracking", "turning", "gait", "pose", "slip"))
 
