@@ -60,7 +60,7 @@ def test_each_robot_sees_its_own_maze_from_the_first_observation_on(fields):
         sim = world.sim
         for i in range(6):
             distances, colours = expected(task, int(sim.memory.course[i]), sim.qpos[i], sim.mocap_pos[i, 1:, 2] > 0)
-            seen = world.observations[i]
+            seen = world.observations["observation"][i]
             np.testing.assert_allclose(seen[: task.rays], np.exp(-distances / 2.0), atol=1e-3)
             paint = seen[task.rays : 4 * task.rays].reshape(-1, 3) + 0.4
             for one, allowed in zip(paint, colours, strict=True):
