@@ -45,6 +45,11 @@ def quaternion_about_z(angles: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(angles / 2), zero, zero, np.sin(angles / 2)], axis=1)
 
 
+def cosine_of_tilt(quaternions: np.ndarray) -> np.ndarray:
+    """Return the cosines (N,) of the tilts of bodies with these orientations (N, 4) from the vertical."""
+    return 1.0 - 2.0 * np.square(quaternions[:, 1:3]).sum(axis=1)
+
+
 def heading_of(quaternions: np.ndarray) -> np.ndarray:
     """Return the headings (N,) of bodies with these orientations (N, 4): the turn of their x to the left, in rad."""
     w, x, y, z = quaternions.T

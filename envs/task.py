@@ -282,6 +282,11 @@ def on_first_step(sim: Fields, quantity: np.ndarray) -> np.ndarray:
     return np.where(sim.time < 1.5 * sim.dt, quantity, 0.0)
 
 
+def on_last_step(sim: Fields, steps: int) -> np.ndarray:
+    """Return which robots (N,) have taken the last one of an episode's steps."""
+    return sim.time > (steps - 0.5) * sim.dt
+
+
 def norm(vectors: np.ndarray) -> np.ndarray:
     """Return the lengths (N,) of vectors (N, k), rounded as `np.linalg.norm` of one vector rounds them."""
     return np.sqrt(np.vecdot(vectors, vectors))

@@ -124,10 +124,6 @@ class Arm(Task):
         sim.qpos[:, :5] += self.home_noise * draws
         sim.ctrl[:] = servo_positions(sim)
 
-    def ending(self, sim: Fields) -> np.ndarray:
-        """Return which steps (N,) are the last of an episode that runs to its end."""
-        return sim.time > (self.episode_steps - 0.5) * self.control_dt
-
     def mirrored(self, model: mujoco.MjModel) -> MirroredParts | None:
         # At the plane y = 0: yaw and roll turn round, the fingers change places.
         servos = SignedPermutation.in_place(-1, 1, 1, 1, -1, 1)

@@ -12,7 +12,7 @@ from envs.orientation import quaternion_about_z
 from envs.robots.arm import SIDES, Arm, around, between, in_hand, nearness
 from envs.simulation import Fields
 from envs.sources import Source, angle_in_body, field_of_data, position_in_body, total
-from envs.task import Measured, norm
+from envs.task import Measured, norm, on_last_step
 
 CUBE_POSITION = slice(7, 10)  # in qpos
 CUBE_QUATERNION = slice(10, 14)  # in qpos
@@ -131,7 +131,7 @@ class Carry(Arm):
         return around(self.cube_azimuth * draws[:, 1], between(draws[:, 0], self.cube_radius), height)
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
-        at_end = self.ending(sim)
+        at_end = on_last_step(sim, self.episode_steps)
         return {
             "success": at_end & (now.held * sim.dt >= self.hold_seconds),
             "final_error": at_end * now.error,  # m

@@ -16,7 +16,7 @@ from envs.robots.recovering import ENDLESS, Recovering
 from envs.robots.rough_terrain import Difficulties, RoughTerrain
 from envs.robots.terrain import Terrain
 from envs.simulation import Fields
-from envs.task import Measured
+from envs.task import Measured, inside, on_last_step
 
 HAIL = 16  # pushes that are drawn, one for each second: then they come again
 
@@ -107,8 +107,7 @@ class Course(Recovering, RoughTerrain):
         super().apply(sim, action)
         sim.memory.covered = self.place_along(sim) - sim.memory.begin
         second = np.rint(sim.time)
-        hails = SECTIONS["pushes"]
-        hit = (np.abs(sim.time - second) < sim.dt / 2) & self.inside(sim, hails.start, hails.end)
+        hit = (np.abs(sim.time - second) < sim.dt / 2) & inside(self.place_along(sim), SECTIONS["pushes"])
         if hit.any():
             rows, pushes = np.arange(len(hit)), sim.memory.hail.reshape(-1, HAIL, 2)
             sim.qvel[:, :2] += hit[:, None] * pushes[rows, second.astype(int) % HAIL]
@@ -116,11 +115,6 @@ class Course(Recovering, RoughTerrain):
     def place_along(self, sim: Fields) -> np.ndarray:
         """Return how far (N,) along their lanes the robots are, in m."""
         return sim.qpos[:, 0] + LENGTH / 2
-
-    def inside(self, sim: Fields, start: float, end: float) -> np.ndarray:
-        """Return which robots (N,) are between two places along their lanes, in m."""
-        place = self.place_along(sim)
-        return (start < place) & (place < end)
 
     def present_command(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
         heading = heading_of(sim.qpos[:, 3:7])
@@ -142,8 +136,7 @@ class Course(Recovering, RoughTerrain):
         angles = 2 * np.pi * draws[:, 1:]
         hail = self.hail_speed * np.stack([np.cos(angles), np.sin(angles)], axis=2)
         sim.memory.hail = hail.reshape(len(rngs), -1)
-        left = LENGTH - sim.memory.begin
-        sim.memory.commanded = np.minimum(left, sim.memory.pace * self.episode_steps * sim.dt)
+        sim.memory.commanded = self.distances(sim)  # anew, for it takes the pace
 
     def headings(self, shares: np.ndarray) -> np.ndarray:
         return 0.6 * (shares - 0.5)
@@ -157,10 +150,10 @@ class Course(Recovering, RoughTerrain):
         return begin - LENGTH / 2, lanes + 0.2 * (draws[:, 2] - 0.5)
 
     def distances(self, sim: Fields) -> np.ndarray:
-        return LENGTH - sim.memory.begin
+        return np.minimum(LENGTH - sim.memory.begin, sim.memory.pace * self.episode_steps * sim.dt)
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
-        at_end = sim.time > (self.episode_steps - 0.5) * sim.dt
+        at_end = on_last_step(sim, self.episode_steps)
         place = self.place_along(sim)
         passed = {
             f"{what}_{name}": at_end & (place > edge)

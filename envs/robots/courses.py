@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from envs.robots.mazes import Boxes, Maze, boxes, cells_at, i_maze, inner_walls, middles, random_maze, ways
+from envs.robots.mazes import Boxes, Maze, boxes, i_maze, inner_walls, middles, random_maze, ways
 
 THICKNESS = 0.1  # m, of walls
 VISITS = 64  # goals that are drawn: after so many finds they come again
@@ -79,11 +79,6 @@ class Guide(NamedTuple):
 
     points: np.ndarray  # (cells, 2)
     lengths: np.ndarray  # (cells,)
-
-
-def goal_cell(seed: int, rules: Rules, finds: int) -> int:
-    """Return the number of the cell with the goal that a course has after so many finds."""
-    return int(cells_at(rules.side, course(seed, rules).goals[finds % VISITS]))
 
 
 @functools.lru_cache(maxsize=KEPT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -47,6 +48,10 @@ class Dog(Task):
         """Return the heights (N, k) of points (N, k, 3) above the ground, in m: by default a plane at 0."""
         return points[:, :, 2]
 
+    def trunk_height(self, sim: Fields) -> np.ndarray:
+        """Return the heights (N,) of the trunks above the ground, in m."""
+        return self.heights(sim, sim.qpos[:, None, :3])[:, 0]
+
     def highest_ground(self, sim: Fields, reach: float) -> np.ndarray:
         """Return the height (E,) of the highest ground within so many m around the trunks, in m: by default 0."""
         return np.zeros(len(sim.qpos))
@@ -69,6 +74,17 @@ def make_solid(spec: mujoco.MjSpec) -> None:
     for geom in spec.geoms:
         if geom.name != "floor" and geom.conaffinity == 0:
             geom.conaffinity = 1  # with the floor, whose contype is 1
+
+
+def lowest(sim: Fields, heights: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return a height (E,) above which the robots of `sim` are as a whole, in m.
+
+    Args:
+        sim: the robots.
+        heights: points (E, k, 3) -> their heights (E, k).
+    """
+    (centres,), own = sim.posed("geom_xpos"), sim.model.geom_bodyid > 0  # not the ground's shapes
+    return (heights(centres[:, own]) - sim.model.geom_rbound[own]).min(axis=1)
 
 
 def anywhere(rngs: list[np.random.Generator]) -> np.ndarray:

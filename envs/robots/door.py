@@ -12,7 +12,7 @@ from envs.orientation import quaternion_about_z
 from envs.robots.arm import Arm, around, between, in_hand, nearness
 from envs.simulation import Fields
 from envs.sources import Source, position_in_body
-from envs.task import Measured, norm
+from envs.task import Measured, norm, on_last_step
 
 DOOR, HANDLE = 7, 8  # in qpos, rad, and in qvel, rad/s
 HANDLE_TO_HINGES = 0.19  # m
@@ -134,7 +134,7 @@ class Door(Arm):
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         moving = np.abs(sim.qvel[:, DOOR]) > 0.1  # rad/s
         return {
-            "success": self.ending(sim) & now.wide,
+            "success": on_last_step(sim, self.episode_steps) & now.wide,
             "until_wide": np.where(now.wide, 0.0, sim.dt),  # s
             "moving": moving * 1.0,  # steps
             "both_pads": (moving & now.grasped) * 1.0,  # steps

@@ -14,7 +14,7 @@ from envs.arguments import Cosine, Count, NotNegative, Positive, Share
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.orientation import body_frame, quaternion_about_z
 from envs.reflection import ROTATION, VECTOR
-from envs.robots.dog import HOME, HOME_HEIGHT, JOINTS, MIRRORED_JOINTS, Dog, anywhere, make_solid, risen
+from envs.robots.dog import HOME, HOME_HEIGHT, JOINTS, MIRRORED_JOINTS, Dog, anywhere, lowest, make_solid, risen
 from envs.simulation import Fields
 from envs.sources import Source, last_action, projected_gravity
 from envs.task import Measured, norm
@@ -86,7 +86,7 @@ class GetUp(Dog):
     def measure(self, sim: Fields) -> dict[str, np.ndarray]:
         up, _ = body_frame(sim.qpos[:, 3:7], sim.qvel[:, :3])
         low, high = sim.model.actuator_ctrlrange.T
-        height = self.heights(sim, sim.qpos[:, None, :3])[:, 0]
+        height = self.trunk_height(sim)
         turning = sim.qvel[:, 3:6]
         upright = (height > self.standing_height) & (up[:, 2] > self.standing_upright)
         still = np.maximum(norm(sim.qvel[:, :3]), norm(turning)) < self.standing_speed
@@ -133,9 +133,8 @@ class GetUp(Dog):
         sim.qpos[:, 2] = HOME_HEIGHT
         sim.qpos[:, 3:7] = np.where(stood[:, None], level, anywhere(rngs))
         sim.qpos[:, 7:] = np.where(stood[:, None], HOME, low + (high - low) * draws[:, 8:])
-        (centres,) = sim.posed("geom_xpos")  # of all shapes, the floor first
-        lowest = (self.heights(sim, centres[:, 1:]) - sim.model.geom_rbound[1:]).min(axis=1)
-        sim.qpos[:, 2] += np.where(stood, 0.0, self.drop * draws[:, 6] - lowest)
+        below = lowest(sim, lambda points: self.heights(sim, points))
+        sim.qpos[:, 2] += np.where(stood, 0.0, self.drop * draws[:, 6] - below)
         sim.ctrl[:] = sim.model.actuator_ctrlrange.mean(axis=1)  # of action 0
 
     def heights(self, sim: Fields, points: np.ndarray) -> np.ndarray:

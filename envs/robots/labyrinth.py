@@ -12,7 +12,7 @@ from annotated_types import Ge, Interval
 from gymnasium import spaces
 
 from envs.arguments import Count, NotNegative, Positive, Share
-from envs.robots.courses import THICKNESS, Course, Rules, course, goal_cell, guide
+from envs.robots.courses import THICKNESS, Course, Rules, course, guide
 from envs.robots.mazes import borders, cells_at
 from envs.robots.sight import SEEN, Seen, look, picture
 from envs.simulation import Fields
@@ -235,8 +235,7 @@ class Labyrinth(Task):
 
     def goal_cells(self, sim: Fields) -> list[int]:
         """Return the numbers of the cells to which the robots should go."""
-        seeds, finds = sim.memory.course.tolist(), sim.memory.finds.tolist()
-        return [goal_cell(int(seed), self.rules, int(find)) for seed, find in zip(seeds, finds, strict=True)]
+        return cells_at(self.rules.side, sim.mocap_pos[:, 0, :2]).tolist()
 
     def _seen(self, sim: Fields) -> Seen:
         eyes = np.full((len(sim.qpos), 3), EYE)

@@ -10,10 +10,11 @@ import mujoco
 import numpy as np
 
 from envs.arguments import Cosine, NotNegative, Positive, Share
-from envs.robots.dog import HOME, JOINTS, anywhere, make_solid, risen
+from envs.orientation import cosine_of_tilt
+from envs.robots.dog import HOME, JOINTS, anywhere, lowest, make_solid, risen
 from envs.simulation import Fields
 from envs.sources import Control, Source, field_of_data, projected_gravity
-from envs.task import Measured
+from envs.task import Measured, on_last_step
 
 if TYPE_CHECKING:
     from envs.robots.go1 import Go1 as Walker
@@ -71,7 +72,7 @@ class Recovering(Walker):
         return spec
 
     def reach(self, sim: Fields) -> np.ndarray:
-        lying = (1.0 - upward(sim.qpos[:, 3:7])) / 2.0  # 0 upright, 1 on its back
+        lying = (1.0 - cosine_of_tilt(sim.qpos[:, 3:7])) / 2.0  # 0 upright, 1 on its back
         return (self.action_scale + (self.lying_scale - self.action_scale) * lying)[:, None]
 
     def control(self, model: mujoco.MjModel) -> Control:
@@ -94,7 +95,7 @@ class Recovering(Walker):
 
     def _down(self, sim: Fields) -> np.ndarray:
         """Return for how long the robots (N,) have been down, in s; 0 where they are up."""
-        height, upright = self.heights(sim, sim.qpos[:, None, :3])[:, 0], upward(sim.qpos[:, 3:7])
+        height, upright = self.trunk_height(sim), cosine_of_tilt(sim.qpos[:, 3:7])
         fallen = (height < self.min_height) | (upright < self.min_upright)
         up = (height > self.standing_height) & (upright > self.standing_upright)
         lies = fallen | ((sim.memory.down > 0.0) & ~up)
@@ -107,8 +108,7 @@ class Recovering(Walker):
         walking = super().rewards(sim, action, now, before)
         on_feet = now.down == 0.0
         strain = np.square(sim.qfrc_actuator[:, 6:]) + np.square(sim.qvel[:, 6:])
-        height = self.heights(sim, sim.qpos[:, None, :3])[:, 0]
-        upright, raised = risen(now.up[:, 2], height, self.height_width)
+        upright, raised = risen(now.up[:, 2], self.trunk_height(sim), self.height_width)
         return {name: term * on_feet for name, term in walking.items()} | {
             "upright": self.upright_weight * upright,
             "height": self.height_weight * raised,
@@ -131,16 +131,13 @@ class Recovering(Walker):
         low, high = sim.model.jnt_range[1:].T
         sim.qpos[:, 3:7] = np.where(fallen[:, None], anywhere(rngs), sim.qpos[:, 3:7])
         sim.qpos[:, 7:] = np.where(fallen[:, None], low + (high - low) * draws[:, 2:], sim.qpos[:, 7:])
-        (centres,), own = sim.posed("geom_xpos"), sim.model.geom_bodyid > 0  # not the ground's shapes
-        lowest = (centres[:, own, 2] - sim.model.geom_rbound[own]).min(axis=1)
         above = self.highest_ground(sim, EXTENT) + self.drop * draws[:, 1]
-        sim.qpos[:, 2] += np.where(fallen, above - lowest, 0.0)
+        sim.qpos[:, 2] += np.where(fallen, above - lowest(sim, lambda points: points[:, :, 2]), 0.0)
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         fell = (now.down > 0.0) & (before.down == 0.0)
         rose = (now.down == 0.0) & (before.down > 0.0)
         left = self.episode_steps * sim.dt - sim.time
-        at_end = left < sim.dt / 2
         return super().track(sim, action, now, before) | {
             "falls": fell,
             # Falls after which there was time to get up, and those of them after which it sufficed.
@@ -148,7 +145,7 @@ class Recovering(Walker):
             "up_in_time": rose & (before.down <= self.in_time) & (left + before.down > self.in_time),
             "down": sim.dt * (now.down > 0.0),  # s
             "stayed_down": (now.down > self.patience) & (before.down <= self.patience),
-            "upright_at_end": at_end & (now.down == 0.0),
+            "upright_at_end": on_last_step(sim, self.episode_steps) & (now.down == 0.0),
         }
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -160,8 +157,3 @@ class Recovering(Walker):
             "upright_at_end_rate": float(np.mean(episodes["upright_at_end"])),  # of episodes
             "stayed_down_rate": float(np.mean(episodes["stayed_down"] > 0)),  # of episodes
         }
-
-
-def upward(quaternions: np.ndarray) -> np.ndarray:
-    """Return the cosines (N,) of the tilts of bodies with these orientations (N, 4) from the vertical."""
-    return 1.0 - 2.0 * np.square(quaternions[:, 1:3]).sum(axis=1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import envs
+from envs.orientation import cosine_of_tilt
 from envs.robots.dog import HOME
-from envs.robots.recovering import upward
 from envs.world import World
 
 QUIET: dict[str, Any] = {"push_speed": 0.0, "fallen": 0.0, "load": (0.0, 0.0), "strength": (1.0, 1.0)}
@@ -91,13 +91,13 @@ def test_figures_are_those_of_a_count_by_hand():
 
 def test_a_share_of_the_episodes_begins_on_the_ground():
     world = begin(200, fallen=0.4)
-    tilted = upward(world.sim.qpos[:, 3:7]) < 0.999
+    tilted = cosine_of_tilt(world.sim.qpos[:, 3:7]) < 0.999
     assert 0.3 < tilted.mean() < 0.5
-    up = upward(world.sim.qpos[tilted, 3:7])
+    up = cosine_of_tilt(world.sim.qpos[tilted, 3:7])
     assert np.histogram(up, bins=4, range=(-1, 1))[0].min() > 8  # in all orientations
     world.step(stance(world))
     assert np.abs(world.sim.qvel[:, :3]).max() < 1.5  # none was thrown out of the ground
-    assert (upward(begin(50).sim.qpos[:, 3:7]) > 0.999).all()
+    assert (cosine_of_tilt(begin(50).sim.qpos[:, 3:7]) > 0.999).all()
 
 
 def test_actions_reach_the_farther_the_more_the_robot_is_tilted():
@@ -126,7 +126,7 @@ def test_a_robot_that_lies_is_paid_for_nothing_but_the_little_that_it_is_upright
 def test_the_tilt_is_that_of_the_trunk():
     angle = np.array([0.0, 0.5, 2.0])
     about_a_level_axis = np.stack([np.cos(angle / 2), 0.6 * np.sin(angle / 2), 0.8 * np.sin(angle / 2), 0 * angle], 1)
-    np.testing.assert_allclose(upward(about_a_level_axis), np.cos(angle))
+    np.testing.assert_allclose(cosine_of_tilt(about_a_level_axis), np.cos(angle))
 
 
 def test_over_rough_ground_all_other_numbers_are_those_of_rough_terrain():
