@@ -1,14 +1,16 @@
 """Stack: an arm puts a cube on another one and lets it go."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from envs.arguments import Count, NotNegative, Positive
+from envs.arguments import Count, NotNegative, Positive, Share
 from envs.mirror import SignedPermutation
 from envs.orientation import quaternion_about_z
-from envs.robots.arm import SIDES, around, between, servo_positions
-from envs.robots.carry import CUBE_POSITION, CUBE_VELOCITY, HALF_CUBE, Carry
+from envs.robots.arm import JOINTS, SIDES, around, between, servo_positions
+from envs.robots.arm_kinematics import joint_angles
+from envs.robots.carry import CUBE_POSITION, CUBE_QUATERNION, CUBE_VELOCITY, HALF_CUBE, Carry
 from envs.simulation import Fields
 from envs.sources import Source, field_of_data
 from envs.task import Measured, norm
@@ -24,12 +26,16 @@ class Stack(Carry):
 
     Success is a cube that rests on the other one for the last half second of an episode, with the hand away from it at
     the end.
+
+    Some episodes of training begin with the cube in its place and still in the fingers: what comes last is learned
+    first, and a hand that only carries learns that letting go pays.
     """
 
     apart: NotNegative = 0.35  # rad, least angle between the two cubes, seen from the arm's axis
     goal_tolerance: NotNegative = 0.015  # m, distance from the place on the other cube within which the cube lies on it
     still: Positive = 0.05  # m/s, speed of the cube below which it is at rest
     away: Positive = 0.06  # m from the cube to the hand that has drawn back
+    placed: Share = 0.3  # probability that an episode begins with the cube in its place, in the hand
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
     loosen_weight: float = 2.0  # reward per step with the cube at its place, growing as the fingers cease to press
@@ -37,6 +43,8 @@ class Stack(Carry):
     away_weight: float = 2.0  # reward per step with the hand drawn back from the released cube, growing with the way
 
     model = "stack.xml"
+    evaluation: ClassVar = {"placed": 0.0}
+    shown: ClassVar = evaluation
 
     def to_goal(self, sim: Fields) -> np.ndarray:
         return sim.qpos[:, BASE_POSITION] + ABOVE - sim.qpos[:, CUBE_POSITION]
@@ -87,6 +95,18 @@ class Stack(Carry):
         azimuth = np.where(way < right, way - bound, first + self.apart + way - right)
         sim.qpos[:, BASE_POSITION] = around(azimuth, between(goal[:, 0], self.cube_radius), HALF_CUBE)
         sim.qpos[:, BASE_QUATERNION] = quaternion_about_z(np.pi * goal[:, 2])
+
+    def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
+        super().place(sim, rngs, seeds)
+        draws = np.array([rng.random(3) for rng in rngs])
+        placed, goal = draws[:, 0] < self.placed, sim.qpos[:, BASE_POSITION] + ABOVE
+        roll = np.pi / 2 * (draws[:, 1] - 0.5)  # rad: the cube in all its different turns
+        turn = quaternion_about_z(roll + np.arctan2(goal[:, 1], goal[:, 0]))
+        target = HALF_CUBE - self.finger_lead * draws[:, 2]  # m, of fingers that press more or less
+        hand = np.column_stack([joint_angles(goal, roll), np.full((len(rngs), 2), HALF_CUBE)])
+        for part, begun in ((JOINTS, hand), (CUBE_POSITION, goal), (CUBE_QUATERNION, turn)):
+            sim.qpos[:, part] = np.where(placed[:, None], begun, sim.qpos[:, part])
+        sim.ctrl[:] = np.where(placed[:, None], np.column_stack([hand[:, :5], target]), sim.ctrl)
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         carry = super().track(sim, action, now, before)

@@ -1,24 +1,9 @@
-"""The arm's geometry: its inverse kinematics, actions that follow it, and its mirror image."""
+"""What moves the arm in tests: actions that follow given angles, and its mirror image."""
 
 import mujoco
 import numpy as np
 
-LINK, SHOULDER, HAND = 0.25, 0.2, 0.135  # m: each of the two links, the shoulder's height, from the wrist to the grip
 SHUT, OPEN = 0.0, 0.035  # m, targets of the fingers
-
-
-def joint_angles(place: np.ndarray, roll: np.ndarray | float, tilt: np.ndarray | float = 0.0) -> np.ndarray:
-    """Return yaw, shoulder, elbow, wrist and roll (N, 5) that bring the grip to `place` (N, 3).
-
-    The hand points down, or by `tilt` (N,) outwards; it is turned about its own axis by `roll` (N,).
-    """
-    x, y, z = place.T
-    radius, height = np.hypot(x, y) - HAND * np.sin(tilt), z + HAND * np.cos(tilt) - SHOULDER
-    elevation, half = np.arctan2(height, radius), np.arccos(np.hypot(radius, height) / (2 * LINK))
-    shoulder, forearm = np.pi / 2 - elevation - half, half - elevation
-    return np.stack(
-        [np.arctan2(y, x), shoulder, forearm - shoulder, -tilt - forearm, np.broadcast_to(roll, x.shape)], axis=1
-    )
 
 
 def quarter(angle: np.ndarray) -> np.ndarray:

@@ -9,12 +9,12 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
 import envs
+from envs.robots.arm_kinematics import joint_angles
 from envs.robots.carry import CUBE_POSITION, HALF_CUBE
 from tests.envs.robots.arm_geometry import (
     OPEN,
     SHUT,
     assert_mirrored_lives,
-    joint_angles,
     quarter,
     reflect,
     step_towards,

@@ -6,8 +6,9 @@ import pytest
 
 import envs
 from envs.contract import compiled
+from envs.robots.arm_kinematics import joint_angles
 from envs.robots.door import DOOR, HANDLE, HANDLE_TO_HINGES, HOLD_AHEAD, TO_TIP
-from tests.envs.robots.arm_geometry import OPEN, SHUT, joint_angles, step_towards
+from tests.envs.robots.arm_geometry import OPEN, SHUT, step_towards
 
 TILT = 1.5  # rad of the hand from the vertical: it points ahead
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import envs
+from envs.robots.arm_kinematics import joint_angles
 from envs.robots.carry import CUBE_POSITION
 from envs.robots.stack import ABOVE, BASE_POSITION
 from tests.envs.robots.arm_geometry import (
     OPEN,
     SHUT,
     assert_mirrored_lives,
-    joint_angles,
     quarter,
     reflect,
     step_towards,
@@ -41,7 +41,7 @@ def stack(env, steps=150):
 
 
 def test_two_cubes_lie_apart_in_the_stated_area():
-    env = envs.make_vec("Stack", 2000, seed=1)
+    env = envs.make_vec("Stack", 2000, seed=1, placed=0.0)
     env.reset()
     task, sim = env.task, env.world.sim
     azimuths = []
@@ -57,7 +57,7 @@ def test_two_cubes_lie_apart_in_the_stated_area():
 
 
 def test_a_scripted_stack_stands_and_slippery_pads_build_none():
-    env = envs.make_vec("Stack", 32, seed=3)
+    env = envs.make_vec("Stack", 32, seed=3, placed=0.0)
     env.reset()
     infos = stack(env)
     assert all(info["is_success"] for info in infos)
@@ -66,7 +66,7 @@ def test_a_scripted_stack_stands_and_slippery_pads_build_none():
     assert metrics["success_rate"] == 1.0
     assert metrics["both_pads_share"] > 0.95  # on its way; not where it lies on the other one
     (trial,) = env.task.trials.values()
-    env = envs.make_vec("Stack", 32, seed=3, **trial.fields)
+    env = envs.make_vec("Stack", 32, seed=3, placed=0.0, **trial.fields)
     env.reset()
     assert not any(info["is_success"] for info in stack(env))
 
@@ -74,7 +74,7 @@ def test_a_scripted_stack_stands_and_slippery_pads_build_none():
 def test_success_is_a_cube_at_rest_without_the_hand():
     def ends(moved=0.0, speed=0.0, released=True):
         """Whether an episode succeeds whose last half second a cube lies on the other one, beside it or moves."""
-        env = envs.make_vec("Stack", 1, seed=0, episode_steps=16)
+        env = envs.make_vec("Stack", 1, seed=0, placed=0.0, episode_steps=16)
         env.reset()
         sim = env.world.sim
         for _ in range(16):
@@ -94,7 +94,7 @@ def test_success_is_a_cube_at_rest_without_the_hand():
 
 
 def test_letting_go_costs_nothing_and_drawing_back_pays():
-    env = envs.make_vec("Stack", 1, seed=3)
+    env = envs.make_vec("Stack", 1, seed=3, placed=0.0)
     env.reset()
     sim, task = env.world.sim, env.task
     rewards = []
@@ -123,7 +123,25 @@ def test_letting_go_costs_nothing_and_drawing_back_pays():
 
 
 def test_the_mirror_image_of_an_arm_lives_the_mirror_image_of_its_life():
-    env = envs.make_vec("Stack", 2, seed=0)
+    env = envs.make_vec("Stack", 2, seed=0, placed=0.0)
     env.reset()
     reflect(env.world.sim, slice(0, 1), slice(1, 2))
     assert_mirrored_lives(env, slice(0, 1), slice(1, 2), 40)
+
+
+def test_some_episodes_begin_with_the_cube_in_its_place_in_the_hand():
+    env = envs.make_vec("Stack", 400, seed=2, placed=0.5)
+    env.reset()
+    sim = env.world.sim
+    error = np.linalg.norm(env.task.to_goal(sim), axis=1)
+    placed = error < 1e-9
+    assert 0.4 < placed.mean() < 0.6
+    assert error[~placed].min() > 0.05
+    for _ in range(10):
+        env.step(np.zeros((400, 6), np.float32))
+    now = env.task.measure(sim)
+    np.testing.assert_array_less(np.linalg.norm(env.task.to_goal(sim)[placed], axis=1), 0.004)
+    assert now["pressing"][placed].all(axis=1).mean() > 0.9
+    for _ in range(6):
+        env.step(np.tile(np.float32([0, 0, 0, 0, 0, 1]), (400, 1)))
+    assert env.task.measure(sim)["released"][placed].all()

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import envs
+from envs.robots.arm_kinematics import joint_angles
 from envs.robots.valve import HOUSING, ROLL, WHEEL
-from tests.envs.robots.arm_geometry import OPEN, SHUT, assert_mirrored_lives, joint_angles, reflect, step_towards
+from tests.envs.robots.arm_geometry import OPEN, SHUT, assert_mirrored_lives, reflect, step_towards
 
 
 def placed(env):
