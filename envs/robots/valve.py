@@ -7,9 +7,10 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
-from envs.arguments import Count, NotNegative, Positive
+from envs.arguments import Count, NotNegative, Positive, Share
 from envs.mirror import SignedPermutation
-from envs.robots.arm import SIDES, Arm, around, between, in_hand, nearness
+from envs.robots.arm import JOINTS, SIDES, Arm, around, between, in_hand, nearness, servo_positions
+from envs.robots.arm_kinematics import joint_angles
 from envs.simulation import Fields
 from envs.sources import Source, field_of_data, position_in_body
 from envs.task import Measured, norm
@@ -17,6 +18,7 @@ from envs.task import Measured, norm
 ROLL, WHEEL = 4, 7  # in qpos, rad, and in qvel, rad/s
 HOUSING = 0.07  # m from the wheel's middle down to the stand's top, along the axis
 ROUND = 2 * np.pi  # rad
+HALF_WHEEL = 0.025  # m, its radius
 SPARE = 0.5  # rad beyond, which make good what turned without a grip
 
 
@@ -27,6 +29,8 @@ class Valve(Arm):
     The wheel is a round knob without spokes. What counts is how far it turns in a grip, that is while it is between the
     pads and both press it: strokes, knocks and stirring on its top are in vain. As the wrists of some industrial arms
     do, the hand turns by more than a full turn to either side.
+
+    Some episodes of training begin on the way, with the wheel in a grip and turned by some angle.
     """
 
     joint_step: NotNegative = 0.08  # rad, step of a joint's target at action 1
@@ -38,6 +42,7 @@ class Valve(Arm):
     roll_range: Positive = 11.0  # rad, bound on the hand's turn to either side
     first_roll: NotNegative = 0.6  # rad, bound on its first turn to either side
     grip_tolerance: Positive = 0.02  # m from the middle between the pads to the wheel's, up to which it is between them
+    begun: Share = 0.4  # probability that an episode begins with the wheel in a grip, at any angle of its turn
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
     reach_weight: float = 1.0  # reward per step with the grip at the wheel's middle
@@ -48,6 +53,8 @@ class Valve(Arm):
     turn_weight: float = 10.0  # reward per rad by which a grip turns the wheel, up to once round and a little
 
     model = "valve.xml"
+    evaluation: ClassVar = {"begun": 0.0}
+    shown: ClassVar = evaluation
     remembered = ("action", "angle")
     memory: ClassVar = {
         "side": 1,  # 1 where the wheel is to be turned to the left, against the clock, -1 where to the right
@@ -105,10 +112,9 @@ class Valve(Arm):
         }
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
-        draws = np.array([rng.uniform(-1.0, 1.0, 12) for rng in rngs])
+        draws = np.array([rng.uniform(-1.0, 1.0, 14) for rng in rngs])
         self.place_at_home(sim, draws[:, :5])
-        radius, azimuth, height, tilt, side, friction, roll = draws[:, 5:].T
-        sim.qpos[:, ROLL] = sim.ctrl[:, ROLL] = self.first_roll * roll
+        radius, azimuth, height, tilt, side, friction, roll, begun, turned = draws[:, 5:].T
         sim.memory.side = np.where(side < 0.0, -1.0, 1.0)
         sim.memory.friction = between(friction, self.friction)
         azimuth, tilt = self.wheel_azimuth * azimuth, between(tilt, self.tilt)
@@ -118,6 +124,14 @@ class Valve(Arm):
         (c, d), (s, t) = np.cos([azimuth / 2, tilt / 2]), np.sin([azimuth / 2, -tilt / 2])
         sim.mocap_quat[:, 0] = np.column_stack([c * d, -s * t, c * t, s * d])
         sim.mocap_pos[:, 1] = wheel - HOUSING * around(azimuth, -np.sin(tilt), np.cos(tilt))
+        begun = (begun + 1.0) / 2 < self.begun
+        angle = sim.memory.side * begun * between(turned, (0.0, ROUND))
+        roll = self.first_roll * roll + angle
+        sim.qpos[:, ROLL], sim.qpos[:, WHEEL] = roll, angle
+        hand = np.column_stack([joint_angles(wheel, roll, tilt), np.full((len(rngs), 2), HALF_WHEEL)])
+        sim.qpos[:, JOINTS] = np.where(begun[:, None], hand, sim.qpos[:, JOINTS])
+        sim.ctrl[:] = servo_positions(sim)
+        sim.ctrl[:, -1] -= begun * self.finger_lead
 
     def physics(self, sim: Fields) -> dict[str, np.ndarray]:
         losses = np.repeat(sim.model.dof_frictionloss[None], len(sim.qpos), axis=0)

@@ -32,7 +32,7 @@ def turn(env, steps):
 
 
 def test_wheels_stand_in_the_stated_area_within_reach():
-    env = envs.make_vec("Valve", 2000, seed=1)
+    env = envs.make_vec("Valve", 2000, seed=1, begun=0.0)
     env.reset()
     task, sim = env.task, env.world.sim
     wheel, axis, tilt = placed(env)
@@ -56,7 +56,7 @@ def test_wheels_stand_in_the_stated_area_within_reach():
 
 
 def test_observations_are_what_they_are_said_to_be():
-    env = envs.make_vec("Valve", 3, seed=103)
+    env = envs.make_vec("Valve", 3, seed=103, begun=0.0)
     env.reset()
     turn(env, 70)
     env.world.sim.qvel[:] = 0.0
@@ -87,7 +87,7 @@ def test_observations_are_what_they_are_said_to_be():
 
 
 def test_reward_terms():
-    env = envs.make_vec("Valve", 1, seed=100)
+    env = envs.make_vec("Valve", 1, seed=100, begun=0.0)
     env.reset()
     world, sim = env.world, env.world.sim
     turn(env, 70)
@@ -111,7 +111,7 @@ def test_reward_terms():
 
 
 def test_what_turns_without_a_grip_does_not_count_and_what_turns_back_does():
-    env = envs.make_vec("Valve", 1, seed=100)
+    env = envs.make_vec("Valve", 1, seed=100, begun=0.0)
     env.reset()
     sim = env.world.sim
     side = sim.memory.side[0]
@@ -133,7 +133,7 @@ def test_what_turns_without_a_grip_does_not_count_and_what_turns_back_does():
 
 
 def test_closed_fingers_on_top_of_a_wheel_are_no_grip():
-    env = envs.make_vec("Valve", 1, seed=100)
+    env = envs.make_vec("Valve", 1, seed=100, begun=0.0)
     env.reset()
     wheel, axis, tilt = placed(env)
     for _ in range(40):
@@ -145,7 +145,7 @@ def test_closed_fingers_on_top_of_a_wheel_are_no_grip():
 
 
 def test_a_scripted_grip_turns_all_wheels():
-    env = envs.make_vec("Valve", 32, seed=100, first_roll=0.3)
+    env = envs.make_vec("Valve", 32, seed=100, begun=0.0, first_roll=0.3)
     env.reset()
     infos = turn(env, 150)
     assert all(info["is_success"] for info in infos)
@@ -157,14 +157,14 @@ def test_a_scripted_grip_turns_all_wheels():
 
 def test_and_slips_where_the_pads_are_slippery():
     (trial,) = envs.make_vec("Valve", 1).task.trials.values()
-    env = envs.make_vec("Valve", 32, seed=100, first_roll=0.3, **trial.fields)
+    env = envs.make_vec("Valve", 32, seed=100, begun=0.0, first_roll=0.3, **trial.fields)
     env.reset()
     turn(env, 149)
     assert np.abs(env.world.sim.qpos[:, WHEEL]).max() < 0.1
 
 
 def test_a_wheel_turns_where_the_torque_exceeds_its_friction():
-    env = envs.make_vec("Valve", 50, seed=3, friction=(0.08, 0.16))
+    env = envs.make_vec("Valve", 50, seed=3, begun=0.0, friction=(0.08, 0.16))
     env.reset()
     sim = env.world.sim
     sim.qfrc_applied[:, WHEEL] = 0.12
@@ -183,7 +183,7 @@ def test_success_is_a_full_turn_by_a_grip():
 
 
 def test_the_mirror_image_of_an_arm_lives_the_mirror_image_of_its_life():
-    env = envs.make_vec("Valve", 2, seed=0, friction=(0.1, 0.1))
+    env = envs.make_vec("Valve", 2, seed=0, begun=0.0, friction=(0.1, 0.1))
     env.reset()
     sim = env.world.sim
     reflect(sim, slice(0, 1), slice(1, 2))
@@ -203,3 +203,22 @@ def test_metrics():
     assert envs.make_vec("Valve", 1).task.metrics(episodes) == pytest.approx(
         {"success_rate": 0.75, "turned_mean": 4.85, "turn_seconds_median": 3.5, "gripped_share": 0.95}
     )
+
+
+def test_some_episodes_begin_on_the_way_with_the_wheel_in_a_grip():
+    env = envs.make_vec("Valve", 400, seed=2, begun=0.5)
+    env.reset()
+    sim = env.world.sim
+    angle = sim.memory.side * sim.qpos[:, WHEEL]
+    begun = angle != 0.0
+    assert 0.4 < begun.mean() < 0.6
+    assert np.histogram(angle[begun], bins=4, range=(0.0, 2 * np.pi))[0].min() > 25
+    turned = sim.memory.side * sim.qpos[:, ROLL] - angle  # rad, of the hand more than of the wheel
+    assert np.abs(turned).max() <= env.task.first_roll
+    for _ in range(25):
+        action = np.zeros((400, 6), np.float32)
+        action[:, 4], action[:, 5] = sim.memory.side, -1.0
+        env.step(action)
+    now = env.task.measure(sim)
+    assert now["gripped"][begun].mean() > 0.98
+    assert (now["angle"] - angle)[begun].min() > 1.0
