@@ -14,7 +14,7 @@ from envs.orientation import cosine_of_tilt
 from envs.robots.dog import HOME, JOINTS, anywhere, lowest, make_solid, risen
 from envs.simulation import Fields
 from envs.sources import Control, Source, field_of_data, projected_gravity
-from envs.task import Measured, on_last_step
+from envs.task import Measured, on_first_step, on_last_step
 
 if TYPE_CHECKING:
     from envs.robots.go1 import Go1 as Walker
@@ -24,7 +24,8 @@ else:
     Walker = object
 
 EXTENT = 0.5  # m from the trunk's middle to the end of a stretched leg
-ENDLESS: Mapping[str, Any] = {"fallen": 0.0, "give_up": None}  # where a policy is scored or shown
+CLOSE = 0.3  # m/s off the commanded velocity within which a robot follows it
+ENDLESS: Mapping[str, Any] = {"fallen": 0.0, "give_up": None, "first_severity": 1.0}  # where a policy is scored or shown
 # Of each trial of such a task.
 FIGURES = ("fall_rate", "up_again_rate", "down_seconds_mean", "upright_at_end_rate", "stayed_down_rate")
 
@@ -37,8 +38,10 @@ class Recovering(Walker):
 
     The trunk and the legs touch the ground. The more the trunk is tilted, the farther actions reach: to get up takes
     other postures than to walk, and bolder exploration. The rewards of walking are for a robot on its feet; those of
-    getting up, for an upright trunk at its height, have all that stand and walk. Some episodes of training begin on the
-    ground, in any orientation and with any joint angles.
+    getting up, for an upright trunk at its height, have all that stand and walk.
+
+    In training a robot learns to walk first. Pushes, and how many episodes begin on the ground in any orientation and
+    with any joint angles, grow with its severity, which rises after each episode in which it followed its commands.
 
     A robot is down from a fall until its trunk is upright at its height.
     """
@@ -63,7 +66,17 @@ class Recovering(Walker):
     fallen: Share = 0.6  # probability that an episode begins on the ground
     drop: NotNegative = 0.3  # m, greatest height above the ground from which the robot then falls
 
-    memory: ClassVar = {"down": 1}  # s since the robot fell; 0 while it is up
+    # Curriculum
+    first_severity: Share = 0.0  # share of `fallen` and of the pushes' speed in a robot's first episode
+    harder: NotNegative = 0.25  # by which that share rises after an episode of following
+    following: Share = 0.5  # share of an episode's time within 0.3 m/s of the command that makes it one
+
+    memory: ClassVar = {
+        "down": 1,  # s since the robot fell; 0 while it is up
+        # Read by the next episode:
+        "severity": 1,  # share of `fallen` and of the pushes' speed
+        "followed": 1,  # s
+    }
     remembered = ("action", "down")
 
     def model_spec(self) -> mujoco.MjSpec:
@@ -90,6 +103,9 @@ class Recovering(Walker):
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.memory.down = self._down(sim)
+        command, motion = self.command_tracking(sim)
+        off = np.hypot(command[:, 0] - motion[:, 0], command[:, 1] - motion[:, 1])
+        sim.memory.followed += sim.dt * (off < CLOSE) * (sim.memory.down == 0.0)
         super().apply(sim, action)
         np.clip(sim.ctrl, *sim.model.actuator_ctrlrange.T, out=sim.ctrl)
 
@@ -124,15 +140,22 @@ class Recovering(Walker):
         return np.zeros(len(sim.qpos), bool) if self.give_up is None else now.down > self.give_up
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
+        severity = self._next_severity(sim)
         super().place(sim, rngs, seeds)
-        sim.memory.down = 0.0
+        sim.memory.severity, sim.memory.followed, sim.memory.down = severity, 0.0, 0.0
+        sim.memory.push_velocities *= severity[:, None]
         draws = np.array([rng.random(2 + JOINTS) for rng in rngs])
-        fallen = draws[:, 0] < self.fallen
+        fallen = draws[:, 0] < severity * self.fallen
         low, high = sim.model.jnt_range[1:].T
         sim.qpos[:, 3:7] = np.where(fallen[:, None], anywhere(rngs), sim.qpos[:, 3:7])
         sim.qpos[:, 7:] = np.where(fallen[:, None], low + (high - low) * draws[:, 2:], sim.qpos[:, 7:])
         above = self.highest_ground(sim, EXTENT) + self.drop * draws[:, 1]
         sim.qpos[:, 2] += np.where(fallen, above - lowest(sim, lambda points: points[:, :, 2]), 0.0)
+
+    def _next_severity(self, sim: Fields) -> np.ndarray:
+        """Return the severity (E,) of the robots' next episodes, by the outcome of their last ones."""
+        followed = sim.memory.followed > self.following * self.episode_steps * sim.dt
+        return np.clip(sim.memory.severity + self.harder * followed, self.first_severity, 1.0)
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         fell = (now.down > 0.0) & (before.down == 0.0)
@@ -145,6 +168,7 @@ class Recovering(Walker):
             "up_in_time": rose & (before.down <= self.in_time) & (left + before.down > self.in_time),
             "down": sim.dt * (now.down > 0.0),  # s
             "stayed_down": (now.down > self.patience) & (before.down <= self.patience),
+            "severity": on_first_step(sim, sim.memory.severity),
             "upright_at_end": on_last_step(sim, self.episode_steps) & (now.down == 0.0),
         }
 
