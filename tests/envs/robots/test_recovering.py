@@ -90,7 +90,7 @@ def test_figures_are_those_of_a_count_by_hand():
 
 
 def test_a_share_of_the_episodes_begins_on_the_ground():
-    world = begin(200, fallen=0.4)
+    world = begin(200, fallen=0.4, first_severity=1.0)
     tilted = cosine_of_tilt(world.sim.qpos[:, 3:7]) < 0.999
     assert 0.3 < tilted.mean() < 0.5
     up = cosine_of_tilt(world.sim.qpos[tilted, 3:7])
@@ -98,6 +98,26 @@ def test_a_share_of_the_episodes_begins_on_the_ground():
     world.step(stance(world))
     assert np.abs(world.sim.qvel[:, :3]).max() < 1.5  # none was thrown out of the ground
     assert (cosine_of_tilt(begin(50).sim.qpos[:, 3:7]) > 0.999).all()
+
+
+def test_after_episodes_of_following_more_begin_on_the_ground_and_pushes_grow():
+    fields = {"fallen": 1.0, "push_speed": 2.0, "standing": 1.0, "harder": 0.25, "episode_steps": 20}
+    world = begin(200, **fields)  # told to stand
+
+    def begun_on_the_ground():
+        return (cosine_of_tilt(world.sim.qpos[:, 3:7]) < 0.999).mean()
+
+    def fastest_push():
+        return np.hypot(*world.sim.memory.push_velocities.reshape(-1, 2).T).max()
+
+    assert begun_on_the_ground() == fastest_push() == 0.0
+    for k in range(20):
+        if k == 9:
+            world.sim.qvel[:100, 0] = 9.0  # half of them fly away
+        world.step(stance(world))
+    assert world.sim.memory.severity.tolist() == [0.0] * 100 + [0.25] * 100
+    assert 0.15 < 2 * begun_on_the_ground() < 0.35
+    assert 0.45 < fastest_push() < 0.5
 
 
 def test_actions_reach_the_farther_the_more_the_robot_is_tilted():
