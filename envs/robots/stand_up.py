@@ -12,9 +12,11 @@ from envs.orientation import to_world
 from envs.robots.biped import Biped
 from envs.robots.legged import UPRIGHT, Legged
 from envs.simulation import Fields, Memory
-from envs.task import Measured, on_first_step
+from envs.task import Measured, Trial, on_first_step
 
-ON_THE_BACK = (np.sqrt(0.5), 0.0, -np.sqrt(0.5), 0.0)  # as a quaternion
+HALF = np.sqrt(0.5)
+ON_THE_BACK, ON_THE_BELLY = (HALF, 0.0, -HALF, 0.0), (HALF, 0.0, HALF, 0.0)  # as quaternions
+ON_THE_LEFT, ON_THE_RIGHT = (HALF, -HALF, 0.0, 0.0), (HALF, HALF, 0.0, 0.0)
 FULL_WEIGHT = 20  # the level at which a robot has its full weight
 LONG = FULL_WEIGHT + 1  # the last level, which has long episodes
 
@@ -25,7 +27,8 @@ Level = Annotated[int, Interval(ge=0, le=LONG)]
 class StandUp(Legged):
     """Stand up from lying on the back and stay up, after Schulman et al. (2016), section 6.2.
 
-    Observations are those of `Biped`. An episode begins on the back and never ends early; in evaluation it lasts 20 s.
+    Observations are those of `Biped`. An episode begins on the back, or on the belly or a side where these have shares,
+    and never ends early; in evaluation it lasts 20 s.
 
     Trained only like that, robots end sitting. So a robot weighs little at first, as on a small moon. Its weight rises
     by one level after an episode that ends standing and falls by half a level otherwise. (Without the fall, all robots
@@ -57,6 +60,10 @@ class StandUp(Legged):
     flying_height: float = 1.7  # m, height of the head's middle above which, in training, the robot flies
     standing_time: NotNegative = 5.0  # s after which the robot must stand to the end, to have stood up
 
+    # Start
+    belly: Share = 0.0  # probability that an episode begins on the belly
+    side: Share = 0.0  # probability that it begins on a side, either as often; else on the back
+
     # Curriculum
     lightness: Share = 0.75  # share of its weight that a robot lacks at first
     standing_share: Share = 0.3  # probability that an episode begins standing
@@ -71,6 +78,10 @@ class StandUp(Legged):
 
     evaluation: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
     shown: ClassVar = evaluation
+    trials: ClassVar = {
+        "belly": Trial({"belly": 1.0, "side": 0.0}, ("stand_rate",)),
+        "side": Trial({"belly": 0.0, "side": 1.0}, ("stand_rate",)),
+    }
     model = Biped.model
     memory: ClassVar = {
         "level": 1,  # of weight
@@ -82,6 +93,10 @@ class StandUp(Legged):
     start_angles = Biped.start_angles
     mirrored_contacts = Biped.mirrored_contacts
     camera: ClassVar = {"distance": 3.8, "lookat": (0.0, 0.0, 0.75), "azimuth": 120.0, "elevation": -14.0}
+
+    def __post_init__(self) -> None:
+        if self.belly + self.side > 1.0:
+            raise ValueError(f"belly and side must be at most 1 together, got {self.belly:g} and {self.side:g}")
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)
@@ -115,8 +130,16 @@ class StandUp(Legged):
         memory.up = 0.0
 
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
-        orientation = np.where(sim.memory.stood[:, None], UPRIGHT, ON_THE_BACK)
+        orientation = np.where(sim.memory.stood[:, None], UPRIGHT, self._lying(rngs))
         return np.concatenate([orientation, np.tile(self.start_angles, (len(rngs), 1))], axis=1)
+
+    def _lying(self, rngs: list[np.random.Generator]) -> np.ndarray:
+        """Return the orientations (E, 4) of robots that lie."""
+        if self.belly == self.side == 0.0:  # nothing to draw: seeds make the episodes that they made before
+            return np.tile(ON_THE_BACK, (len(rngs), 1))
+        draws = np.array([rng.random() for rng in rngs])
+        bounds = np.cumsum([self.belly, self.side / 2, self.side / 2])
+        return np.array([ON_THE_BELLY, ON_THE_LEFT, ON_THE_RIGHT, ON_THE_BACK])[np.searchsorted(bounds, draws, "right")]
 
     def episode_limits(self, sim: Fields) -> np.ndarray:
         return sim.memory.steps

@@ -34,6 +34,27 @@ def test_begins_on_its_back(seed, fields):
     assert data.site("head").xpos[2] < 0.4  # m
 
 
+@pytest.mark.parametrize(
+    ("fields", "down"),
+    [({"belly": 1.0}, [{0: -1}]), ({"side": 1.0}, [{1: -1}, {1: 1}])],  # which of the trunk's axes looks down, or up
+)
+def test_begins_on_its_belly_or_on_either_side(fields, down):
+    seen = set()
+    for seed in range(8):
+        data = posture("StandUp", seed, standing_share=0.0, **fields)
+        upwards = data.body("trunk").xmat.reshape(3, 3)[2]
+        axis = int(np.abs(upwards).argmax())
+        assert abs(upwards[axis]) > 0.95
+        assert data.site("head").xpos[2] < 0.4  # m
+        seen.add((axis, round(upwards[axis])))
+    assert seen == {item for one in down for item in one.items()}
+
+
+def test_shares_of_more_than_all_episodes_are_refused():
+    with pytest.raises(ValueError, match=r"belly and side must be at most 1 together, got 0\.6 and 0\.5"):
+        StandUp(belly=0.6, side=0.5)
+
+
 @pytest.mark.parametrize(("level", "gravity"), [(0, 0.2), (5, 0.4), (15, 0.8), (FULL_WEIGHT, 1.0), (LONG, 1.0)])
 def test_moves_as_on_a_moon_that_grows_with_the_level(level, gravity):
     env = envs.make_vec("StandUp", 1, standing_share=0.0, first_level=level, lightness=0.8)
