@@ -13,4 +13,4 @@ class IMaze(Labyrinth):
     Each episode puts it into one of them. A robot that remembers which has to search only once.
     """
 
-    layout: Literal["random", "i-maze"] = "i-maze"  # a new maze in each episode, or the same I of 3 x 3 cells
+    layout: Literal["random", "i-maze"] = "i-maze"  # a new maze in each episode, or the same I of 5 x 5 cells

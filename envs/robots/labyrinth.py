@@ -58,7 +58,7 @@ class Labyrinth(Task):
     goal_reward: float = 10.0  # for each find of the goal
 
     # Maze
-    layout: Literal["random", "i-maze"] = "random"  # a new maze in each episode, or the same I of 3 x 3 cells
+    layout: Literal["random", "i-maze"] = "random"  # a new maze in each episode, or the same I of 5 x 5 cells
     cells: Annotated[int, Interval(ge=3, le=MOST_CELLS)] = 5  # cells of 1 m along a side of a random maze
     loops: Share = 0.2  # share of a random maze's inner walls that is removed: each makes a loop
     apples: Annotated[int, Ge(0)] = 4  # apples in a maze; fewer where there are not enough cells

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-I_CELLS = 3  # cells along a side of the I
+I_CELLS = 5  # cells along a side of the I, an odd number
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,12 @@ def random_maze(rng: np.random.Generator, cells: int, loops: float) -> Maze:
 def i_maze() -> Maze:
     """Return the maze shaped like an I, with a goal in one of its four corners (Mirowski et al. 2017, figure 2)."""
     upright, across = np.zeros((2, I_CELLS - 1, I_CELLS), bool)
-    upright[:, 1] = True  # along both sides of the stem
-    across[:, [0, -1]] = True  # under and over the bars
+    stem = I_CELLS // 2
+    upright[stem - 1 : stem + 1, 1:-1] = True  # along both sides of the stem
+    across[[0, -1]] = True  # under and over the bars
+    across[:, stem] = False
     grid = np.arange(I_CELLS * I_CELLS).reshape(I_CELLS, I_CELLS)
-    free = np.concatenate([grid[0], grid[1, 1:2], grid[2]])
+    free = np.concatenate([grid[0], grid[1:-1, stem], grid[-1]])
     return Maze(upright, across, free, grid[[0, 0, -1, -1], [0, -1, 0, -1]])
 
 

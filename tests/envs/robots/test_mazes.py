@@ -46,11 +46,12 @@ def test_mazes_are_drawn_from_the_generator_alone_and_differ():
 
 def test_the_i_has_its_shape_and_its_four_corners():
     maze = i_maze()
-    drawing = ["###", ".#.", "###"]  # from the far row to the near one; # can be entered
-    free = {y * 3 + x for y, row in enumerate(reversed(drawing)) for x, mark in enumerate(row) if mark == "#"}
-    assert set(maze.free) == free == reached(maze, 4)
-    assert sorted(passages(maze)) == [(0, 1), (1, 2), (1, 4), (4, 7), (6, 7), (7, 8)]
-    assert set(maze.ends) == {0, 2, 6, 8}
+    drawing = ["#####", "..#..", "..#..", "..#..", "#####"]  # from the far row to the near one; # can be entered
+    free = {y * 5 + x for y, row in enumerate(reversed(drawing)) for x, mark in enumerate(row) if mark == "#"}
+    assert set(maze.free) == free == reached(maze, 12)
+    bars = [(row + x, row + x + 1) for row in (0, 20) for x in range(4)]
+    assert sorted(passages(maze)) == sorted(bars + [(2, 7), (7, 12), (12, 17), (17, 22)])
+    assert set(maze.ends) == {0, 4, 20, 24}
 
 
 def test_ways_are_the_shortest_ones():
