@@ -29,7 +29,7 @@ class MemoryMaze(Labyrinth):
     """
 
     goal_reward: float = 1.0  # for each find of the object that was told
-    layout: Literal["random", "i-maze"] = "random"  # a new maze in each episode; i-maze: the same I of 3 x 3 cells
+    layout: Literal["random", "i-maze"] = "random"  # a new maze in each episode; i-maze: the same I of 5 x 5 cells
     cells: Annotated[int, Interval(ge=3, le=15)] = 9  # cells of 1 m along a side of a random maze
     apples: Annotated[int, Interval(ge=len(OBJECTS), le=len(OBJECTS))] = len(OBJECTS)  # the objects
     episode_steps: Count = 1000  # steps of 0.25 s after which an episode is truncated

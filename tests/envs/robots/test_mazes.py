@@ -50,7 +50,7 @@ def test_the_i_has_its_shape_and_its_four_corners():
     free = {y * 5 + x for y, row in enumerate(reversed(drawing)) for x, mark in enumerate(row) if mark == "#"}
     assert set(maze.free) == free == reached(maze, 12)
     bars = [(row + x, row + x + 1) for row in (0, 20) for x in range(4)]
-    assert sorted(passages(maze)) == sorted(bars + [(2, 7), (7, 12), (12, 17), (17, 22)])
+    assert {way for way in passages(maze) if free & set(way)} == {*bars, (2, 7), (7, 12), (12, 17), (17, 22)}
     assert set(maze.ends) == {0, 4, 20, 24}
 
 
