@@ -53,10 +53,10 @@ class Forgetful:
         self._sample: Callable[..., np.ndarray] = actor_in_numpy(policy, shards) or policy.act
 
     def sample(self, observations: Observations, starts: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        return self._sample(observations, noise)
+        return self._sample(self.policy.packing.completed(observations), noise)
 
     def mode(self, observations: Observations, starts: np.ndarray) -> np.ndarray:
-        return self.policy.deterministic(observations)
+        return self.policy.deterministic(self.policy.packing.completed(observations))
 
 
 class Remembering:
@@ -80,6 +80,7 @@ class Remembering:
 
     def _parameters(self, observations: Observations, starts: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return the parameters of the actions' distributions; remember the observations."""
+        observations = self.policy.packing.completed(observations)
         states = self.states * ~starts[:, None]
         if self._network is None:
             seen = self.policy.inputs(observations)[0]

@@ -40,10 +40,15 @@ class Packing:
         return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
 
     def completed(self, observations: Observations) -> Observations:
-        """Return observations (...) or (N, ...) with zeros for the privileged part, where they lack it."""
-        if PRIVILEGED not in self.parts or not isinstance(observations, Mapping) or PRIVILEGED in observations:
+        """Return observations (...) or (N, ...) with zeros for the privileged part, where they lack it.
+
+        One of another size counts as lacking: in a larger world there may be more to know.
+        """
+        if PRIVILEGED not in self.parts or not isinstance(observations, Mapping):
             return observations
-        (name, one), *_ = observations.items()
+        if np.shape(observations.get(PRIVILEGED))[-1:] == self.parts[PRIVILEGED]:
+            return observations
+        (name, one), *_ = ((name, part) for name, part in observations.items() if name != PRIVILEGED)
         robots = np.shape(one)[: np.ndim(one) - len(self.parts[name])]
         return {**observations, PRIVILEGED: np.zeros((*robots, *self.parts[PRIVILEGED]), np.float32)}
 

@@ -23,7 +23,7 @@ def predicted(
     """Return actions and states of a policy with a memory; the arguments are those of `ActorCritic.predict`.
 
     Raises:
-        ValueError: for states of another number of robots, or of another memory.
+        ValueError: for states or beginnings of another number of robots, or states of another memory.
     """
     policy.set_training_mode(False)
     tensors, several = policy.obs_to_tensor(observation)  # type: ignore[arg-type]
@@ -31,10 +31,13 @@ def predicted(
     parts = tensors.values() if isinstance(tensors, dict) else [tensors]
     robots = len(next(iter(parts)))
     shape = (robots, policy.actor_memory.state_size)
-    before = np.zeros(shape, np.float32) if state is None else state[0]
-    if np.shape(before) != shape:
-        raise ValueError(f"state must be those of {robots} robots as predict returned them, got {state!r}")
+    given = () if state is None else tuple(map(np.shape, state))
+    if state is not None and given != (shape,):
+        raise ValueError(f"state must hold one array {shape}, as predict returns it for {robots} robots, got {given}")
+    before = np.zeros(shape, np.float32) if state is None else np.asarray(state[0], np.float32)
     if episode_start is not None:
+        if np.shape(episode_start) not in ((), (1,), (robots,)):
+            raise ValueError(f"episode_start must be {(robots,)}, for {robots} robots, got {np.shape(episode_start)}")
         starts = np.broadcast_to(np.asarray(episode_start, bool), robots)
         before = before * ~starts[:, None]
     seen = {name: part.cpu().numpy() for name, part in tensors.items()} if isinstance(tensors, dict) else tensors

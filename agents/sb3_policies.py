@@ -51,7 +51,16 @@ OURS: dict[type[ActorCriticPolicy], type[ActorCritic]] = {
 
 
 def as_actor_critic(policy: str | type[ActorCriticPolicy]) -> str | type[ActorCritic]:
-    """Return a policy's name as it is, and a class with what our learners ask of it besides SB3's methods."""
+    """Return a policy's name as it is, and a class with what our learners ask of it besides SB3's methods.
+
+    Raises:
+        ValueError: for a name that is not known.
+    """
+    if isinstance(policy, str) and policy not in POLICIES:
+        raise ValueError(
+            f"policy must be one of {', '.join(POLICIES)}, got {policy!r}; a policy remembers by"
+            " policy_kwargs=dict(network=Network(memory='lstm'))"
+        )
     if isinstance(policy, str) or issubclass(policy, ActorCritic):
         return policy
     if policy in OURS:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import numpy as np
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
@@ -25,8 +25,8 @@ def check_fields(hints: Mapping[str, Any], values: Mapping[str, Any], name: Call
     """Compare values with the types and the ranges of the fields they are for.
 
     Ranges are markers of `annotated_types` in the hints: `Annotated[float, Gt(0)]`, also of a union's members and of a
-    tuple's items. None has no range; a `tuple[float, float]` runs from low to high; fields of nested dataclasses are
-    not looked at.
+    tuple's items. A plain `float` must be finite, and a `tuple[float, float]` run from low to high. None has no range;
+    fields of nested dataclasses are not looked at.
 
     Args:
         hints: of the fields, by `typing.get_type_hints(cls, include_extras=True)`.
@@ -119,6 +119,9 @@ def require_types(values: Mapping[str, Any], hints: Mapping[str, Any], name: Cal
             check_type(value, hints[field], collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
         except TypeCheckError as error:
             kind = without_ranges(hints[field])
+            if get_origin(kind) is Literal:
+                accepted = ", ".join(map(str, get_args(kind)))
+                raise TypeError(f"{name(field)} must be one of {accepted}, got {value!r}") from error
             kind = kind.__name__ if isinstance(kind, type) and not get_args(kind) else kind
             raise TypeError(f"{name(field)} must be of type {kind}, got {value!r}") from error
 
@@ -182,8 +185,11 @@ def _check_range(hint: Any, value: Any, name: str, whole: Any) -> None:
     origin, arguments = get_origin(hint), get_args(hint)
     if value is None:
         return
+    if hint is float and (math.isnan(value) or (math.isinf(value) and value is whole)):  # a range may have no end
+        raise ValueError(f"{name} must be finite, got {whole}")
     if origin is Annotated:
-        _check_range(arguments[0], value, name, whole)
+        if arguments[0] is not float:
+            _check_range(arguments[0], value, name, whole)
         bounds = functools.reduce(Bounds.within, arguments[1:], Bounds())
         if bounds != Bounds() and value not in bounds:
             raise ValueError(f"{name} {'must be finite' if value == math.inf else bounds}, got {whole}")

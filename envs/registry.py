@@ -171,6 +171,8 @@ def make_task(env_id: str, **task_kwargs: Any) -> Task | None:
     for name in task_kwargs:
         if name not in fields:
             raise TypeError(f"{env_id} has no argument {name!r}; it takes {', '.join(sorted(fields))}")
+        if name in cls.unused:
+            raise ValueError(f"{name} has no effect in {env_id}, got {task_kwargs[name]}: leave it out")
     hints = get_type_hints(cls, include_extras=True)
     task_kwargs = {name: as_python(value, hints[name]) for name, value in task_kwargs.items()}
     check_fields(hints, task_kwargs)

@@ -75,6 +75,7 @@ class Task:
     evaluation: ClassVar[Mapping[str, Any]] = {}  # fields that differ where a policy is evaluated
     shown: ClassVar[Mapping[str, Any]] = {}  # fields that differ where it is filmed or watched
     exported: ClassVar[Mapping[str, Any]] = {}  # fields that differ, from evaluation's too, where it leaves for a robot
+    unused: ClassVar[tuple[str, ...]] = ()  # inherited fields that have no effect here: they are no options
     # More evaluations, by the prefix of their figures' names; a property where they depend on the task's numbers.
     trials: ClassVar[Mapping[str, Trial]] = {}
 

@@ -81,7 +81,8 @@ def task_group(cls: type[envs.Task], values: Mapping[str, Any] | None = None, *,
 
 def writable_numbers(cls: type[envs.Task]) -> list[str]:
     """Return the names of a task's numbers that a command line can write."""
-    return [name for name, hint in typing.get_type_hints(cls).items() if "Mapping" not in str(hint)]
+    hints = typing.get_type_hints(cls).items()
+    return [name for name, hint in hints if "Mapping" not in str(hint) and name not in cls.unused]
 
 
 def field_defaults(cls: type[envs.Task]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _lane(rng: np.random.Generator, difficulty: float, size: Size) -> np.ndarray
     parts = {name: _cells(section.end - section.start) for name, section in SECTIONS.items()}
     rise = difficulty * size.slope * CELL * np.arange(1, parts["slope"] + 1)
     top = rise[-1]
-    flights = difficulty * size.stair * np.minimum(np.arange(1, FLIGHT + 1), FLIGHT)
+    flights = difficulty * size.stair * np.arange(1, FLIGHT + 1)
     down = np.repeat(flights, TREAD)
     level = parts["stairs"] - 2 * len(down)
     profile = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import mujoco
 import numpy as np
+from annotated_types import Interval
 
-from envs.arguments import Cosine, Count, NotNegative, Positive, Share
+from envs.arguments import Cosine, Count, NotNegative, Share
 from envs.orientation import heading_of
 from envs.robots.challenge import LENGTH, SECTIONS, START, WIDTH, Size, challenge, middle
 from envs.robots.recovering import ENDLESS, Recovering
@@ -35,7 +36,7 @@ class Course(Recovering, RoughTerrain):
     rubble: NotNegative = 0.1  # m, height of the largest blocks at difficulty 1
     slope: NotNegative = 0.364  # rise over run of the slopes at difficulty 1
     step: NotNegative = 0.08  # m, rise of a stair at difficulty 1
-    beam: Positive = 0.4  # m, width of the beam at difficulty 1
+    beam: Annotated[float, Interval(gt=0, le=WIDTH)] = 0.4  # m, width of the beam at difficulty 1
     ice_friction: NotNegative = 0.15  # friction coefficient of the ice
 
     # Commands
@@ -75,6 +76,7 @@ class Course(Recovering, RoughTerrain):
     }
     evaluation: ClassVar = shown
     trials: ClassVar = {}
+    unused: ClassVar = ("max_velocity", "hold", "zeroed", "standing", "grid", "start_area")
 
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:
@@ -167,7 +169,7 @@ class Course(Recovering, RoughTerrain):
         sections = {}
         for name in SECTIONS:
             reached, passed = episodes[f"reached_{name}"].sum(), episodes[f"passed_{name}"].sum()
-            sections[f"section_{name}_share"] = float(passed / reached) if reached else 0.0
+            sections[f"section_{name}_share"] = float(passed / reached) if reached else np.nan
         return super().metrics(episodes) | {
             "course_share": float(np.mean(episodes["course"])),  # of the way, at the end
             "finished_rate": float(np.mean(episodes[f"passed_{list(SECTIONS)[-1]}"])),

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import mujoco
 import numpy as np
+from annotated_types import Interval
 
 from envs.arguments import Count, NotNegative
 from envs.orientation import quaternion_about_z
@@ -23,6 +24,9 @@ AJAR = 0.05  # rad of the door, from which on the bolt is past the strike
 WIDE = np.pi / 3  # rad, the goal
 
 
+Lever = Annotated[float, Interval(gt=TO_TIP, lt=HANDLE_TO_HINGES)]
+
+
 @dataclass(frozen=True)
 class Door(Arm):
     """Press a door's handle down against its spring, and pull the door open by 60 degrees.
@@ -35,7 +39,7 @@ class Door(Arm):
     hold_radius: tuple[NotNegative, NotNegative] = (0.42, 0.48)  # m from the arm's axis, where the lever is to be held
     hold_azimuth: NotNegative = 0.6  # rad, bound on that place to either side of straight ahead
     hold_height: tuple[NotNegative, NotNegative] = (0.16, 0.24)  # m of the handle above the table
-    lever_length: tuple[NotNegative, NotNegative] = (0.08, 0.13)  # m from the handle's axis to the lever's end
+    lever_length: tuple[Lever, Lever] = (0.08, 0.13)  # m from the handle's axis to the lever's end
     friction: tuple[NotNegative, NotNegative] = (0.1, 0.25)  # N m in the door's hinges
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 

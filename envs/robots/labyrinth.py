@@ -27,6 +27,7 @@ IMAGE = 84  # pixels along a side of the camera's image, as in the paper
 SEEDS = 2**53  # of courses: whole numbers that a float64 holds
 
 MOST_CELLS = 15  # along a side
+Cells = Annotated[int, Interval(ge=3, le=MOST_CELLS)]
 FIGURES = ("apples_mean", "goals_mean", "found_share", "first_find_seconds", "later_find_seconds")  # of each trial
 
 # RGB. Inner walls have each the next of these colours, and a maze has them in random places.
@@ -59,7 +60,7 @@ class Labyrinth(Task):
 
     # Maze
     layout: Literal["random", "i-maze"] = "random"  # a new maze in each episode, or the same I of 5 x 5 cells
-    cells: Annotated[int, Interval(ge=3, le=MOST_CELLS)] = 5  # cells of 1 m along a side of a random maze
+    cells: Cells = 5  # cells of 1 m along a side of a random maze
     loops: Share = 0.2  # share of a random maze's inner walls that is removed: each makes a loop
     apples: Annotated[int, Ge(0)] = 4  # apples in a maze; fewer where there are not enough cells
     goal_moves: bool = False  # whether the goal is somewhere else after each find

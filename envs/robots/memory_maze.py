@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar
 
 import mujoco
 import numpy as np
-from annotated_types import Interval
 
 from envs.arguments import Count
-from envs.robots.labyrinth import EATEN, Labyrinth
+from envs.robots.labyrinth import EATEN, FIGURES, Cells, Labyrinth
 from envs.robots.mazes import cells_at
 from envs.simulation import Fields
-from envs.task import Measured
+from envs.task import Measured, Trial
 
 # RGB of the objects: no wall has one of them.
 OBJECTS = np.array([(0.90, 0.10, 0.12), (0.10, 0.85, 0.20), (0.98, 0.98, 0.30)])
@@ -29,9 +28,8 @@ class MemoryMaze(Labyrinth):
     """
 
     goal_reward: float = 1.0  # for each find of the object that was told
-    layout: Literal["random", "i-maze"] = "random"  # a new maze in each episode; i-maze: the same I of 5 x 5 cells
-    cells: Annotated[int, Interval(ge=3, le=15)] = 9  # cells of 1 m along a side of a random maze
-    apples: Annotated[int, Interval(ge=len(OBJECTS), le=len(OBJECTS))] = len(OBJECTS)  # the objects
+    cells: Cells = 9  # cells of 1 m along a side of a random maze
+    apples: int = len(OBJECTS)  # the objects
     episode_steps: Count = 1000  # steps of 0.25 s after which an episode is truncated
 
     control_dt = 0.25  # s
@@ -39,7 +37,8 @@ class MemoryMaze(Labyrinth):
         **Labyrinth.memory,
         "told": 1,  # number of the object to be found
     }
-    trials: ClassVar = {}
+    trials: ClassVar = {"forgetful": Trial({}, FIGURES, forget_at="found")}
+    unused: ClassVar = ("apple_reward", "apples", "goal_moves", "sight")  # what is told is no part of a picture
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()

@@ -25,7 +25,8 @@ else:
 
 EXTENT = 0.5  # m from the trunk's middle to the end of a stretched leg
 CLOSE = 0.3  # m/s off the commanded velocity within which a robot follows it
-ENDLESS: Mapping[str, Any] = {"fallen": 0.0, "give_up": None, "first_severity": 1.0}  # where a policy is scored or shown
+# Where a policy is scored or shown.
+ENDLESS: Mapping[str, Any] = {"fallen": 0.0, "give_up": None, "first_severity": 1.0}
 # Of each trial of such a task.
 FIGURES = ("fall_rate", "up_again_rate", "down_seconds_mean", "upright_at_end_rate", "stayed_down_rate")
 
@@ -38,7 +39,7 @@ class Recovering(Walker):
 
     The trunk and the legs touch the ground. The more the trunk is tilted, the farther actions reach: to get up takes
     other postures than to walk, and bolder exploration. The rewards of walking are for a robot on its feet; those of
-    getting up, for an upright trunk at its height, have all that stand and walk.
+    getting up are for an upright trunk at its height, also of robots that walk.
 
     In training a robot learns to walk first. Pushes, and how many episodes begin on the ground in any orientation and
     with any joint angles, grow with its severity, which rises after each episode in which it followed its commands.
@@ -176,8 +177,8 @@ class Recovering(Walker):
         falls, timely = episodes["falls"].sum(), episodes["timely_falls"].sum()
         return super().metrics(episodes) | {
             "fall_rate": float(np.mean(episodes["falls"] > 0)),  # of episodes
-            "up_again_rate": float(episodes["up_in_time"].sum() / timely) if timely else 1.0,  # of falls
-            "down_seconds_mean": float(episodes["down"].sum() / falls) if falls else 0.0,  # of a fall
+            "up_again_rate": float(episodes["up_in_time"].sum() / timely) if timely else np.nan,  # of falls
+            "down_seconds_mean": float(episodes["down"].sum() / falls) if falls else np.nan,  # of a fall
             "upright_at_end_rate": float(np.mean(episodes["upright_at_end"])),  # of episodes
             "stayed_down_rate": float(np.mean(episodes["stayed_down"] > 0)),  # of episodes
         }

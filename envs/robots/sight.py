@@ -9,8 +9,7 @@ import numpy as np
 from envs.simulation import Fields
 
 SEEN = np.array([0, 1, 0, 0, 0, 0], np.uint8)  # the geom group that rays meet
-NOTHING = np.array([0.75, 0.84, 0.92])  # RGB where a ray meets nothing
-FLOOR, SKY = np.array([0.55, 0.57, 0.60]), np.array([0.75, 0.84, 0.92])  # RGB, in pictures
+FLOOR, SKY = np.array([0.55, 0.57, 0.60]), np.array([0.75, 0.84, 0.92])  # RGB; the sky's where a ray meets nothing
 COLUMN, ROWS = 8, 96  # pixels: the width of a ray, the height of a picture
 HEIGHT_ANGLE = 60.0  # degrees from a picture's lower edge to its upper one
 
@@ -38,7 +37,7 @@ def look(sim: Fields, places: np.ndarray, headings: np.ndarray, rays: int, view:
     np.sin(angles, out=directions[:, :, 1])
     lengths, geoms = sim.ray(places[:, None], directions, SEEN)
     lengths[lengths < 0.0] = np.inf
-    return Seen(lengths, np.vstack([sim.model.geom_rgba[:, :3], NOTHING])[geoms])  # -1, for nothing, is the last row
+    return Seen(lengths, np.vstack([sim.model.geom_rgba[:, :3], SKY])[geoms])  # -1, for nothing, is the last row
 
 
 def picture(seen: Seen, eye: float, height: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Stack: an arm puts a cube on another one and lets it go."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from envs.task import Measured, norm
 
 BASE_POSITION = slice(14, 17)  # in qpos
 BASE_QUATERNION = slice(17, 21)  # in qpos
+NEAR = 0.05  # m, distance from the cube's place within which the observation of it is fine
 ABOVE = np.array([0.0, 0.0, 2 * HALF_CUBE])  # m from the middle of a cube to the middle of one on it
 
 
@@ -40,11 +41,15 @@ class Stack(Carry):
 
     loosen_weight: float = 2.0  # reward per step with the cube at its place, growing as the fingers cease to press
     release_weight: float = 2.0  # reward per step with the cube released on the other one
-    away_weight: float = 2.0  # reward per step with the hand drawn back from the released cube, growing with the way
+    away_weight: float = 4.0  # reward per step with the hand drawn back from the released cube, growing with the way
 
     model = "stack.xml"
     evaluation: ClassVar = {"placed": 0.0}
     shown: ClassVar = evaluation
+
+    def __post_init__(self) -> None:
+        if self.apart > self.cube_azimuth:
+            raise ValueError(f"apart must be at most cube_azimuth, {self.cube_azimuth:g}, got {self.apart:g}")
 
     def to_goal(self, sim: Fields) -> np.ndarray:
         return sim.qpos[:, BASE_POSITION] + ABOVE - sim.qpos[:, CUBE_POSITION]
@@ -67,7 +72,15 @@ class Stack(Carry):
         }
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
-        return super().observe(sim, now) | {"base": sim.qpos[:, BASE_POSITION]}  # m
+        return super().observe(sim, now) | {
+            "base": sim.qpos[:, BASE_POSITION],  # m
+            # Whether a cube is in its place decides what the hand is to do, and a millimetre of `to_goal` hardly shows.
+            "to_goal_near": np.clip(now.to_goal / NEAR, -1.0, 1.0),
+        }
+
+    def observation_sources(self, sim: Fields) -> dict[str, Source]:
+        sources = super().observation_sources(sim)
+        return sources | {"to_goal_near": replace(sources["to_goal"], scale=1 / NEAR, clip=(-1.0, 1.0))}
 
     def goal_source(self, sim: Fields) -> Source:
         return field_of_data("qpos", range(14, 17), offset=tuple(ABOVE.tolist()))
@@ -117,4 +130,4 @@ class Stack(Carry):
         }
 
     def mirrored_things(self) -> dict[str, SignedPermutation]:
-        return super().mirrored_things() | {"base": SIDES}
+        return super().mirrored_things() | {"base": SIDES, "to_goal_near": SIDES}

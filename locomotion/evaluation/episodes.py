@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,8 @@ def evaluate_stored(
     seed = promised["seed"] if seed is None else seed
     limit = promised.get("evaluation_steps", EVALUATION_STEPS) if evaluation_steps is None else evaluation_steps
     count = set_threads(threads)
-    policy, env = stored.load(), stored.env
+    with closing(stored.environment(task=task)) as like:
+        policy, env = stored.load(like), stored.env
 
     def score(numbers: Mapping[str, Any], **others: Any) -> Evaluation:
         options: dict[str, Any] = {"stochastic": stochastic, "threads": count, "evaluation_steps": limit}

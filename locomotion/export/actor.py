@@ -22,6 +22,7 @@ from agents.observations import Observations
 from agents.symmetry import WithMirrorImages
 from envs.observation import SEEN
 from locomotion.errors import UsageError
+from locomotion.policies.spaces import space_of_actor
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,10 @@ class ActorParts:
             raise UsageError(f"layers of a user's own cannot be exported, got {type(policy.mlp_extractor).__name__}")
         policy = copy.deepcopy(policy)
         space, extractor, layers = policy.observation_space, policy.pi_features_extractor, policy.actor_layers()
-        if not (isinstance(space, spaces.Dict) and PRIVILEGED in space.spaces):
+        narrow = space_of_actor(space)
+        if narrow is space:
             return cls(space, extractor, layers)
-        seen = {name: part for name, part in space.spaces.items() if name != PRIVILEGED}
         columns = next(layer.columns for layer in layers if isinstance(layer, Seen)).numpy()
-        narrow = seen[SEEN] if seen.keys() == {SEEN} else spaces.Dict(seen)
         rest = [_narrowed(layer, columns) for layer in layers if not isinstance(layer, Seen)]
         return cls(narrow, _narrowed_extractor(extractor, narrow, columns), rest)
 

@@ -69,8 +69,13 @@ def write_c_header(policy: ActorCritic, folder: Path) -> None:
     """
     head = policy.action_dist
     parts = ActorParts.of(policy)
-    if not parts.vector or parts.memory is not None or not isinstance(head, ClippedGaussian):
-        raise UsageError("a C header goes from a vector to real actions, without a memory; this policy does not")
+    beyond = {
+        "observations that are not a vector": not parts.vector,
+        "a memory": parts.memory is not None,
+        "actions that are choices": not isinstance(head, ClippedGaussian),
+    }
+    if any(beyond.values()):
+        raise UsageError(f"a C header cannot have {next(what for what, there in beyond.items() if there)}")
     size = parts.extractor.features_dim  # as many as the observation has numbers
     code = Code(size)
     for layer in (parts.extractor, *parts.layers):

@@ -81,7 +81,9 @@ def export(
     set_threads(1)
     folder = (out or FOLDER / short_name(stored.env)).resolve()
     require_replaceable(folder)
-    policy, numbers = stored.load(), numbers_of(stored, task or {})
+    numbers = numbers_of(stored, task or {})
+    with contextlib.closing(make_env(stored.env, 1, task=numbers, threads=1)) as like:
+        policy = stored.load(like)
     world = first_episode(stored.env, numbers)
     seen = ActorParts.of(policy).space
     told = None if world is None else deployment(world, stored.env, memory_sizes(policy))
@@ -163,9 +165,9 @@ def why_no_runner(env: str, told: Deployment | None) -> str:
         return f"no {RUNNER}: {env} is not one of the robots that are stepped in batches, whose observations are known"
     if told.complete:
         return ""
-    unknown = [f"where {', '.join(told.unknown)} in the observation come from"] if told.unknown else []
+    unknown = [f"which sensors observe {', '.join(told.unknown)}"] if told.unknown else []
     unknown += ["how actions become controls"] if told.control is None else []
-    return f"no {RUNNER}: it is not known {' and '.join(unknown)}; the task can say so (envs/README.md)"
+    return f"no {RUNNER}: it is not known {', and '.join(unknown)}; the task can say so (envs/README.md)"
 
 
 def require_equal(actions: ActionProof, runner: RunnerProof | None) -> None:

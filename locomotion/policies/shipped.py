@@ -6,6 +6,7 @@ import difflib
 import re
 from pathlib import Path
 
+from envs.registry import OWN_TASKS, REGISTERED
 from locomotion.files import folder_name
 
 FOLDER = Path(__file__).parent
@@ -28,8 +29,10 @@ def find_shipped(name: str) -> Path | None:
 
 
 def nearest(name: str) -> str:
-    """Return a hint for an unknown name: similar shipped policies, or the names that are accepted."""
+    """Return a hint for a name without a policy: how to train it, similar shipped ones, or what is accepted."""
     names = {known.lower(): known for known in shipped_names()}
+    if name in {*OWN_TASKS, *REGISTERED}:
+        return f"{name} comes without one: train it, python scripts/train.py {name}"
     near = [names[match] for match in difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)]
     if near:
         return f"did you mean {' or '.join(near)}?"

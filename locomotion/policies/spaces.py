@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from agents.network import PRIVILEGED
+from envs.observation import SEEN
+
 DTYPE = re.compile("(bool|u?int|float)[0-9]*")  # numpy evaluates some other strings
 KINDS = "Box, Discrete, MultiDiscrete, MultiBinary or a Dict of these"
 
@@ -31,6 +34,14 @@ def space_as_data(space: spaces.Space) -> dict[str, Any]:
     if isinstance(space, spaces.Dict):
         return {"kind": "Dict", "parts": {name: space_as_data(part) for name, part in space.spaces.items()}}
     raise ValueError(f"only {KINDS} can be written to a card, got {space}")
+
+
+def space_of_actor(space: spaces.Space) -> spaces.Space:
+    """Return the space of what an actor sees: a Dict without the critic's part, or the only part of our tasks."""
+    if not (isinstance(space, spaces.Dict) and PRIVILEGED in space.spaces):
+        return space
+    seen = {name: part for name, part in space.spaces.items() if name != PRIVILEGED}
+    return seen[SEEN] if seen.keys() == {SEEN} else spaces.Dict(seen)
 
 
 def size_of(data: dict[str, Any]) -> int:

@@ -18,7 +18,7 @@ from locomotion.files import steps_in
 from locomotion.policies.card import PolicyCard, installed_versions, read_card, save_card
 from locomotion.policies.hub import PREFIX, download
 from locomotion.policies.shipped import find_shipped, nearest
-from locomotion.policies.spaces import space_as_data, space_from_data
+from locomotion.policies.spaces import space_as_data, space_from_data, space_of_actor
 from locomotion.policies.weights import shapes_of_weights
 from locomotion.runs.folder import Run
 
@@ -91,10 +91,10 @@ class StoredPolicy:
         return make_env(self.env, robots, task=self.numbers(purpose, task), **door)
 
     def load(self, env: VecEnv | None = None) -> ActorCritic:
-        """Return the policy. It needs no environment; a given one must have the same spaces.
+        """Return the policy. It needs no environment; a given one must have the same spaces for its actor.
 
         Raises:
-            UsageError: where the files are damaged, or the policy was trained on other spaces.
+            UsageError: where the files are damaged, or the policy's actor was trained on other spaces.
         """
         from agents.sb3_policies import policy_class
         from agents.symmetry import identity_mirror
@@ -139,20 +139,28 @@ class StoredPolicy:
             if lacking:
                 shape = " x ".join(map(str, next(iter(lacking))))
                 raise ValueError(f"it asks for weights of {shape}, which policy.safetensors does not hold")
-            if env is None:
-                return space_from_data(observation), space_from_data(action)
-            if "printed" not in self.card.observation_space:
-                self._compare(env, space_from_data(observation), space_from_data(action))
-            return env.observation_space, env.action_space
+            theirs = space_from_data(observation), space_from_data(action)
+            if env is not None and "printed" not in self.card.observation_space:
+                self._compare(env, *theirs)
+            return theirs
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UsageError(f"{self.folder / 'policy.json'} is damaged ({error}); {COPY}") from error
 
     def _compare(self, env: VecEnv, *theirs: spaces.Space | str) -> None:
+        """Refuse an environment in which the actor sees or does something else; the critic may see anything."""
         for kind, trained_on, ours in zip(
             ("observation", "action"), theirs, (env.observation_space, env.action_space), strict=True
         ):
-            if trained_on != (str(ours) if isinstance(trained_on, str) else ours):
-                raise UsageError(f"this policy was trained on {kind}s {trained_on}, {self.card.env} has {ours}")
+            if isinstance(trained_on, str):
+                one, other = trained_on, str(ours)
+            else:
+                seen, here = space_of_actor(trained_on), space_of_actor(ours)
+                if seen == here:
+                    continue
+                alike = seen.shape == here.shape
+                one, other = (str(seen), str(here)) if alike else (f"of shape {seen.shape}", f"of shape {here.shape}")
+            if one != other:
+                raise UsageError(f"this policy was trained on {kind}s {one}; those of {self.card.env} are {other} here")
 
 
 class NoOptimizer:

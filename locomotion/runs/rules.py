@@ -137,6 +137,11 @@ class Vanilla(GradientSteps):
     def arguments(self, settings: Settings) -> dict[str, Any]:
         return super().arguments(settings) | {"reuse": self.reuse}
 
+    def check(self, settings: Settings) -> None:
+        super().check(settings)
+        if self.reuse and settings.network.memory != "none":
+            raise UsageError(f"--memory {settings.network.memory} does not go with --reuse, got {self.reuse}")
+
 
 @dataclass(frozen=True)
 class Synchronous(Exploring):

@@ -188,11 +188,10 @@ class Settings:
         if self.rollout.episodic and self.rollout.stagger:
             raise UsageError("--episodic begins all episodes at once, --stagger at different times: name one of them")
         window = self.rollout.memory_steps
-        if window is not None and (self.rollout.episodic or self.rollout.n_steps % window):
-            raise UsageError(
-                f"--memory-steps must divide --n-steps, which are {self.rollout.n_steps}, and has no effect with"
-                f" --episodic, got {window}"
-            )
+        if window is not None and self.rollout.episodic:
+            raise UsageError(f"--memory-steps does not go with --episodic, got {window}")
+        if window is not None and self.rollout.n_steps % window:
+            raise UsageError(f"--memory-steps must divide --n-steps, {self.rollout.n_steps}, got {window}")
         if self.network.memory != "none" and self.advantage.baseline == "optimal-constant":
             raise UsageError(f"--memory {self.network.memory} does not go with --baseline optimal-constant")
         self.rule.check(self)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
 
-from envs.arguments import as_python, at_least_one, check_fields, without_ranges
+from envs.arguments import as_python, at_least_one, check_fields, require_types, without_ranges
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Fields:
     hidden: tuple[Annotated[int, Ge(1)], ...] = ()
     filled: Annotated[tuple[int, ...], MinLen(1)] = (1,)
     load: tuple[float, float] = (0.0, 1.0)
+    weight: float = 1.0
     friction: tuple[Annotated[float, Ge(0)], Annotated[float, Ge(0)]] | None = None
     inner: Inner | None = None
 
@@ -65,7 +66,9 @@ HINTS = get_type_hints(Fields, include_extras=True)
         ("hidden", (64, 0), "each number of hidden must be at least 1, got (64, 0)"),
         ("filled", (), "filled must not be empty, got ()"),
         ("load", (1.0, 0.5), "load must run from low to high, got (1.0, 0.5)"),
-        ("load", (math.nan, 0.5), "load must run from low to high, got (nan, 0.5)"),
+        ("load", (math.nan, 0.5), "each number of load must be finite, got (nan, 0.5)"),
+        ("weight", math.nan, "weight must be finite, got nan"),
+        ("weight", -math.inf, "weight must be finite, got -inf"),
         ("friction", (-1.0, 0.5), "each number of friction must not be negative, got (-1.0, 0.5)"),
         ("friction", (1.0, 0.5), "friction must run from low to high, got (1.0, 0.5)"),
     ],
@@ -168,3 +171,12 @@ def test_a_count_is_any_librarys_integer():
         at_least_one(2.5, "the width")
     with pytest.raises(ValueError, match="the width must be at least 1, got 0"):
         at_least_one(np.int64(0), "the width")
+
+
+def test_a_range_may_have_no_end():
+    check_fields(HINTS, {"load": (-math.inf, math.inf)})
+
+
+def test_a_word_that_is_not_among_the_accepted_ones_is_named_with_them():
+    with pytest.raises(TypeError, match=r"^sight must be one of rays, camera, got 'sonar'$"):
+        require_types({"sight": "sonar"}, {"sight": Literal["rays", "camera"]})

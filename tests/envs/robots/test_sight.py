@@ -6,7 +6,7 @@ import pytest
 from envs.robots.courses import course
 from envs.robots.labyrinth import COMPASS, PAINT, Labyrinth
 from envs.robots.mazes import borders
-from envs.robots.sight import NOTHING, Seen, look, picture
+from envs.robots.sight import SKY, Seen, look, picture
 from envs.world import World
 
 
@@ -77,14 +77,14 @@ def test_where_there_is_nothing_there_is_the_sky():
     world.sim.qpos[1] = [30.0, 0.0, 0.0]  # outside, looking away
     seen = look(world.sim, np.full((2, 3), [30.0, 0.0, 0.25]), np.array([0.0, np.pi]), 5, 60.0)
     assert np.isinf(seen.distances[0]).all()
-    np.testing.assert_array_equal(seen.colours[0], np.tile(NOTHING, (5, 1)))
+    np.testing.assert_array_equal(seen.colours[0], np.tile(SKY, (5, 1)))
     assert seen.distances[1, 2] == pytest.approx(30.0 - 2.55)  # from the right border's outer side
     np.testing.assert_allclose(seen.colours[1, 2], COMPASS[1], atol=1e-6)
 
 
 def test_a_picture_shows_near_things_high_and_bright_in_their_colours():
     blue, red = (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)
-    seen = Seen(np.array([[0.5, 2.0, np.inf]]), np.array([[blue, red, NOTHING]]))
+    seen = Seen(np.array([[0.5, 2.0, np.inf]]), np.array([[blue, red, SKY]]))
     (image,) = picture(seen, eye=0.25, height=0.5)
     assert image.dtype == np.uint8
     near, far, nothing = np.split(image, 3, axis=1)

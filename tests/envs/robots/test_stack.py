@@ -114,7 +114,7 @@ def test_letting_go_costs_nothing_and_drawing_back_pays():
         terms = step(0, 0, 0, 0, 0, 1)
     distance = math.dist(sim.xpos[0, sim.body("grip")], sim.xpos[0, sim.body("cube")])
     assert (terms["loosen"], terms["release"]) == (2.0, 2.0)
-    assert terms["away"] == pytest.approx(2.0 * distance / 0.06)
+    assert terms["away"] == pytest.approx(4.0 * distance / 0.06)
     assert [terms[name] for name in ("reach", "grasp", "lift", "goal")] == [1.0, 0.5, 0.5, 2.0]
     for _ in range(15):
         terms = step(0, -0.5, 0, 0, 0, 0)

@@ -149,7 +149,7 @@ def test_meshes_go_along(register, tmp_path):
 
 def test_a_part_of_unknown_origin_is_named(register, tmp_path):
     exported = export(stored_policy(register(Secretive), tmp_path / "policy"), tmp_path / "out", steps=STEPS)
-    assert "it is not known where energy in the observation come from; the task can say so" in exported.lacking[0]
+    assert "it is not known which sensors observe energy; the task can say so" in exported.lacking[0]
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert "run_policy.py" not in names
     assert {"policy.onnx", "policy.json", "deploy.yaml", "model.xml"} <= names

@@ -58,7 +58,7 @@ def test_settings_survive_json():
         (["--resume", "nowhere"], "nowhere is not a run"),
         (
             ["CartPole", "--memory", "gru", "--memory-steps", "5"],
-            "--memory-steps must divide --n-steps, which are 64, ",
+            "--memory-steps must divide --n-steps, 64, got 5",
         ),
         (
             ["CartPole", "--memory", "gru", "--baseline", "optimal-constant"],
