@@ -118,7 +118,7 @@ def test_letting_go_costs_nothing_and_drawing_back_pays():
     assert [terms[name] for name in ("reach", "grasp", "lift", "goal")] == [1.0, 0.5, 0.5, 2.0]
     for _ in range(15):
         terms = step(0, -0.5, 0, 0, 0, 0)
-    assert terms["away"] == 2.0
+    assert terms["away"] == 4.0
     assert (np.diff(rewards) > -0.05).all()
 
 
