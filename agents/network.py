@@ -41,9 +41,9 @@ class Network:
     obs_epsilon: Annotated[float, Interval(gt=0, lt=math.inf)] = 1e-8
     """Added to the variance by which each observed number is scaled: keeps numbers small that hardly ever vary."""
     memory: Literal["none", "gru", "lstm"] = "none"
-    """What actor and critic, each for itself, remember of an episode so far, between hidden layers and output."""
+    """Recurrent layer of actor and critic, one each, after the hidden layers: none, a GRU or an LSTM."""
     memory_size: Units = 64
-    """Numbers of a memory's output."""
+    """Size of the recurrent layer's output."""
     mirror: bool = False
     """Make the actor mirror symmetric, as the robot is; the robot's task must define its mirror image (`mirrored`)."""
 
