@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,21 @@ STATE = ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_p
 
 class InvalidTask(TypeError, ValueError):  # noqa: N818 - as its message reads
     """A method of a Task returned something of a wrong type, shape or value."""
+
+
+def require_declared(task: Task) -> None:
+    """Refuse a task whose `memory` or `trials` are not what they must be."""
+    memory = require_named(task, "memory", task.memory, "sizes", "be")
+    for name, size in memory.items():
+        if not isinstance(size, int) or size < 1:
+            raise InvalidTask(f"{_name(task)}.memory: the size of {name} must be at least 1, got {size!r}")
+    fields = {field.name for field in dataclasses.fields(task)}
+    for prefix, trial in require_named(task, "trials", task.trials, "trials", "be").items():
+        if not hasattr(trial, "forget_at"):
+            raise InvalidTask(f"{_name(task)}.trials: {prefix} must be an envs.task.Trial, got {trial!r}")
+        for name in trial.fields:
+            if name not in fields:
+                raise InvalidTask(f"{_name(task)}.trials: {prefix} changes {name!r}, which is no number of the task")
 
 
 def compiled(task: Task) -> mujoco.MjModel:
@@ -59,23 +75,30 @@ def require_fit(task: Task, model: mujoco.MjModel, substeps: int) -> None:
         )
 
 
-def require_named(task: Task, method: str, returned: Any, what: str) -> Mapping[str, Any]:
-    """Return what a method returned, which must be a dict.
+def require_named(task: Task, method: str, returned: Any, what: str, verb: str = "return") -> Mapping[str, Any]:
+    """Return what a method returned, or an attribute is, which must be a dict.
 
     Args:
         task: the task.
         method: its name.
         returned: by the method.
         what: the dict's values, for the message.
+        verb: what must be a dict, for the message: what it returns, or the attribute itself.
     """
     if not isinstance(returned, Mapping) or not all(isinstance(name, str) for name in returned):
-        raise InvalidTask(f"{_name(task)}.{method} must return a dict of named {what}, got {type(returned).__name__}")
+        raise InvalidTask(f"{_name(task)}.{method} must {verb} a dict of named {what}, got {type(returned).__name__}")
     return returned
 
 
 def require_quantities(task: Task, returned: Any, count: int) -> Mapping[str, Any]:
     """Return what `measure` returned, whose remembered quantities must be arrays (count, ...)."""
     quantities = require_named(task, "measure", returned, "quantities")
+    for prefix, trial in task.trials.items():
+        if trial.forget_at is not None and trial.forget_at not in quantities:
+            names = ", ".join(quantities) or "nothing"
+            raise InvalidTask(
+                f"{_name(task)}.trials: {prefix} forgets at {trial.forget_at!r}, but measure returns {names}"
+            )
     for name in task.remembered:
         if name not in quantities:
             names = ", ".join(quantities) or "nothing"

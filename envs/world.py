@@ -62,6 +62,7 @@ class World:
         self.task = task
         self.num_robots = num_robots
         self.auto_reset = auto_reset
+        contract.require_declared(task)
         self.model = contract.compiled(task)
         self.substeps = task.substeps(self.model)
         contract.require_fit(task, self.model, self.substeps)

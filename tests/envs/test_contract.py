@@ -6,6 +6,7 @@ from gymnasium import spaces
 
 import envs
 from envs.robots.cartpole import CartPole
+from envs.task import Trial
 
 N = 2
 FLAGS = np.zeros(N, bool)
@@ -197,6 +198,11 @@ def test_a_model_that_mujoco_does_not_take_is_named(tmp_path):
     [
         ({"control_dt": 0.013}, "control_dt 0.013 s, is not a multiple of timestep"),
         ({"control_dt": 0.0}, "Odd must take at least 1 physics step per action, got 0"),
+        ({"memory": ["side"]}, "Odd.memory must be a dict of named sizes, got list"),
+        ({"memory": {"side": 0}}, "Odd.memory: the size of side must be at least 1, got 0"),
+        ({"trials": {"x": {}}}, r"Odd.trials: x must be an envs.task.Trial, got \{\}"),
+        ({"trials": {"x": Trial({"typo": 1}, ())}}, "Odd.trials: x changes 'typo', which is no number of the task"),
+        ({"trials": {"x": Trial({}, (), "typo")}}, "Odd.trials: x forgets at 'typo', but measure returns "),
     ],
 )
 def test_an_attribute_that_does_not_fit_the_model_is_named(attributes, message):
