@@ -65,6 +65,7 @@ class Course(Recovering, RoughTerrain):
         "begin": 1,  # m along the lane, of the start
         "hail": 2 * HAIL,  # m/s along the world's x and y
     }
+    camera: ClassVar = RoughTerrain.camera | {"distance": 2.0, "elevation": -32.0}  # over the walls between lanes
     shown: ClassVar = {
         **ENDLESS,
         "difficulties": (1.0,) * 8,

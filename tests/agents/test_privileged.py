@@ -49,11 +49,14 @@ def test_actions_do_not_depend_on_it_and_values_do(space, memory):
     model.learn(64)
     seen = observed(space)
     without = {name: part for name, part in seen.items() if name != "privileged"}
+    more = {**seen, "privileged": np.ones((4, 5))}  # of a larger world
     one = {name: part[0] for name, part in without.items()}
     acted, _ = model.predict(seen, deterministic=True)
-    for other in (otherwise(seen), without):
+    for other in (otherwise(seen), without, more):
         np.testing.assert_array_equal(model.predict(other, deterministic=True)[0], acted)
     np.testing.assert_allclose(model.predict(one, deterministic=True)[0], acted[0], atol=1e-6)
+    acting = [actor_of(model.policy, 4).mode(each, np.ones(4, bool)) for each in (seen, without, more)]
+    np.testing.assert_array_equal(acting, [acting[0]] * 3)
     values, others = (model.policy.rollout_values(each) for each in (seen, otherwise(seen)))
     assert (values != others).all()
 

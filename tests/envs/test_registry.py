@@ -61,6 +61,11 @@ def test_an_argument_that_the_task_does_not_have_is_named():
         make_task("Hopper-v5", wheels=3)
 
 
+def test_an_inherited_argument_without_effect_is_refused():
+    with pytest.raises(ValueError, match=r"hold has no effect in Locomotion/Course-v0, got 1\.0: leave it out"):
+        make_task("Locomotion/Course-v0", hold=1.0)
+
+
 @pytest.mark.parametrize(
     ("name", "wrong", "error", "message"),
     [

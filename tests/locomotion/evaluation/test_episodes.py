@@ -226,3 +226,23 @@ def test_a_card_promises_for_the_limit_at_which_its_episodes_were_cut_off(tmp_pa
     assert (again.episodes, again.seed, again.cut_off, again.evaluation_steps) == (4, 0, 4, 5)
     assert "to the last digit" in against_card(again, read_card(tmp_path))
     assert against_card(evaluate_folder(tmp_path, evaluation_steps=6, threads=1), read_card(tmp_path)) is None
+
+
+def test_numbers_that_change_what_the_actor_sees_or_does_are_refused():
+    for numbers, sentence in (
+        (
+            {"rays": 12},
+            r"trained on observations of shape \(101,\); those of Locomotion/Labyrinth-v0 are of shape \(53,\)",
+        ),
+        (
+            {"discrete_actions": True},
+            r"trained on actions of shape \(3,\); those of Locomotion/Labyrinth-v0 are of shape \(\)",
+        ),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            evaluate_folder("Labyrinth", episodes=1, task=numbers)
+
+
+def test_what_the_critic_alone_sees_may_be_of_another_size():
+    few = evaluate_folder("Labyrinth", episodes=2, task={"apples": 2, "episode_steps": 5})
+    assert few.length_mean == 5
