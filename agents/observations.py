@@ -46,7 +46,7 @@ class Packing:
         """
         if PRIVILEGED not in self.parts or not isinstance(observations, Mapping):
             return observations
-        if np.shape(observations.get(PRIVILEGED))[-1:] == self.parts[PRIVILEGED]:
+        if PRIVILEGED in observations and np.shape(observations[PRIVILEGED])[-1:] == self.parts[PRIVILEGED]:
             return observations
         (name, one), *_ = ((name, part) for name, part in observations.items() if name != PRIVILEGED)
         robots = np.shape(one)[: np.ndim(one) - len(self.parts[name])]

@@ -69,13 +69,12 @@ def write_c_header(policy: ActorCritic, folder: Path) -> None:
     """
     head = policy.action_dist
     parts = ActorParts.of(policy)
-    beyond = {
-        "observations that are not a vector": not parts.vector,
-        "a memory": parts.memory is not None,
-        "actions that are choices": not isinstance(head, ClippedGaussian),
-    }
-    if any(beyond.values()):
-        raise UsageError(f"a C header cannot have {next(what for what, there in beyond.items() if there)}")
+    if not parts.vector:
+        raise UsageError("a C header cannot have observations that are not a vector")
+    if parts.memory is not None:
+        raise UsageError("a C header cannot have a memory")
+    if not isinstance(head, ClippedGaussian):
+        raise UsageError("a C header cannot have actions that are choices")
     size = parts.extractor.features_dim  # as many as the observation has numbers
     code = Code(size)
     for layer in (parts.extractor, *parts.layers):
