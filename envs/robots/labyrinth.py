@@ -12,7 +12,7 @@ from annotated_types import Ge, Interval
 from gymnasium import spaces
 
 from envs.arguments import Count, NotNegative, Positive, Share
-from envs.robots.courses import THICKNESS, Course, Rules, course, guide
+from envs.robots.maze_courses import THICKNESS, MazeCourse, Rules, guide, maze_course
 from envs.robots.mazes import borders, cells_at
 from envs.robots.sight import SEEN, Seen, look, picture
 from envs.simulation import Fields
@@ -139,7 +139,7 @@ class Labyrinth(Task):
         around = borders(rules.side, THICKNESS)
         for k, border in enumerate(zip(*around, COMPASS, strict=True)):
             wall(f"border{k}", *border)
-        inside = course(0, rules)
+        inside = maze_course(0, rules)
         for k, (centre, half) in enumerate(zip(*inside.walls, strict=True)):
             wall(f"wall{k}", centre, half, PAINT[k % len(PAINT)])
         places = {"goal": inside.goals[0], **{f"apple{k}": place for k, place in enumerate(inside.apples)}}
@@ -181,8 +181,8 @@ class Labyrinth(Task):
         sim.mocap_pos[i, 1:, :2] = here.apples
         sim.mocap_pos[i, :, 2] = EYE
 
-    def _course(self, sim: Fields, i: int) -> Course:
-        return course(int(sim.memory.course[i]), self.rules)
+    def _course(self, sim: Fields, i: int) -> MazeCourse:
+        return maze_course(int(sim.memory.course[i]), self.rules)
 
     def touched(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
         """Return whether the robots touch the goal (N,), and which apples they touch (N, apples)."""

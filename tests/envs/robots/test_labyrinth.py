@@ -9,8 +9,8 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
 import envs
-from envs.robots.courses import course
 from envs.robots.labyrinth import Labyrinth
+from envs.robots.maze_courses import maze_course
 from envs.world import World
 
 
@@ -21,7 +21,7 @@ def begin(robots=4, seed=0, **fields):
 
 
 def drawn(world, i=0):
-    return course(int(world.sim.memory.course[i]), world.task.rules)
+    return maze_course(int(world.sim.memory.course[i]), world.task.rules)
 
 
 def still(world):

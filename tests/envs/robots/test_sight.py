@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from envs.robots.courses import course
 from envs.robots.labyrinth import COMPASS, PAINT, Labyrinth
+from envs.robots.maze_courses import maze_course
 from envs.robots.mazes import borders
 from envs.robots.sight import SKY, Seen, look, picture
 from envs.world import World
@@ -33,7 +33,7 @@ def expected(task, seed, pose, apples):
 
     `apples` tells which of them are still there.
     """
-    drawn, around = course(seed, task.rules), borders(task.rules.side, 0.1)
+    drawn, around = maze_course(seed, task.rules), borders(task.rules.side, 0.1)
     centres = np.concatenate([around.centres, drawn.walls.centres])
     halves = np.concatenate([around.halves, drawn.walls.halves])
     paint = [*COMPASS, *(PAINT[k % len(PAINT)] for k in range(len(drawn.walls.centres)))]

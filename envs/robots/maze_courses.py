@@ -43,7 +43,7 @@ class Rules:
         return i_maze() if self.layout == "i-maze" else random_maze(rng, self.cells, self.loops)
 
 
-class Course(NamedTuple):
+class MazeCourse(NamedTuple):
     """A maze of an episode, and all places in it; positions are in m."""
 
     maze: Maze
@@ -54,7 +54,7 @@ class Course(NamedTuple):
 
 
 @functools.lru_cache(maxsize=KEPT)
-def course(seed: int, rules: Rules) -> Course:
+def maze_course(seed: int, rules: Rules) -> MazeCourse:
     """Draw a course, the same from the same seed.
 
     The robot never starts where the goal is; its first start has no apple, and neither has the first goal.
@@ -71,7 +71,7 @@ def course(seed: int, rules: Rules) -> Course:
     headings = rng.uniform(-np.pi, np.pi, (VISITS, 1))
     side = maze.cells
     placed = np.concatenate([middles(side, starts), headings], axis=1)
-    return Course(maze, walls, middles(side, apples), middles(side, goals), placed)
+    return MazeCourse(maze, walls, middles(side, apples), middles(side, goals), placed)
 
 
 class Guide(NamedTuple):
@@ -84,7 +84,7 @@ class Guide(NamedTuple):
 @functools.lru_cache(maxsize=KEPT)
 def guide(seed: int, rules: Rules, cell: int) -> Guide:
     """Return the ways through a course to a cell."""
-    lengths, following = ways(course(seed, rules).maze, cell)
+    lengths, following = ways(maze_course(seed, rules).maze, cell)
     return Guide(middles(rules.side, following), lengths[following].astype(float))
 
 

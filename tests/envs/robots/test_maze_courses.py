@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from envs.robots.courses import OUTSIDE, Rules, course
+from envs.robots.maze_courses import OUTSIDE, Rules, maze_course
 from envs.robots.mazes import middles
 
 RULES = Rules("random", 5, 0.2, 4, goal_moves=False)
@@ -26,7 +26,7 @@ def test_the_robot_starts_in_a_cell_without_the_goal_and_apples_lie_in_cells_of_
     possible = i if rules.layout == "i-maze" else set(range(25))
     starts_seen = set()
     for seed in SEEDS:
-        drawn = course(seed, rules)
+        drawn = maze_course(seed, rules)
         starts, goals = numbers(drawn.starts[:, :2], rules.side), numbers(drawn.goals, rules.side)
         apples = numbers(drawn.apples, rules.side)
         assert (starts != goals).all()
@@ -39,22 +39,24 @@ def test_the_robot_starts_in_a_cell_without_the_goal_and_apples_lie_in_cells_of_
 
 def test_the_goal_stays_or_moves_at_each_find():
     for seed in SEEDS:
-        still = course(seed, RULES).goals
+        still = maze_course(seed, RULES).goals
         assert (still == still[0]).all()
         for rules in (replace(RULES, goal_moves=True), replace(RULES, layout="i-maze", goal_moves=True)):
-            moving = course(seed, rules).goals
+            moving = maze_course(seed, rules).goals
             assert (np.diff(moving, axis=0) != 0).any(axis=1).all()
         assert {tuple(place) for place in moving} == {(x, y) for x in (-2, 2) for y in (-2, 2)}  # the I's corners
 
 
 def test_the_goal_of_the_i_stands_in_a_random_corner():
-    corners = {tuple(course(seed, replace(RULES, layout="i-maze")).goals[0]) for seed in SEEDS}
+    corners = {tuple(maze_course(seed, replace(RULES, layout="i-maze")).goals[0]) for seed in SEEDS}
     assert corners == {(x, y) for x in (-2, 2) for y in (-2, 2)}
 
 
 def test_a_course_follows_from_its_seed_alone():
-    fresh, other = (course.__wrapped__(seed, RULES) for seed in (7, 8))
-    for mine, kept, theirs in list(zip(fresh, course(7, RULES), other, strict=True))[1:]:  # what follows from the maze
+    fresh, other = (maze_course.__wrapped__(seed, RULES) for seed in (7, 8))
+    for mine, kept, theirs in list(zip(fresh, maze_course(7, RULES), other, strict=True))[
+        1:
+    ]:  # what follows from the maze
         np.testing.assert_array_equal(mine, kept)
         assert not np.array_equal(mine, theirs)
 
@@ -62,7 +64,7 @@ def test_a_course_follows_from_its_seed_alone():
 def test_walls_have_random_colours_and_those_not_needed_are_outside():
     orders = set()
     for seed in SEEDS:
-        walls = course(seed, RULES).walls
+        walls = maze_course(seed, RULES).walls
         inside = (np.abs(walls.centres) < 3.0).all(axis=1)
         assert len(inside) == 13
         assert (walls.centres[~inside] == OUTSIDE).all()
@@ -71,5 +73,5 @@ def test_walls_have_random_colours_and_those_not_needed_are_outside():
 
 
 def test_a_small_maze_has_fewer_apples():
-    assert len(course(0, Rules("random", 3, 0.0, 50, goal_moves=False)).apples) == 7
-    assert len(course(0, Rules("i-maze", 9, 0.0, 50, goal_moves=False)).apples) == 11
+    assert len(maze_course(0, Rules("random", 3, 0.0, 50, goal_moves=False)).apples) == 7
+    assert len(maze_course(0, Rules("i-maze", 9, 0.0, 50, goal_moves=False)).apples) == 11
