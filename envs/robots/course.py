@@ -65,7 +65,7 @@ class Course(Recovering, RoughTerrain):
         "begin": 1,  # m along the lane, of the start
         "hail": 2 * HAIL,  # m/s along the world's x and y
     }
-    camera: ClassVar = RoughTerrain.camera | {"distance": 2.0, "elevation": -32.0}  # over the walls between lanes
+    camera: ClassVar = RoughTerrain.camera | {"distance": 2.9, "elevation": -30.0}  # over the walls, up to the platform
     shown: ClassVar = {
         **ENDLESS,
         "difficulties": (1.0,) * 8,

@@ -15,7 +15,7 @@ from envs.task import Trial
 class Go1Recovery(Recovering, Go1):
     """Follow commands as Go1 does, in spite of pushes that throw the robot over: it gets up and goes on."""
 
-    push_speed: NotNegative = 2.0  # m/s, greatest change of the trunk's velocity by a push
+    push_speed: NotNegative = 2.5  # m/s, greatest change of the trunk's velocity by a push
 
     memory: ClassVar = {**Go1.memory, **Recovering.memory}
     evaluation: ClassVar = {**Go1.evaluation, **ENDLESS}
