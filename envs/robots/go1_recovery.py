@@ -19,7 +19,7 @@ class Go1Recovery(Recovering, Go1):
 
     memory: ClassVar = {**Go1.memory, **Recovering.memory}
     evaluation: ClassVar = {**Go1.evaluation, **ENDLESS}
-    shown: ClassVar = {"push_speed": 1.5, **ENDLESS}
+    shown: ClassVar = {"push_speed": 2.5, **ENDLESS}
     trials: ClassVar = {
         "pushed": Trial({"push_speed": 1.0}, FIGURES),
         "hard_pushed": Trial({"push_speed": 2.0}, FIGURES),

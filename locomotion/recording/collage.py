@@ -162,10 +162,10 @@ def shoot_tiles(tiles: Sequence[Tile], grid: Grid, film: Film, default_out: Path
 
 
 def caption_for(player: Player) -> str:
-    """Return the caption of a robot: its speed, or command and speed; empty where its task tracks no distance."""
+    """Return the caption of a robot: its speed, or speed and command; empty where its task tracks no distance."""
     tracking = player.command_tracking()
     if tracking is not None:
         commands, actual = tracking
-        return f"command {commands[0]:z.1f}, actual {actual[0]:z.1f} m/s"
+        return f"{actual[0]:z.1f} of {commands[0]:z.1f} m/s"
     speed = player.speed()
     return "" if speed is None else f"{speed:z.1f} m/s"

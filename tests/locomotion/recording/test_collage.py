@@ -92,7 +92,7 @@ def test_one_policy_fills_the_grid_with_further_seeds(tmp_path, cartpole, captio
 
 def test_of_a_robot_that_obeys_it_says_how_fast_it_was_told_to_go_and_goes(tmp_path, captions):
     record_several(["Go1"], Grid(1, 1), Film(tmp_path / "film.mp4", seconds=0.02, width=32, height=32))
-    assert re.fullmatch(r"command (-?\d\.\d), actual -?\d\.\d m/s", captions[0][1])
+    assert re.fullmatch(r"-?\d\.\d of (-?\d\.\d) m/s", captions[0][1])
 
 
 def test_several_policies_each_in_its_own_real_time(tmp_path, cartpole, hopper, captions, monkeypatch):
