@@ -10,7 +10,6 @@ import numpy as np
 from gymnasium import spaces
 
 from agents.network import PRIVILEGED
-from envs.observation import SEEN
 
 DTYPE = re.compile("(bool|u?int|float)[0-9]*")  # numpy evaluates some other strings
 KINDS = "Box, Discrete, MultiDiscrete, MultiBinary or a Dict of these"
@@ -40,6 +39,8 @@ def space_of_actor(space: spaces.Space) -> spaces.Space:
     """Return the space of what an actor sees: a Dict without the critic's part, or the only part of our tasks."""
     if not (isinstance(space, spaces.Dict) and PRIVILEGED in space.spaces):
         return space
+    from envs.observation import SEEN  # here, for policies that act without MuJoCo
+
     seen = {name: part for name, part in space.spaces.items() if name != PRIVILEGED}
     return seen[SEEN] if seen.keys() == {SEEN} else spaces.Dict(seen)
 
