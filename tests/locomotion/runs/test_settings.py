@@ -64,6 +64,10 @@ def test_settings_survive_json():
             ["CartPole", "--memory", "gru", "--baseline", "optimal-constant"],
             "--memory gru does not go with --baseline optimal-constant",
         ),
+        (
+            ["CartPole", "--algo", "vpg", "--memory", "gru", "--reuse", "3"],
+            "--memory gru does not go with --reuse, got 3",
+        ),
         (["CartPole", "--memory-size", "8"], "--memory-size has no effect with --memory none, only with gru or lstm"),
     ],
 )

@@ -67,6 +67,8 @@ def settings(draw, algo):
         chosen["memory_steps"] = None if chosen["episodic"] else math.gcd(chosen["memory_steps"], chosen["n_steps"])
     if chosen["memory"] != "none" and chosen["baseline"] == "optimal-constant":
         chosen["baseline"] = "value"
+    if chosen["memory"] != "none" and "reuse" in chosen:
+        chosen["reuse"] = 0
     if chosen.get("final_std") is not None:  # at most the first one
         chosen["final_std"] = math.exp(chosen["log_std_init"]) * draw(st.floats(0.01, 1.0))
     return Settings.of(**chosen)
