@@ -188,7 +188,7 @@ def test_an_unknown_robot_names_the_file_to_load(blown_up, monkeypatch):
         ({"env": "Hopper-v5", "fields": {}}, "does not fit the robot Hopper-v5: it holds arrays"),
         ({"env": "CartPole-v1"}, "CartPole-v1, which is not one of our robots"),
         ({"fields": {"fault": "none", "wheels": 4}}, "does not fit the robot .* no argument 'wheels'"),
-        ({"fields": {"fault": "wind"}}, "does not fit the robot .* fault must be of type"),
+        ({"fields": {"fault": "wind"}}, "does not fit the robot .* fault must be one of "),
         ({"env": "Locomotion/Fault-v0"}, "Fault-v0 is not known"),
     ],
 )
