@@ -91,18 +91,15 @@ def require_named(task: Task, method: str, returned: Any, what: str, verb: str =
 
 
 def require_quantities(task: Task, returned: Any, count: int) -> Mapping[str, Any]:
-    """Return what `measure` returned, whose remembered quantities must be arrays (count, ...)."""
+    """Return what `measure` returned, which must have all that is named; what is remembered must be arrays."""
     quantities = require_named(task, "measure", returned, "quantities")
-    for prefix, trial in task.trials.items():
-        if trial.forget_at is not None and trial.forget_at not in quantities:
+    named: list[tuple[str | None, str]] = [(name, f"remembered names {name!r}") for name in task.remembered]
+    named += [(one.forget_at, f"trials: {prefix} forgets at {one.forget_at!r}") for prefix, one in task.trials.items()]
+    for name, where in named:
+        if name is not None and name not in quantities:
             names = ", ".join(quantities) or "nothing"
-            raise InvalidTask(
-                f"{_name(task)}.trials: {prefix} forgets at {trial.forget_at!r}, but measure returns {names}"
-            )
+            raise InvalidTask(f"{_name(task)}.{where}, but measure returns {names}")
     for name in task.remembered:
-        if name not in quantities:
-            names = ", ".join(quantities) or "nothing"
-            raise InvalidTask(f"{_name(task)}.remembered names {name!r}, but measure returns {names}")
         values = quantities[name]
         if not isinstance(values, np.ndarray) or values.ndim == 0 or len(values) != count:
             raise _invalid(task, "measure", f"{name} must have one row for each of {count} robots", values, ": ")

@@ -124,6 +124,23 @@ class Arm(Task):
         sim.qpos[:, :5] += self.home_noise * draws
         sim.ctrl[:] = servo_positions(sim)
 
+    def put_in_grip(
+        self, sim: Fields, which: np.ndarray, angles: np.ndarray, half_width: float, lead: np.ndarray | float
+    ) -> None:
+        """Put some of the arms at the beginning into a posture in which their fingers press what is between them.
+
+        Args:
+            sim: the robots.
+            which: of them (E,), bool.
+            angles: of the five joints (E, 5), in rad.
+            half_width: of what is between the fingers, in m.
+            lead: by how much the fingers' targets lie closer together (E,), in m each.
+        """
+        fingers = np.full((len(angles), 2), half_width)
+        sim.qpos[:, JOINTS] = np.where(which[:, None], np.column_stack([angles, fingers]), sim.qpos[:, JOINTS])
+        sim.ctrl[:] = servo_positions(sim)
+        sim.ctrl[:, -1] -= which * lead
+
     def mirrored(self, model: mujoco.MjModel) -> MirroredParts | None:
         # At the plane y = 0: yaw and roll turn round, the fingers change places.
         servos = SignedPermutation.in_place(-1, 1, 1, 1, -1, 1)

@@ -8,7 +8,7 @@ import numpy as np
 from envs.arguments import Count, NotNegative, Positive, Share
 from envs.mirror import SignedPermutation
 from envs.orientation import quaternion_about_z
-from envs.robots.arm import JOINTS, SIDES, around, between, servo_positions
+from envs.robots.arm import SIDES, around, between, servo_positions
 from envs.robots.arm_kinematics import joint_angles
 from envs.robots.carry import CUBE_POSITION, CUBE_QUATERNION, CUBE_VELOCITY, HALF_CUBE, Carry
 from envs.simulation import Fields
@@ -115,11 +115,9 @@ class Stack(Carry):
         placed, goal = draws[:, 0] < self.placed, sim.qpos[:, BASE_POSITION] + ABOVE
         roll = np.pi / 2 * (draws[:, 1] - 0.5)  # rad: the cube in all its different turns
         turn = quaternion_about_z(roll + np.arctan2(goal[:, 1], goal[:, 0]))
-        target = HALF_CUBE - self.finger_lead * draws[:, 2]  # m, of fingers that press more or less
-        hand = np.column_stack([joint_angles(goal, roll), np.full((len(rngs), 2), HALF_CUBE)])
-        for part, begun in ((JOINTS, hand), (CUBE_POSITION, goal), (CUBE_QUATERNION, turn)):
-            sim.qpos[:, part] = np.where(placed[:, None], begun, sim.qpos[:, part])
-        sim.ctrl[:] = np.where(placed[:, None], np.column_stack([hand[:, :5], target]), sim.ctrl)
+        sim.qpos[:, CUBE_POSITION] = np.where(placed[:, None], goal, sim.qpos[:, CUBE_POSITION])
+        sim.qpos[:, CUBE_QUATERNION] = np.where(placed[:, None], turn, sim.qpos[:, CUBE_QUATERNION])
+        self.put_in_grip(sim, placed, joint_angles(goal, roll), HALF_CUBE, self.finger_lead * draws[:, 2])
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         carry = super().track(sim, action, now, before)

@@ -14,9 +14,9 @@ from envs.robots.legged import UPRIGHT, Legged
 from envs.simulation import Fields, Memory
 from envs.task import Measured, Trial, on_first_step
 
-HALF = np.sqrt(0.5)
-ON_THE_BACK, ON_THE_BELLY = (HALF, 0.0, -HALF, 0.0), (HALF, 0.0, HALF, 0.0)  # as quaternions
-ON_THE_LEFT, ON_THE_RIGHT = (HALF, -HALF, 0.0, 0.0), (HALF, HALF, 0.0, 0.0)
+COS_45 = np.sqrt(0.5)  # cosine and sine of half a right angle
+ON_THE_BACK, ON_THE_BELLY = (COS_45, 0.0, -COS_45, 0.0), (COS_45, 0.0, COS_45, 0.0)  # as quaternions
+ON_THE_LEFT, ON_THE_RIGHT = (COS_45, -COS_45, 0.0, 0.0), (COS_45, COS_45, 0.0, 0.0)
 FULL_WEIGHT = 20  # the level at which a robot has its full weight
 LONG = FULL_WEIGHT + 1  # the last level, which has long episodes
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.arguments import Count, NotNegative, Positive, Share
 from envs.mirror import SignedPermutation
-from envs.robots.arm import JOINTS, SIDES, Arm, around, between, in_hand, nearness, servo_positions
+from envs.robots.arm import SIDES, Arm, around, between, in_hand, nearness
 from envs.robots.arm_kinematics import joint_angles
 from envs.simulation import Fields
 from envs.sources import Source, field_of_data, position_in_body
@@ -128,10 +128,7 @@ class Valve(Arm):
         angle = sim.memory.side * begun * between(turned, (0.0, ROUND))
         roll = self.first_roll * roll + angle
         sim.qpos[:, ROLL], sim.qpos[:, WHEEL] = roll, angle
-        hand = np.column_stack([joint_angles(wheel, roll, tilt), np.full((len(rngs), 2), HALF_WHEEL)])
-        sim.qpos[:, JOINTS] = np.where(begun[:, None], hand, sim.qpos[:, JOINTS])
-        sim.ctrl[:] = servo_positions(sim)
-        sim.ctrl[:, -1] -= begun * self.finger_lead
+        self.put_in_grip(sim, begun, joint_angles(wheel, roll, tilt), HALF_WHEEL, self.finger_lead)
 
     def physics(self, sim: Fields) -> dict[str, np.ndarray]:
         losses = np.repeat(sim.model.dof_frictionloss[None], len(sim.qpos), axis=0)

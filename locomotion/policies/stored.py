@@ -152,14 +152,13 @@ class StoredPolicy:
             ("observation", "action"), theirs, (env.observation_space, env.action_space), strict=True
         ):
             if isinstance(trained_on, str):
-                one, other = trained_on, str(ours)
+                told: list[Any] = [trained_on, str(ours)]
             else:
-                seen, here = space_of_actor(trained_on), space_of_actor(ours)
-                if seen == here:
-                    continue
-                alike = seen.shape == here.shape
-                one, other = (str(seen), str(here)) if alike else (f"of shape {seen.shape}", f"of shape {here.shape}")
-            if one != other:
+                told = [space_of_actor(trained_on), space_of_actor(ours)]
+                if told[0].shape != told[1].shape:
+                    told = [f"of shape {space.shape}" for space in told]
+            if told[0] != told[1]:
+                one, other = told
                 raise UsageError(f"this policy was trained on {kind}s {one}; those of {self.card.env} are {other} here")
 
 

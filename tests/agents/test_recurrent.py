@@ -250,7 +250,8 @@ def test_whole_episodes_alone_are_learned_from(rule):
 def test_states_of_other_robots_are_refused():
     model = learner(TRPO)
     for state in ((np.zeros((3, 4)),), (np.zeros((4, 5)),), np.zeros((4, 4))):
-        with pytest.raises(ValueError, match="as predict returns it for 4 robots, got "):
+        message = r"state must hold one array \(4, \d+\), as predict returns it for 4 robots, got "
+        with pytest.raises(ValueError, match=message):
             model.predict(np.zeros((4, 3), np.float32), state)
 
 

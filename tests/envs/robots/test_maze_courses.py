@@ -54,9 +54,8 @@ def test_the_goal_of_the_i_stands_in_a_random_corner():
 
 def test_a_course_follows_from_its_seed_alone():
     fresh, other = (maze_course.__wrapped__(seed, RULES) for seed in (7, 8))
-    for mine, kept, theirs in list(zip(fresh, maze_course(7, RULES), other, strict=True))[
-        1:
-    ]:  # what follows from the maze
+    _, *parts = zip(fresh, maze_course(7, RULES), other, strict=True)
+    for mine, kept, theirs in parts:  # what follows from the maze
         np.testing.assert_array_equal(mine, kept)
         assert not np.array_equal(mine, theirs)
 

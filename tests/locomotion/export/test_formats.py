@@ -101,9 +101,13 @@ def test_what_sb3_cannot_play_is_refused(observations, actions, network, sentenc
 
 
 @pytest.mark.parametrize(
-    ("observations", "actions", "network"),
-    [(IMAGE, BOX, {}), (VECTOR, BOX, {"memory": "lstm"}), (VECTOR, spaces.Discrete(2), {})],
+    ("observations", "actions", "network", "what"),
+    [
+        (IMAGE, BOX, {}, "observations that are not a vector"),
+        (VECTOR, BOX, {"memory": "lstm"}, "a memory"),
+        (VECTOR, spaces.Discrete(2), {}, "actions that are choices"),
+    ],
 )
-def test_what_a_c_header_cannot_hold_is_refused(observations, actions, network, tmp_path):
-    with pytest.raises(UsageError, match="a C header cannot have "):
+def test_what_a_c_header_cannot_hold_is_refused(observations, actions, network, what, tmp_path):
+    with pytest.raises(UsageError, match=f"a C header cannot have {what}$"):
         write_c_header(random_policy(observations, actions, **network), tmp_path)
