@@ -8,7 +8,7 @@ import numpy as np
 from envs.arguments import Count, NotNegative, Positive, Share
 from envs.mirror import SignedPermutation
 from envs.orientation import quaternion_about_z
-from envs.robots.arm import SIDES, around, between, servo_positions
+from envs.robots.arm import HOME, SIDES, around, between, servo_positions
 from envs.robots.arm_kinematics import joint_angles
 from envs.robots.carry import CUBE_POSITION, CUBE_QUATERNION, CUBE_VELOCITY, HALF_CUBE, Carry
 from envs.simulation import Fields
@@ -28,15 +28,17 @@ class Stack(Carry):
     Success is a cube that rests on the other one for the last half second of an episode, with the hand away from it at
     the end.
 
-    Some episodes of training begin with the cube in its place and still in the fingers: what comes last is learned
-    first, and a hand that only carries learns that letting go pays.
+    Some episodes of training begin with the cube in its place, still in the fingers or below a hand that has let it go:
+    what comes last is learned first, and a hand that only carries learns that letting go and drawing back pay.
     """
 
     apart: NotNegative = 0.35  # rad, least angle between the two cubes, seen from the arm's axis
     goal_tolerance: NotNegative = 0.015  # m, distance from the place on the other cube within which the cube lies on it
     still: Positive = 0.05  # m/s, speed of the cube below which it is at rest
     away: Positive = 0.06  # m from the cube to the hand that has drawn back
-    placed: Share = 0.3  # probability that an episode begins with the cube in its place, in the hand
+    placed: Share = 0.3  # probability that an episode begins with the cube in its place
+    let_go: Share = 0.5  # probability that the hand is then open and up to `rise` higher; else it presses the cube
+    rise: NotNegative = 0.08  # m
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
     loosen_weight: float = 2.0  # reward per step with the cube at its place, growing as the fingers cease to press
@@ -111,13 +113,17 @@ class Stack(Carry):
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         super().place(sim, rngs, seeds)
-        draws = np.array([rng.random(3) for rng in rngs])
+        draws = np.array([rng.random(5) for rng in rngs])
         placed, goal = draws[:, 0] < self.placed, sim.qpos[:, BASE_POSITION] + ABOVE
         roll = np.pi / 2 * (draws[:, 1] - 0.5)  # rad: the cube in all its different turns
+        let_go = draws[:, 2] < self.let_go
+        above = goal + np.outer(let_go * self.rise * draws[:, 3], [0.0, 0.0, 1.0])
+        opening = np.where(let_go, HOME[-1], HALF_CUBE)
+        lead = np.where(let_go, 0.0, self.finger_lead * draws[:, 4])
         turn = quaternion_about_z(roll + np.arctan2(goal[:, 1], goal[:, 0]))
         sim.qpos[:, CUBE_POSITION] = np.where(placed[:, None], goal, sim.qpos[:, CUBE_POSITION])
         sim.qpos[:, CUBE_QUATERNION] = np.where(placed[:, None], turn, sim.qpos[:, CUBE_QUATERNION])
-        self.put_in_grip(sim, placed, joint_angles(goal, roll), HALF_CUBE, self.finger_lead * draws[:, 2])
+        self.put_in_posture(sim, placed, joint_angles(above, roll), opening, lead)
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         carry = super().track(sim, action, now, before)
