@@ -5,9 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from envs.arguments import Count, NotNegative
+from envs.arguments import Count, NotNegative, Positive
 from envs.robots.legged import Runner
+from envs.robots.pushes import DRAWS, draw_pushes, memory_of, push
 from envs.simulation import Fields
+from envs.task import Trial
+
+PUSHES = 5  # pushes per episode
 
 
 @dataclass(frozen=True)
@@ -29,19 +33,26 @@ class Biped(Runner):
 
     alive_bonus: float = 0.3  # reward per step
     start_speed: NotNegative = 2.0  # m/s, greatest first speed, unless the episode before was of full length
+    push_interval: Positive = 4.0  # s between pushes, of which an episode has five
+    push_speeds: tuple[NotNegative, NotNegative] = (0.0, 0.0)  # m/s, least and greatest change of velocity by a push
     episode_steps: Count = 1000  # steps of 0.01 s after which an episode is truncated
 
-    evaluation: ClassVar = {"episode_steps": 2000, "start_speed": 0.0}
+    evaluation: ClassVar = {"episode_steps": 2000, "start_speed": 0.0, "push_speeds": (0.0, 0.0)}
+    trials: ClassVar = {"pushed": Trial({"push_speeds": (1.0, 1.0)}, ("fall_rate", "speed_mean"))}
     shown: ClassVar = evaluation
 
     model = "biped.xml"
-    memory: ClassVar = {"lasted": 1}  # s, age of the present episode, which the next one reads
+    memory: ClassVar = {
+        "lasted": 1,  # s, age of the present episode, which the next one reads
+        **memory_of(PUSHES),
+    }
     start_angles = 2 * (0.0, 0.0, 0.1, 0.2, 0.1)  # rad: the knees a little bent
     mirrored_contacts = (1, 0)
     camera: ClassVar = {"distance": 3.6, "lookat": (0.0, 0.0, 0.85), "azimuth": 120.0, "elevation": -12.0}
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)
+        push(sim)
         sim.memory.lasted = sim.time + sim.dt
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
@@ -50,3 +61,5 @@ class Biped(Runner):
         speed = self.start_speed * np.array([rng.random() for rng in rngs])
         sim.qvel[:, 0] += np.where(whole, 0.0, speed)
         sim.memory.lasted = 0.0
+        draws = np.array([rng.random(DRAWS * PUSHES) for rng in rngs])
+        draw_pushes(sim, draws, self.push_interval, self.push_speeds)

@@ -14,6 +14,7 @@ from envs.mirror import MirroredParts, SignedPermutation
 from envs.orientation import body_frame, quaternion_about_z
 from envs.reflection import ROTATION, VECTOR
 from envs.robots.dog import HOME, HOME_HEIGHT, MIRRORED_JOINTS, Dog
+from envs.robots.pushes import DRAWS, draw_pushes, memory_of, push
 from envs.simulation import Fields
 from envs.sources import Source, base_lin_vel, command, gait_clock, last_action, projected_gravity
 from envs.task import Measured, Trial, fall_rate
@@ -83,8 +84,7 @@ class Go1(Dog):
         "phase": 1,  # of the gait at first, in periods
         "switches": SEGMENTS,  # s, when each command begins
         "commands": 3 * SEGMENTS,  # m/s forward, m/s to the left, rad/s to the left
-        "push_times": PUSHES,  # s
-        "push_velocities": 2 * PUSHES,  # m/s along the world's x and y
+        **memory_of(PUSHES),
     }
     remembered: ClassVar[tuple[str, ...]] = ("action",)
     camera: ClassVar = {"trackbodyid": 1, "distance": 1.6, "lookat": (0, 0, 0.22), "azimuth": 130.0, "elevation": -18.0}
@@ -123,11 +123,7 @@ class Go1(Dog):
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         sim.ctrl[:] = HOME + self.reach(sim) * np.clip(action, -1.0, 1.0)
-        now = sim.time[:, None]
-        due = np.abs(now - sim.memory.push_times) < sim.dt / 2
-        if due.any():
-            velocities = sim.memory.push_velocities.reshape(-1, PUSHES, 2)
-            sim.qvel[:, :2] += (due[:, :, None] * velocities).sum(axis=1)
+        push(sim)
 
     def reach(self, sim: Fields) -> np.ndarray | float:
         """Return the distance of the joints' targets from the stance at action 1, in rad; (N, 1), or of all robots."""
@@ -225,7 +221,7 @@ class Go1(Dog):
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         joints = sim.model.nu
-        draws = np.array([rng.random(5 + 2 * joints + 8 * SEGMENTS + 3 * PUSHES) for rng in rngs])
+        draws = np.array([rng.random(5 + 2 * joints + 8 * SEGMENTS + DRAWS * PUSHES) for rng in rngs])
         bounds = np.cumsum([5, 2 * joints, 8 * SEGMENTS])
         own, start, orders, pushes = np.split(draws, bounds, axis=1)
         sim.qpos[:, 2] = HOME_HEIGHT
@@ -243,12 +239,8 @@ class Go1(Dog):
             commands[:] = self.grid_commands[[seed % len(self.grid_commands) for seed in seeds]][:, None]
         memory.switches = switches
         memory.commands = commands.reshape(len(rngs), -1)
-        when, direction, size = np.moveaxis(pushes.reshape(-1, PUSHES, 3), 2, 0)
-        memory.push_times = self.push_interval * (np.arange(PUSHES) + 0.5 + 0.5 * when)
-        speed = self.push_speed * (np.ones_like(size) if self.grid else size)
-        angle = 2 * np.pi * direction
-        velocities = speed[:, :, None] * np.stack([np.cos(angle), np.sin(angle)], axis=2)
-        memory.push_velocities = velocities.reshape(len(rngs), -1)
+        slowest = self.push_speed if self.grid else 0.0
+        draw_pushes(sim, pushes, self.push_interval, (slowest, self.push_speed))
 
     def headings(self, shares: np.ndarray) -> np.ndarray:
         """Return the headings (E,) at the start, in rad, given draws from 0 to 1."""

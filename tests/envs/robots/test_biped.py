@@ -78,3 +78,28 @@ def test_has_fallen_where_its_centre_of_mass_is_low(height, fallen):
     _, _, dones, infos = env.step(np.zeros((1, 10), np.float32))
     assert dones[0] == fallen
     assert "physics_error" not in infos[0]
+
+
+def test_pushes_change_the_trunk_s_velocity_at_their_times():
+    env = envs.make_vec("Biped", 50, seed=1, **Biped.evaluation | Biped.trials["pushed"].fields)
+    env.reset()
+    sim = env.world.sim
+    times, velocities = sim.memory.push_times.copy(), sim.memory.push_velocities.reshape(50, 5, 2).copy()
+    np.testing.assert_allclose(np.linalg.norm(velocities, axis=2), 1.0)
+    assert (np.floor(times / 4.0) == np.arange(5)).all()
+    assert (np.mod(times, 4.0) >= 2.0).all()
+    assert np.abs(velocities.mean(axis=(0, 1))).max() < 0.15  # from all sides
+    gained = np.zeros((50, 2))
+    for _ in range(400):
+        before = sim.qvel[:, :2].copy()
+        env.task.apply(sim, np.zeros((50, 10)))
+        gained += sim.qvel[:, :2] - before
+        sim.time[:] += env.world.dt
+    np.testing.assert_allclose(gained, velocities[:, 0], atol=1e-12)
+
+
+def test_nothing_pushes_unless_asked():
+    for fields in ({}, Biped.evaluation):
+        env = envs.make_vec("Biped", 3, **fields)
+        env.reset()
+        assert not env.world.sim.memory.push_velocities.any()
