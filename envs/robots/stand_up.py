@@ -1,4 +1,4 @@
-"""StandUp: the biped gets up from lying on its back."""
+"""StandUp: the biped gets up from lying on its back, its belly or a side."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from envs.task import Measured, Trial, on_first_step
 COS_45 = np.sqrt(0.5)  # cosine and sine of half a right angle
 ON_THE_BACK, ON_THE_BELLY = (COS_45, 0.0, -COS_45, 0.0), (COS_45, 0.0, COS_45, 0.0)  # as quaternions
 ON_THE_LEFT, ON_THE_RIGHT = (COS_45, -COS_45, 0.0, 0.0), (COS_45, COS_45, 0.0, 0.0)
+POSTURES = np.array([ON_THE_BACK, ON_THE_BELLY, ON_THE_LEFT, ON_THE_RIGHT])
 FULL_WEIGHT = 20  # the level at which a robot has its full weight
 LONG = FULL_WEIGHT + 1  # the last level, which has long episodes
 
@@ -25,16 +26,17 @@ Level = Annotated[int, Interval(ge=0, le=LONG)]
 
 @dataclass(frozen=True)
 class StandUp(Legged):
-    """Stand up from lying on the back and stay up, after Schulman et al. (2016), section 6.2.
+    """Stand up from lying on the back, the belly or a side and stay up, after Schulman et al. (2016), section 6.2.
 
-    Observations are those of `Biped`. An episode begins on the back, or on the belly or a side where these have shares,
-    and never ends early; in evaluation it lasts 20 s.
+    Observations are those of `Biped`. An episode never ends early; in evaluation it lasts 20 s. The paper's robots lie
+    on their backs.
 
     Trained only like that, robots end sitting. So a robot weighs little at first, as on a small moon. Its weight rises
     by one level after an episode that ends standing and falls by half a level otherwise. (Without the fall, all robots
-    ended sitting.) Some episodes are trials at a higher level, which the robot keeps if it stands: without trials,
-    slow learners never caught up with a policy that had moved on. (Robots that weighed a tenth at first learned to leap
-    and fly, two seeds of three; with four tenths, one seed ended sitting.)
+    ended sitting.) Each posture in which episodes begin has a level of its own: with one for all, robots rose from
+    their backs at full weight and never from the belly. Some episodes are trials at a higher level, which the robot
+    keeps if it stands: without trials, slow learners never caught up with a policy that had moved on. (Robots that
+    weighed a tenth at first learned to leap and fly, two seeds of three; with four tenths, one seed ended sitting.)
 
     Episodes are short, so that there are many. Some episodes of robots that have stood at full weight are longer, up to
     the length in evaluation, because a robot that has risen must learn to stay up. (If all were long, few steps would
@@ -61,8 +63,8 @@ class StandUp(Legged):
     standing_time: NotNegative = 5.0  # s after which the robot must stand to the end, to have stood up
 
     # Start
-    belly: Share = 0.0  # probability that an episode begins on the belly
-    side: Share = 0.0  # probability that it begins on a side, either as often; else on the back
+    belly: Share = 0.25  # probability that an episode begins on the belly
+    side: Share = 0.25  # probability that it begins on a side, either as often; else on the back
 
     # Curriculum
     lightness: Share = 0.75  # share of its weight that a robot lacks at first
@@ -76,15 +78,16 @@ class StandUp(Legged):
     early_steps: Count = 300  # steps of 0.01 s of a short episode
     least_steps: Count = 800  # steps of 0.01 s of the shortest long episode; the longest has `episode_steps`
 
-    evaluation: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
-    shown: ClassVar = evaluation
+    shown: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
+    evaluation: ClassVar = {**shown, "belly": 0.0, "side": 0.0}
     trials: ClassVar = {
         "belly": Trial({"belly": 1.0, "side": 0.0}, ("stand_rate",)),
         "side": Trial({"belly": 0.0, "side": 1.0}, ("stand_rate",)),
     }
     model = Biped.model
     memory: ClassVar = {
-        "level": 1,  # of weight
+        "level": len(POSTURES),  # of weight, where an episode begins in each posture
+        "posture": 1,  # the number of the present one
         "present": 1,  # level of weight in the present episode
         "up": 1,  # s for which the head has been up
         "steps": 1,  # length of the present episode
@@ -111,8 +114,9 @@ class StandUp(Legged):
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         memory = sim.memory
         self._weigh(memory)
+        memory.posture = self._drawn_postures(rngs)
         standing, trying, more, longer, lasting = np.array([rng.random(5) for rng in rngs]).T
-        level = memory.level
+        level = self._own_level(memory)
         memory.present = level + np.where(trying < self.trial_share, more * (LONG - level), 0.0)
         memory.stood = standing < self.standing_share
         spread = max(self.episode_steps - self.least_steps, 0)
@@ -122,24 +126,31 @@ class StandUp(Legged):
         super().place(sim, rngs, seeds)
 
     def _weigh(self, memory: Memory) -> None:
-        """Move robots a level up or down by the outcome of an episode that began on the back; clear the outcome."""
-        level, present = memory.level, memory.present
+        """Move robots a level up or down by the outcome of an episode that began lying; clear the outcome."""
+        level, present = self._own_level(memory), memory.present
         worse = np.where(present > level, level, level - self.demotion)
         after = np.where(memory.up > self.promotion, present + 1.0, worse)
-        memory.level = np.clip(np.where(memory.stood, level, after), self.first_level, LONG)
+        levels = memory.level.copy()
+        levels[_rows_and_postures(memory)] = np.where(memory.stood, level, after)
+        memory.level = np.clip(levels, self.first_level, LONG)
         memory.up = 0.0
 
+    def _own_level(self, memory: Memory) -> np.ndarray:
+        """Return the levels (N,) of the postures in which the present episodes began."""
+        return memory.level[_rows_and_postures(memory)]
+
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
-        orientation = np.where(sim.memory.stood[:, None], UPRIGHT, self._lying(rngs))
+        lying = POSTURES[sim.memory.posture.astype(int)]
+        orientation = np.where(sim.memory.stood[:, None], UPRIGHT, lying)
         return np.concatenate([orientation, np.tile(self.start_angles, (len(rngs), 1))], axis=1)
 
-    def _lying(self, rngs: list[np.random.Generator]) -> np.ndarray:
-        """Return the orientations (E, 4) of robots that lie."""
+    def _drawn_postures(self, rngs: list[np.random.Generator]) -> np.ndarray:
+        """Draw the numbers (E,) of the postures in which robots begin."""
         if self.belly == self.side == 0.0:  # nothing to draw: seeds make the episodes that they made before
-            return np.tile(ON_THE_BACK, (len(rngs), 1))
+            return np.zeros(len(rngs))
         draws = np.array([rng.random() for rng in rngs])
-        bounds = np.cumsum([self.belly, self.side / 2, self.side / 2])
-        return np.array([ON_THE_BELLY, ON_THE_LEFT, ON_THE_RIGHT, ON_THE_BACK])[np.searchsorted(bounds, draws, "right")]
+        bounds = np.cumsum([1.0 - self.belly - self.side, self.belly, self.side / 2])
+        return np.searchsorted(bounds, draws, "right")
 
     def episode_limits(self, sim: Fields) -> np.ndarray:
         return sim.memory.steps
@@ -159,7 +170,7 @@ class StandUp(Legged):
         late = sim.time > self.standing_time
         return {
             "seconds_down": np.where(late & (now.head < self.standing_height), sim.dt, 0.0),
-            "level": on_first_step(sim, sim.memory.level),
+            "level": on_first_step(sim, self._own_level(sim.memory)),
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool | None:
@@ -174,3 +185,8 @@ class StandUp(Legged):
         """Return whether the robot stood from `standing_time` to the end of an episode, for one or for E of them."""
         whole = (episodes["seconds"] > self.standing_time) & np.logical_not(episodes["terminated"])
         return whole & (episodes["seconds_down"] == 0.0)
+
+
+def _rows_and_postures(memory: Memory) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices into `level` of the postures in which the present episodes began."""
+    return np.arange(len(memory.posture)), memory.posture.astype(int)

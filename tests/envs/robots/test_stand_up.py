@@ -5,6 +5,8 @@ import pytest
 import envs
 from envs.robots.stand_up import FULL_WEIGHT, LONG, StandUp
 
+BACK = {"belly": 0.0, "side": 0.0}
+
 
 def test_the_papers_numbers():
     env = envs.make_vec("StandUp", 1, **StandUp.evaluation)
@@ -25,7 +27,7 @@ def posture(name: str, seed: int, **fields: float) -> mujoco.MjData:
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("fields", [{"standing_share": 0.0}, StandUp.evaluation])
+@pytest.mark.parametrize("fields", [{"standing_share": 0.0, **BACK}, StandUp.evaluation])
 def test_begins_on_its_back(seed, fields):
     data = posture("StandUp", seed, **fields)
     front, _, up = data.body("trunk").xmat.reshape(3, 3).T
@@ -35,10 +37,11 @@ def test_begins_on_its_back(seed, fields):
 
 
 @pytest.mark.parametrize(
-    ("fields", "down"),
-    [({"belly": 1.0}, [{0: -1}]), ({"side": 1.0}, [{1: -1}, {1: 1}])],  # which of the trunk's axes looks down, or up
+    ("trial", "down"),
+    [("belly", [{0: -1}]), ("side", [{1: -1}, {1: 1}])],  # which of the trunk's axes looks down, or up
 )
-def test_begins_on_its_belly_or_on_either_side(fields, down):
+def test_begins_on_its_belly_or_on_either_side(trial, down):
+    fields = StandUp.trials[trial].fields
     seen = set()
     for seed in range(8):
         data = posture("StandUp", seed, standing_share=0.0, **fields)
@@ -57,7 +60,7 @@ def test_shares_of_more_than_all_episodes_are_refused():
 
 @pytest.mark.parametrize(("level", "gravity"), [(0, 0.2), (5, 0.4), (15, 0.8), (FULL_WEIGHT, 1.0), (LONG, 1.0)])
 def test_moves_as_on_a_moon_that_grows_with_the_level(level, gravity):
-    env = envs.make_vec("StandUp", 1, standing_share=0.0, first_level=level, lightness=0.8)
+    env = envs.make_vec("StandUp", 1, standing_share=0.0, first_level=level, lightness=0.8, **BACK)
     env.reset()
     sim, model = env.world.sim, env.world.model
     moon = mujoco.MjData(model)
@@ -72,23 +75,23 @@ def test_moves_as_on_a_moon_that_grows_with_the_level(level, gravity):
 
 
 def test_weighs_more_after_standing_at_the_end_and_less_after_lying():
-    env = envs.make_vec("StandUp", 2, standing_share=0.0, trial_share=0.0, episode_steps=120)
+    env = envs.make_vec("StandUp", 2, standing_share=0.0, trial_share=0.0, episode_steps=120, **BACK)
     env.reset()
     sim = env.world.sim
     levels = []
     for standing in (True, True, True, False):
-        levels.append(sim.memory.level.tolist())
+        levels.append(sim.memory.level[:, 0].tolist())
         for _ in range(120):
             sim.qpos[0, 2:7] = 0.96 if standing else 0.3, 1.0, 0.0, 0.0, 0.0
             sim.qpos[1, 2:7] = 0.3, 1.0, 0.0, 0.0, 0.0
             sim.qvel[:] = 0.0
             env.step(np.zeros((2, 10), np.float32))
-    levels.append(sim.memory.level.tolist())
+    levels.append(sim.memory.level[:, 0].tolist())
     assert levels == [[0, 0], [1, 0], [2, 0], [3, 0], [2.5, 0]]
 
 
 def test_who_flies_does_not_stand():
-    env = envs.make_vec("StandUp", 2, standing_share=0.0, trial_share=0.0, early_steps=130)
+    env = envs.make_vec("StandUp", 2, standing_share=0.0, trial_share=0.0, early_steps=130, **BACK)
     env.reset()
     sim = env.world.sim
     for _ in range(130):
@@ -96,11 +99,11 @@ def test_who_flies_does_not_stand():
         sim.qpos[1, 2] += 0.2  # m
         sim.qvel[:] = 0.0
         env.step(np.zeros((2, 10), np.float32))
-    assert sim.memory.level.tolist() == [1, 0]
+    assert sim.memory.level[:, 0].tolist() == [1, 0]
 
 
 def test_begins_some_episodes_by_standing_which_are_no_trials():
-    env = envs.make_vec("StandUp", 400, standing_share=0.3, trial_share=0.0, early_steps=130)
+    env = envs.make_vec("StandUp", 400, standing_share=0.3, trial_share=0.0, early_steps=130, **BACK)
     env.reset()
     sim = env.world.sim
     upright = sim.qpos[:, 3] > 0.9  # the quaternion's real part
@@ -109,11 +112,11 @@ def test_begins_some_episodes_by_standing_which_are_no_trials():
         sim.qpos[:, 2:7] = 0.96, 1.0, 0.0, 0.0, 0.0
         sim.qvel[:] = 0.0
         env.step(np.zeros((400, 10), np.float32))
-    np.testing.assert_array_equal(sim.memory.level, np.where(upright, 0.0, 1.0))
+    np.testing.assert_array_equal(sim.memory.level[:, 0], np.where(upright, 0.0, 1.0))
 
 
 def test_keeps_the_weight_of_a_trial_in_which_it_stood():
-    env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.3, first_level=4, early_steps=130)
+    env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.3, first_level=4, early_steps=130, **BACK)
     env.reset()
     sim = env.world.sim
     present = sim.memory.present.copy()
@@ -127,19 +130,38 @@ def test_keeps_the_weight_of_a_trial_in_which_it_stood():
         sim.qpos[stands, 2] = 0.96
         sim.qvel[:] = 0.0
         env.step(np.zeros((400, 10), np.float32))
-    np.testing.assert_array_equal(sim.memory.level[stands], np.minimum(present[stands] + 1, LONG))
-    np.testing.assert_array_equal(sim.memory.level[~stands], 4)  # the least is where they are
+    np.testing.assert_array_equal(sim.memory.level[stands, 0], np.minimum(present[stands] + 1, LONG))
+    np.testing.assert_array_equal(sim.memory.level[~stands, 0], 4)  # the least is where they are
+
+
+def test_each_posture_has_its_own_weight():
+    env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.0, early_steps=130, belly=0.3, side=0.4)
+    env.reset()
+    sim = env.world.sim
+    seen = sim.memory.posture.astype(int)
+    assert np.bincount(seen) / 400 == pytest.approx([0.3, 0.3, 0.2, 0.2], abs=0.07)
+    for _ in range(130):
+        sim.qpos[:, 2:7] = 0.3, 1.0, 0.0, 0.0, 0.0
+        sim.qpos[seen == 1, 2] = 0.96  # who began on the belly stands
+        sim.qvel[:] = 0.0
+        env.step(np.zeros((400, 10), np.float32))
+    expected = np.zeros((400, 4))
+    expected[seen == 1, 1] = 1.0
+    np.testing.assert_array_equal(sim.memory.level, expected)
+    again = sim.memory.posture.astype(int)
+    np.testing.assert_array_equal(sim.memory.present, expected[np.arange(400), again])
+    assert len(set(zip(seen.tolist(), again.tolist(), strict=True))) == 16  # drawn anew
 
 
 def test_a_trial_that_failed_costs_nothing():
-    env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.3, first_level=0, early_steps=10)
+    env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.3, first_level=0, early_steps=10, **BACK)
     env.reset()
     sim = env.world.sim
     sim.memory.level = 5
     trials = sim.memory.present > 5
     for _ in range(10):
         env.step(np.zeros((400, 10), np.float32))
-    np.testing.assert_array_equal(sim.memory.level, np.where(trials, 5, 4.5))
+    np.testing.assert_array_equal(sim.memory.level[:, 0], np.where(trials, 5, 4.5))
 
 
 def test_its_head_is_above_the_target_height_when_it_stands_straight():
@@ -149,7 +171,7 @@ def test_its_head_is_above_the_target_height_when_it_stands_straight():
 def test_is_paid_for_the_height_of_its_head_and_for_staying_where_it_is():
     weights = {"head_weight": 2.0, "drift_weight": 0.5, "effort_weight": 1e-4}
     bonus = {"target_height": 1.4, "standing_bonus": 3.0, "standing_width": 0.7}
-    env = envs.make_vec("StandUp", 1, first_level=FULL_WEIGHT, **weights, **bonus)
+    env = envs.make_vec("StandUp", 1, first_level=FULL_WEIGHT, **weights, **bonus, **BACK)
     env.reset()
     action = np.random.default_rng(0).uniform(-1, 1, (1, 10)).astype(np.float32)
     step = env.world.step(action)
