@@ -6,7 +6,7 @@ import pytest
 import envs
 from envs.robots.arm_kinematics import joint_angles
 from envs.robots.carry import CUBE_POSITION
-from envs.robots.stack import ABOVE, BASE_POSITION
+from envs.robots.stack import ABOVE, BASE_POSITION, Stack
 from tests.envs.robots.arm_geometry import (
     OPEN,
     SHUT,
@@ -16,6 +16,7 @@ from tests.envs.robots.arm_geometry import (
     step_towards,
 )
 
+AT_HOME = {"placed": 0.0, "carried": 0.0}
 HIGH, LOW = np.array([0.0, 0.0, 0.07]), np.array([0.0, 0.0, 0.001])  # m
 
 
@@ -41,7 +42,7 @@ def stack(env, steps=150):
 
 
 def test_two_cubes_lie_apart_in_the_stated_area():
-    env = envs.make_vec("Stack", 2000, seed=1, placed=0.0)
+    env = envs.make_vec("Stack", 2000, seed=1, **AT_HOME)
     env.reset()
     task, sim = env.task, env.world.sim
     azimuths = []
@@ -57,7 +58,7 @@ def test_two_cubes_lie_apart_in_the_stated_area():
 
 
 def test_a_scripted_stack_stands_and_slippery_pads_build_none():
-    env = envs.make_vec("Stack", 32, seed=3, placed=0.0)
+    env = envs.make_vec("Stack", 32, seed=3, **AT_HOME)
     env.reset()
     infos = stack(env)
     assert all(info["is_success"] for info in infos)
@@ -66,7 +67,7 @@ def test_a_scripted_stack_stands_and_slippery_pads_build_none():
     assert metrics["success_rate"] == 1.0
     assert metrics["both_pads_share"] > 0.95  # on its way; not where it lies on the other one
     (trial,) = env.task.trials.values()
-    env = envs.make_vec("Stack", 32, seed=3, placed=0.0, **trial.fields)
+    env = envs.make_vec("Stack", 32, seed=3, **AT_HOME, **trial.fields)
     env.reset()
     assert not any(info["is_success"] for info in stack(env))
 
@@ -74,7 +75,7 @@ def test_a_scripted_stack_stands_and_slippery_pads_build_none():
 def test_success_is_a_cube_at_rest_without_the_hand():
     def ends(moved=0.0, speed=0.0, released=True):
         """Whether an episode succeeds whose last half second a cube lies on the other one, beside it or moves."""
-        env = envs.make_vec("Stack", 1, seed=0, placed=0.0, episode_steps=16)
+        env = envs.make_vec("Stack", 1, seed=0, **AT_HOME, episode_steps=16)
         env.reset()
         sim = env.world.sim
         for _ in range(16):
@@ -94,7 +95,7 @@ def test_success_is_a_cube_at_rest_without_the_hand():
 
 
 def test_letting_go_costs_nothing_and_drawing_back_pays():
-    env = envs.make_vec("Stack", 1, seed=3, placed=0.0)
+    env = envs.make_vec("Stack", 1, seed=3, **AT_HOME)
     env.reset()
     sim, task = env.world.sim, env.task
     rewards = []
@@ -123,14 +124,14 @@ def test_letting_go_costs_nothing_and_drawing_back_pays():
 
 
 def test_the_mirror_image_of_an_arm_lives_the_mirror_image_of_its_life():
-    env = envs.make_vec("Stack", 2, seed=0, placed=0.0)
+    env = envs.make_vec("Stack", 2, seed=0, **AT_HOME)
     env.reset()
     reflect(env.world.sim, slice(0, 1), slice(1, 2))
     assert_mirrored_lives(env, slice(0, 1), slice(1, 2), 40)
 
 
 def test_some_episodes_begin_with_the_cube_in_its_place_below_the_hand_or_in_it():
-    env = envs.make_vec("Stack", 400, seed=2, placed=0.5)
+    env = envs.make_vec("Stack", 400, seed=2, placed=0.5, carried=0.0)
     env.reset()
     sim, task = env.world.sim, env.task
     error = np.linalg.norm(task.to_goal(sim), axis=1)
@@ -150,3 +151,29 @@ def test_some_episodes_begin_with_the_cube_in_its_place_below_the_hand_or_in_it(
     for _ in range(6):
         env.step(np.tile(np.float32([0, 0, 0, 0, 0, 1]), (400, 1)))
     assert task.measure(sim)["released"][placed].all()
+
+
+def test_some_episodes_begin_with_the_cube_in_the_hand_in_the_air():
+    env = envs.make_vec("Stack", 400, seed=2, placed=0.2, carried=0.5)
+    env.reset()
+    sim, task = env.world.sim, env.task
+    height = sim.qpos[:, CUBE_POSITION][:, 2] - 0.02
+    placed = np.linalg.norm(task.to_goal(sim), axis=1) < 1e-9
+    carried = ~placed & (height > 1e-9)
+    assert 0.42 < carried.mean() < 0.58
+    assert 0.12 < placed.mean() < 0.28
+    assert 0.0 < height[carried].min() < 0.01 < 0.11 < height[carried].max() <= task.lift
+    radius = np.linalg.norm(sim.qpos[:, CUBE_POSITION][carried, :2], axis=1)
+    assert task.cube_radius[0] <= radius.min() < radius.max() <= task.cube_radius[1]
+    before = sim.qpos[:, CUBE_POSITION].copy()
+    for _ in range(10):
+        env.step(np.zeros((400, 6), np.float32))
+    now = task.measure(sim)
+    assert now["grasped"][carried].mean() > 0.9
+    moved = np.linalg.norm(sim.qpos[:, CUBE_POSITION] - before, axis=1)[carried]
+    assert np.quantile(moved, 0.9) < 0.005
+
+
+def test_shares_of_more_than_all_episodes_are_refused():
+    with pytest.raises(ValueError, match=r"placed and carried must be at most 1 together, got 0\.6 and 0\.5"):
+        Stack(placed=0.6, carried=0.5)
