@@ -15,13 +15,11 @@ from envs.simulation import Fields, Memory
 from envs.task import Measured, Trial, on_first_step
 
 COS_45 = np.sqrt(0.5)  # cosine and sine of half a right angle
-ON_THE_BACK, ON_THE_BELLY = (COS_45, 0.0, -COS_45, 0.0), (COS_45, 0.0, COS_45, 0.0)  # as quaternions
-ON_THE_LEFT, ON_THE_RIGHT = (COS_45, -COS_45, 0.0, 0.0), (COS_45, COS_45, 0.0, 0.0)
-POSTURES = np.array([ON_THE_BACK, ON_THE_BELLY, ON_THE_LEFT, ON_THE_RIGHT])
 FULL_WEIGHT = 20  # the level at which a robot has its full weight
 LONG = FULL_WEIGHT + 1  # the last level, which has long episodes
 
 Level = Annotated[int, Interval(ge=0, le=LONG)]
+Turn = Annotated[float, Interval(ge=0, le=np.pi)]
 
 
 @dataclass(frozen=True)
@@ -33,10 +31,13 @@ class StandUp(Legged):
 
     Trained only like that, robots end sitting. So a robot weighs little at first, as on a small moon. Its weight rises
     by one level after an episode that ends standing and falls by half a level otherwise. (Without the fall, all robots
-    ended sitting.) Each posture in which episodes begin has a level of its own: with one for all, robots rose from
-    their backs at full weight and never from the belly. Some episodes are trials at a higher level, which the robot
-    keeps if it stands: without trials, slow learners never caught up with a policy that had moved on. (Robots that
-    weighed a tenth at first learned to leap and fly, two seeds of three; with four tenths, one seed ended sitting.)
+    ended sitting.) Some episodes are trials at a higher level, which the robot keeps if it stands: without trials,
+    slow learners never caught up with a policy that had moved on. (Robots that weighed a tenth at first learned to leap
+    and fly, two seeds of three; with four tenths, one seed ended sitting.)
+
+    At first all lie on their backs. Robots that rise at full weight begin ever farther turned from it to either side,
+    up to the belly. (Where half of the episodes began on the belly or a side from the first on, none ever rose from
+    there, even with a quarter of its weight.)
 
     Episodes are short, so that there are many. Some episodes of robots that have stood at full weight are longer, up to
     the length in evaluation, because a robot that has risen must learn to stay up. (If all were long, few steps would
@@ -63,13 +64,14 @@ class StandUp(Legged):
     standing_time: NotNegative = 5.0  # s after which the robot must stand to the end, to have stood up
 
     # Start
-    belly: Share = 0.25  # probability that an episode begins on the belly
-    side: Share = 0.25  # probability that it begins on a side, either as often; else on the back
+    roll: tuple[Turn, Turn] = (0.0, np.pi)  # rad, least and greatest turn from the back to either side; pi: the belly
 
     # Curriculum
     lightness: Share = 0.75  # share of its weight that a robot lacks at first
     standing_share: Share = 0.3  # probability that an episode begins standing
     first_level: Level = 0  # level of weight in the first episode; 20 is the full weight
+    first_turn: Share = 0.0  # share of the greatest turn from the back that is used in the first episode
+    turning: Share = 0.1  # by which it rises after standing at full weight, and by half of which it falls otherwise
     promotion: NotNegative = 1.0  # s of standing before an episode's end that raise the weight by a level
     demotion: NotNegative = 0.5  # levels lost otherwise: half of one is steady where a third of episodes succeed
     trial_share: Share = 0.2  # probability that an episode is a trial at a level between the robot's own and the last
@@ -78,16 +80,22 @@ class StandUp(Legged):
     early_steps: Count = 300  # steps of 0.01 s of a short episode
     least_steps: Count = 800  # steps of 0.01 s of the shortest long episode; the longest has `episode_steps`
 
-    shown: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
-    evaluation: ClassVar = {**shown, "belly": 0.0, "side": 0.0}
+    shown: ClassVar = {
+        "standing_share": 0.0,
+        "first_level": LONG,
+        "first_turn": 1.0,
+        "least_steps": 2000,
+        "long_share": 1.0,
+    }
+    evaluation: ClassVar = {**shown, "roll": (0.0, 0.0)}
     trials: ClassVar = {
-        "belly": Trial({"belly": 1.0, "side": 0.0}, ("stand_rate",)),
-        "side": Trial({"belly": 0.0, "side": 1.0}, ("stand_rate",)),
+        "belly": Trial({"roll": (np.pi, np.pi)}, ("stand_rate",)),
+        "side": Trial({"roll": (np.pi / 2, np.pi / 2)}, ("stand_rate",)),
     }
     model = Biped.model
     memory: ClassVar = {
-        "level": len(POSTURES),  # of weight, where an episode begins in each posture
-        "posture": 1,  # the number of the present one
+        "level": 1,  # of weight
+        "turn": 1,  # share of the greatest turn from the back
         "present": 1,  # level of weight in the present episode
         "up": 1,  # s for which the head has been up
         "steps": 1,  # length of the present episode
@@ -96,10 +104,6 @@ class StandUp(Legged):
     start_angles = Biped.start_angles
     mirrored_contacts = Biped.mirrored_contacts
     camera: ClassVar = {"distance": 3.8, "lookat": (0.0, 0.0, 0.75), "azimuth": 120.0, "elevation": -14.0}
-
-    def __post_init__(self) -> None:
-        if self.belly + self.side > 1.0:
-            raise ValueError(f"belly and side must be at most 1 together, got {self.belly:g} and {self.side:g}")
 
     def apply(self, sim: Fields, action: np.ndarray) -> None:
         super().apply(sim, action)
@@ -114,9 +118,8 @@ class StandUp(Legged):
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         memory = sim.memory
         self._weigh(memory)
-        memory.posture = self._drawn_postures(rngs)
         standing, trying, more, longer, lasting = np.array([rng.random(5) for rng in rngs]).T
-        level = self._own_level(memory)
+        level = memory.level
         memory.present = level + np.where(trying < self.trial_share, more * (LONG - level), 0.0)
         memory.stood = standing < self.standing_share
         spread = max(self.episode_steps - self.least_steps, 0)
@@ -126,31 +129,31 @@ class StandUp(Legged):
         super().place(sim, rngs, seeds)
 
     def _weigh(self, memory: Memory) -> None:
-        """Move robots a level up or down by the outcome of an episode that began lying; clear the outcome."""
-        level, present = self._own_level(memory), memory.present
+        """Move robots a level up or down, and their turn, by an episode that began lying; clear the outcome."""
+        level, present, lay = memory.level, memory.present, memory.stood == 0.0
+        stands = memory.up > self.promotion
         worse = np.where(present > level, level, level - self.demotion)
-        after = np.where(memory.up > self.promotion, present + 1.0, worse)
-        levels = memory.level.copy()
-        levels[_rows_and_postures(memory)] = np.where(memory.stood, level, after)
-        memory.level = np.clip(levels, self.first_level, LONG)
+        after = np.where(stands, present + 1.0, worse)
+        memory.level = np.clip(np.where(lay, after, level), self.first_level, LONG)
+        further = np.where(stands, self.turning, -self.turning / 2) * (lay & (present >= FULL_WEIGHT))
+        memory.turn = np.clip(memory.turn + further, self.first_turn, 1.0)
         memory.up = 0.0
 
-    def _own_level(self, memory: Memory) -> np.ndarray:
-        """Return the levels (N,) of the postures in which the present episodes began."""
-        return memory.level[_rows_and_postures(memory)]
-
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
-        lying = POSTURES[sim.memory.posture.astype(int)]
+        half = self._turns(sim.memory, rngs) / 2
+        # On the back and then turned about the trunk's long axis.
+        lying = COS_45 * np.column_stack([np.cos(half), -np.sin(half), -np.cos(half), np.sin(half)])
         orientation = np.where(sim.memory.stood[:, None], UPRIGHT, lying)
         return np.concatenate([orientation, np.tile(self.start_angles, (len(rngs), 1))], axis=1)
 
-    def _drawn_postures(self, rngs: list[np.random.Generator]) -> np.ndarray:
-        """Draw the numbers (E,) of the postures in which robots begin."""
-        if self.belly == self.side == 0.0:  # nothing to draw: seeds make the episodes that they made before
+    def _turns(self, memory: Memory, rngs: list[np.random.Generator]) -> np.ndarray:
+        """Draw the turns (E,) of robots that lie from their backs, in rad."""
+        least, greatest = self.roll
+        if greatest == 0.0:  # nothing to draw
             return np.zeros(len(rngs))
-        draws = np.array([rng.random() for rng in rngs])
-        bounds = np.cumsum([1.0 - self.belly - self.side, self.belly, self.side / 2])
-        return np.searchsorted(bounds, draws, "right")
+        share, side = np.array([rng.random(2) for rng in rngs]).T
+        turn = least + share * np.maximum(memory.turn * greatest - least, 0.0)
+        return np.where(side < 0.5, turn, -turn)
 
     def episode_limits(self, sim: Fields) -> np.ndarray:
         return sim.memory.steps
@@ -170,7 +173,8 @@ class StandUp(Legged):
         late = sim.time > self.standing_time
         return {
             "seconds_down": np.where(late & (now.head < self.standing_height), sim.dt, 0.0),
-            "level": on_first_step(sim, self._own_level(sim.memory)),
+            "level": on_first_step(sim, sim.memory.level),
+            "turn": on_first_step(sim, sim.memory.turn),
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool | None:
@@ -185,8 +189,3 @@ class StandUp(Legged):
         """Return whether the robot stood from `standing_time` to the end of an episode, for one or for E of them."""
         whole = (episodes["seconds"] > self.standing_time) & np.logical_not(episodes["terminated"])
         return whole & (episodes["seconds_down"] == 0.0)
-
-
-def _rows_and_postures(memory: Memory) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices into `level` of the postures in which the present episodes began."""
-    return np.arange(len(memory.posture)), memory.posture.astype(int)
