@@ -1,11 +1,10 @@
 import mujoco
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 import envs
 from envs.robots.stand_up import FULL_WEIGHT, LONG, StandUp
-
-BACK = {"belly": 0.0, "side": 0.0}
 
 
 def test_the_papers_numbers():
@@ -27,7 +26,7 @@ def posture(name: str, seed: int, **fields: float) -> mujoco.MjData:
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("fields", [{"standing_share": 0.0, **BACK}, StandUp.evaluation])
+@pytest.mark.parametrize("fields", [{"standing_share": 0.0}, StandUp.evaluation])
 def test_begins_on_its_back(seed, fields):
     data = posture("StandUp", seed, **fields)
     front, _, up = data.body("trunk").xmat.reshape(3, 3).T
@@ -38,29 +37,61 @@ def test_begins_on_its_back(seed, fields):
 
 @pytest.mark.parametrize(
     ("trial", "down"),
-    [("belly", [{0: -1}]), ("side", [{1: -1}, {1: 1}])],  # which of the trunk's axes looks down, or up
+    [("belly", {(0, -1)}), ("side", {(1, -1), (1, 1)})],  # which of the trunk's axes looks down, or up
 )
-def test_begins_on_its_belly_or_on_either_side(trial, down):
-    fields = StandUp.trials[trial].fields
+def test_begins_on_its_belly_or_on_either_side_in_trials(trial, down):
     seen = set()
     for seed in range(8):
-        data = posture("StandUp", seed, standing_share=0.0, **fields)
+        data = posture("StandUp", seed, **StandUp.evaluation | StandUp.trials[trial].fields)
         upwards = data.body("trunk").xmat.reshape(3, 3)[2]
         axis = int(np.abs(upwards).argmax())
         assert abs(upwards[axis]) > 0.95
         assert data.site("head").xpos[2] < 0.4  # m
         seen.add((axis, round(upwards[axis])))
-    assert seen == {item for one in down for item in one.items()}
+    assert seen == down
 
 
-def test_shares_of_more_than_all_episodes_are_refused():
-    with pytest.raises(ValueError, match=r"belly and side must be at most 1 together, got 0\.6 and 0\.5"):
-        StandUp(belly=0.6, side=0.5)
+def test_begins_anywhere_between_its_least_and_its_present_turn_to_either_side():
+    env = envs.make_vec("StandUp", 1000, standing_share=0.0, reset_noise=0.0, first_turn=0.5, roll=(0.4, 3.0))
+    env.reset()
+    rotations = Rotation.from_quat(env.world.sim.qpos[:, 3:7], scalar_first=True)
+    on_the_back = Rotation.from_euler("y", -np.pi / 2)
+    turns = (on_the_back.inv() * rotations).as_rotvec()  # rad, about the trunk's own axes
+    np.testing.assert_allclose(turns[:, :2], 0.0, atol=1e-9)  # about its long one alone
+    sizes = np.abs(turns[:, 2])
+    assert 0.4 <= sizes.min() < 0.42
+    assert 1.48 < sizes.max() <= 1.5
+    assert np.mean(turns[:, 2] > 0.0) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("stands", "level", "turn"), [(True, FULL_WEIGHT, 0.4), (False, FULL_WEIGHT, 0.25), (True, FULL_WEIGHT - 1, 0.3)]
+)
+def test_is_turned_further_from_the_back_after_standing_at_full_weight(stands, level, turn):
+    env = envs.make_vec("StandUp", 1, standing_share=0.0, trial_share=0.0, early_steps=130, first_level=level)
+    env.reset()
+    sim = env.world.sim
+    sim.memory.turn = 0.3
+    for _ in range(130):
+        sim.qpos[:, 2:7] = 0.96 if stands else 0.3, 1.0, 0.0, 0.0, 0.0
+        sim.qvel[:] = 0.0
+        env.step(np.zeros((1, 10), np.float32))
+    assert sim.memory.turn == pytest.approx(turn)
+
+
+def test_episodes_that_begin_standing_do_not_change_its_turn():
+    env = envs.make_vec("StandUp", 50, standing_share=1.0, early_steps=130, first_level=LONG, long_share=0.0)
+    env.reset()
+    sim = env.world.sim
+    sim.memory.turn = 0.3
+    for _ in range(130):
+        env.step(np.zeros((50, 10), np.float32))
+    assert (sim.memory.turn == 0.3).all()
 
 
 @pytest.mark.parametrize(("level", "gravity"), [(0, 0.2), (5, 0.4), (15, 0.8), (FULL_WEIGHT, 1.0), (LONG, 1.0)])
 def test_moves_as_on_a_moon_that_grows_with_the_level(level, gravity):
-    env = envs.make_vec("StandUp", 1, standing_share=0.0, first_level=level, lightness=0.8, **BACK)
+    env = envs.make_vec("StandUp", 1, standing_share=0.0, first_level=level, lightness=0.8)
     env.reset()
     sim, model = env.world.sim, env.world.model
     moon = mujoco.MjData(model)
@@ -75,23 +106,23 @@ def test_moves_as_on_a_moon_that_grows_with_the_level(level, gravity):
 
 
 def test_weighs_more_after_standing_at_the_end_and_less_after_lying():
-    env = envs.make_vec("StandUp", 2, standing_share=0.0, trial_share=0.0, episode_steps=120, **BACK)
+    env = envs.make_vec("StandUp", 2, standing_share=0.0, trial_share=0.0, episode_steps=120)
     env.reset()
     sim = env.world.sim
     levels = []
     for standing in (True, True, True, False):
-        levels.append(sim.memory.level[:, 0].tolist())
+        levels.append(sim.memory.level.tolist())
         for _ in range(120):
             sim.qpos[0, 2:7] = 0.96 if standing else 0.3, 1.0, 0.0, 0.0, 0.0
             sim.qpos[1, 2:7] = 0.3, 1.0, 0.0, 0.0, 0.0
             sim.qvel[:] = 0.0
             env.step(np.zeros((2, 10), np.float32))
-    levels.append(sim.memory.level[:, 0].tolist())
+    levels.append(sim.memory.level.tolist())
     assert levels == [[0, 0], [1, 0], [2, 0], [3, 0], [2.5, 0]]
 
 
 def test_who_flies_does_not_stand():
-    env = envs.make_vec("StandUp", 2, standing_share=0.0, trial_share=0.0, early_steps=130, **BACK)
+    env = envs.make_vec("StandUp", 2, standing_share=0.0, trial_share=0.0, early_steps=130)
     env.reset()
     sim = env.world.sim
     for _ in range(130):
@@ -99,11 +130,11 @@ def test_who_flies_does_not_stand():
         sim.qpos[1, 2] += 0.2  # m
         sim.qvel[:] = 0.0
         env.step(np.zeros((2, 10), np.float32))
-    assert sim.memory.level[:, 0].tolist() == [1, 0]
+    assert sim.memory.level.tolist() == [1, 0]
 
 
 def test_begins_some_episodes_by_standing_which_are_no_trials():
-    env = envs.make_vec("StandUp", 400, standing_share=0.3, trial_share=0.0, early_steps=130, **BACK)
+    env = envs.make_vec("StandUp", 400, standing_share=0.3, trial_share=0.0, early_steps=130)
     env.reset()
     sim = env.world.sim
     upright = sim.qpos[:, 3] > 0.9  # the quaternion's real part
@@ -112,11 +143,11 @@ def test_begins_some_episodes_by_standing_which_are_no_trials():
         sim.qpos[:, 2:7] = 0.96, 1.0, 0.0, 0.0, 0.0
         sim.qvel[:] = 0.0
         env.step(np.zeros((400, 10), np.float32))
-    np.testing.assert_array_equal(sim.memory.level[:, 0], np.where(upright, 0.0, 1.0))
+    np.testing.assert_array_equal(sim.memory.level, np.where(upright, 0.0, 1.0))
 
 
 def test_keeps_the_weight_of_a_trial_in_which_it_stood():
-    env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.3, first_level=4, early_steps=130, **BACK)
+    env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.3, first_level=4, early_steps=130)
     env.reset()
     sim = env.world.sim
     present = sim.memory.present.copy()
@@ -130,38 +161,19 @@ def test_keeps_the_weight_of_a_trial_in_which_it_stood():
         sim.qpos[stands, 2] = 0.96
         sim.qvel[:] = 0.0
         env.step(np.zeros((400, 10), np.float32))
-    np.testing.assert_array_equal(sim.memory.level[stands, 0], np.minimum(present[stands] + 1, LONG))
-    np.testing.assert_array_equal(sim.memory.level[~stands, 0], 4)  # the least is where they are
-
-
-def test_each_posture_has_its_own_weight():
-    env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.0, early_steps=130, belly=0.3, side=0.4)
-    env.reset()
-    sim = env.world.sim
-    seen = sim.memory.posture.astype(int)
-    assert np.bincount(seen) / 400 == pytest.approx([0.3, 0.3, 0.2, 0.2], abs=0.07)
-    for _ in range(130):
-        sim.qpos[:, 2:7] = 0.3, 1.0, 0.0, 0.0, 0.0
-        sim.qpos[seen == 1, 2] = 0.96  # who began on the belly stands
-        sim.qvel[:] = 0.0
-        env.step(np.zeros((400, 10), np.float32))
-    expected = np.zeros((400, 4))
-    expected[seen == 1, 1] = 1.0
-    np.testing.assert_array_equal(sim.memory.level, expected)
-    again = sim.memory.posture.astype(int)
-    np.testing.assert_array_equal(sim.memory.present, expected[np.arange(400), again])
-    assert len(set(zip(seen.tolist(), again.tolist(), strict=True))) == 16  # drawn anew
+    np.testing.assert_array_equal(sim.memory.level[stands], np.minimum(present[stands] + 1, LONG))
+    np.testing.assert_array_equal(sim.memory.level[~stands], 4)  # the least is where they are
 
 
 def test_a_trial_that_failed_costs_nothing():
-    env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.3, first_level=0, early_steps=10, **BACK)
+    env = envs.make_vec("StandUp", 400, standing_share=0.0, trial_share=0.3, first_level=0, early_steps=10)
     env.reset()
     sim = env.world.sim
     sim.memory.level = 5
     trials = sim.memory.present > 5
     for _ in range(10):
         env.step(np.zeros((400, 10), np.float32))
-    np.testing.assert_array_equal(sim.memory.level[:, 0], np.where(trials, 5, 4.5))
+    np.testing.assert_array_equal(sim.memory.level, np.where(trials, 5, 4.5))
 
 
 def test_its_head_is_above_the_target_height_when_it_stands_straight():
@@ -171,7 +183,7 @@ def test_its_head_is_above_the_target_height_when_it_stands_straight():
 def test_is_paid_for_the_height_of_its_head_and_for_staying_where_it_is():
     weights = {"head_weight": 2.0, "drift_weight": 0.5, "effort_weight": 1e-4}
     bonus = {"target_height": 1.4, "standing_bonus": 3.0, "standing_width": 0.7}
-    env = envs.make_vec("StandUp", 1, first_level=FULL_WEIGHT, **weights, **bonus, **BACK)
+    env = envs.make_vec("StandUp", 1, first_level=FULL_WEIGHT, **weights, **bonus)
     env.reset()
     action = np.random.default_rng(0).uniform(-1, 1, (1, 10)).astype(np.float32)
     step = env.world.step(action)
