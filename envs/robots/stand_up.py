@@ -26,8 +26,7 @@ Turn = Annotated[float, Interval(ge=0, le=np.pi)]
 class StandUp(Legged):
     """Stand up from lying on the back, the belly or a side and stay up, after Schulman et al. (2016), section 6.2.
 
-    Observations are those of `Biped`. An episode never ends early; in evaluation it lasts 20 s. The paper's robots lie
-    on their backs.
+    Observations are those of `Biped`. An episode never ends early; in evaluation it lasts 20 s.
 
     Trained only like that, robots end sitting. So a robot weighs little at first, as on a small moon. Its weight rises
     by one level after an episode that ends standing and falls by half a level otherwise. (Without the fall, all robots
@@ -35,9 +34,8 @@ class StandUp(Legged):
     slow learners never caught up with a policy that had moved on. (Robots that weighed a tenth at first learned to leap
     and fly, two seeds of three; with four tenths, one seed ended sitting.)
 
-    At first all lie on their backs. Robots that rise at full weight begin ever farther turned from it to either side,
-    up to the belly. (Where half of the episodes began on the belly or a side from the first on, none ever rose from
-    there, even with a quarter of its weight.)
+    By default all lie on their backs, as the paper's. (Where half of the episodes began on the belly or a side, none
+    ever rose from there, even with a quarter of its weight.)
 
     Episodes are short, so that there are many. Some episodes of robots that have stood at full weight are longer, up to
     the length in evaluation, because a robot that has risen must learn to stay up. (If all were long, few steps would
@@ -64,14 +62,12 @@ class StandUp(Legged):
     standing_time: NotNegative = 5.0  # s after which the robot must stand to the end, to have stood up
 
     # Start
-    roll: tuple[Turn, Turn] = (0.0, np.pi)  # rad, least and greatest turn from the back to either side; pi: the belly
+    roll: tuple[Turn, Turn] = (0.0, 0.0)  # rad, least and greatest turn from the back to either side; pi: the belly
 
     # Curriculum
     lightness: Share = 0.75  # share of its weight that a robot lacks at first
     standing_share: Share = 0.3  # probability that an episode begins standing
     first_level: Level = 0  # level of weight in the first episode; 20 is the full weight
-    first_turn: Share = 0.0  # share of the greatest turn from the back that is used in the first episode
-    turning: Share = 0.1  # by which it rises after standing at full weight, and by half of which it falls otherwise
     promotion: NotNegative = 1.0  # s of standing before an episode's end that raise the weight by a level
     demotion: NotNegative = 0.5  # levels lost otherwise: half of one is steady where a third of episodes succeed
     trial_share: Share = 0.2  # probability that an episode is a trial at a level between the robot's own and the last
@@ -80,13 +76,7 @@ class StandUp(Legged):
     early_steps: Count = 300  # steps of 0.01 s of a short episode
     least_steps: Count = 800  # steps of 0.01 s of the shortest long episode; the longest has `episode_steps`
 
-    shown: ClassVar = {
-        "standing_share": 0.0,
-        "first_level": LONG,
-        "first_turn": 1.0,
-        "least_steps": 2000,
-        "long_share": 1.0,
-    }
+    shown: ClassVar = {"standing_share": 0.0, "first_level": LONG, "least_steps": 2000, "long_share": 1.0}
     evaluation: ClassVar = {**shown, "roll": (0.0, 0.0)}
     trials: ClassVar = {
         "belly": Trial({"roll": (np.pi, np.pi)}, ("stand_rate",)),
@@ -95,7 +85,6 @@ class StandUp(Legged):
     model = Biped.model
     memory: ClassVar = {
         "level": 1,  # of weight
-        "turn": 1,  # share of the greatest turn from the back
         "present": 1,  # level of weight in the present episode
         "up": 1,  # s for which the head has been up
         "steps": 1,  # length of the present episode
@@ -129,30 +118,27 @@ class StandUp(Legged):
         super().place(sim, rngs, seeds)
 
     def _weigh(self, memory: Memory) -> None:
-        """Move robots a level up or down, and their turn, by an episode that began lying; clear the outcome."""
-        level, present, lay = memory.level, memory.present, memory.stood == 0.0
-        stands = memory.up > self.promotion
+        """Move robots a level up or down by the outcome of an episode that began lying; clear the outcome."""
+        level, present = memory.level, memory.present
         worse = np.where(present > level, level, level - self.demotion)
-        after = np.where(stands, present + 1.0, worse)
-        memory.level = np.clip(np.where(lay, after, level), self.first_level, LONG)
-        further = np.where(stands, self.turning, -self.turning / 2) * (lay & (present >= FULL_WEIGHT))
-        memory.turn = np.clip(memory.turn + further, self.first_turn, 1.0)
+        after = np.where(memory.up > self.promotion, present + 1.0, worse)
+        memory.level = np.clip(np.where(memory.stood, level, after), self.first_level, LONG)
         memory.up = 0.0
 
     def postures(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
-        half = self._turns(sim.memory, rngs) / 2
+        half = self._turns(rngs) / 2
         # On the back and then turned about the trunk's long axis.
         lying = COS_45 * np.column_stack([np.cos(half), -np.sin(half), -np.cos(half), np.sin(half)])
         orientation = np.where(sim.memory.stood[:, None], UPRIGHT, lying)
         return np.concatenate([orientation, np.tile(self.start_angles, (len(rngs), 1))], axis=1)
 
-    def _turns(self, memory: Memory, rngs: list[np.random.Generator]) -> np.ndarray:
+    def _turns(self, rngs: list[np.random.Generator]) -> np.ndarray:
         """Draw the turns (E,) of robots that lie from their backs, in rad."""
         least, greatest = self.roll
-        if greatest == 0.0:  # nothing to draw
+        if greatest == 0.0:  # nothing to draw: seeds make the episodes that they made before
             return np.zeros(len(rngs))
         share, side = np.array([rng.random(2) for rng in rngs]).T
-        turn = least + share * np.maximum(memory.turn * greatest - least, 0.0)
+        turn = least + (greatest - least) * share
         return np.where(side < 0.5, turn, -turn)
 
     def episode_limits(self, sim: Fields) -> np.ndarray:
@@ -174,7 +160,6 @@ class StandUp(Legged):
         return {
             "seconds_down": np.where(late & (now.head < self.standing_height), sim.dt, 0.0),
             "level": on_first_step(sim, sim.memory.level),
-            "turn": on_first_step(sim, sim.memory.turn),
         }
 
     def succeeded(self, episode: Mapping[str, float]) -> bool | None:
