@@ -8,7 +8,7 @@ import numpy as np
 from envs.arguments import Count, NotNegative, Positive, Share
 from envs.mirror import SignedPermutation
 from envs.orientation import quaternion_about_z
-from envs.robots.arm import HOME, SIDES, around, between, servo_positions
+from envs.robots.arm import SIDES, around, between, servo_positions
 from envs.robots.arm_kinematics import joint_angles
 from envs.robots.carry import CUBE_POSITION, CUBE_QUATERNION, CUBE_VELOCITY, HALF_CUBE, Carry
 from envs.simulation import Fields
@@ -28,20 +28,15 @@ class Stack(Carry):
     Success is a cube that rests on the other one for the last half second of an episode, with the hand away from it at
     the end.
 
-    Some episodes of training begin on the way: with the cube in the fingers in the air, in its place and still in the
-    fingers, or there below a hand that has let it go. What comes last is learned first, and a hand that only carries
-    learns that letting go and drawing back pay.
+    Some episodes of training begin with the cube in its place and still in the fingers: what comes last is learned
+    first, and a hand that only carries learns that letting go pays.
     """
 
     apart: NotNegative = 0.35  # rad, least angle between the two cubes, seen from the arm's axis
     goal_tolerance: NotNegative = 0.015  # m, distance from the place on the other cube within which the cube lies on it
     still: Positive = 0.05  # m/s, speed of the cube below which it is at rest
     away: Positive = 0.06  # m from the cube to the hand that has drawn back
-    placed: Share = 0.3  # probability that an episode begins with the cube in its place
-    let_go: Share = 0.5  # probability that the hand is then open and up to `rise` higher; else it presses the cube
-    rise: NotNegative = 0.08  # m
-    carried: Share = 0.3  # probability that an episode begins with the cube in the hand, up to `lift` above the table
-    lift: NotNegative = 0.12  # m
+    placed: Share = 0.3  # probability that an episode begins with the cube in its place, in the hand
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
     loosen_weight: float = 2.0  # reward per step with the cube at its place, growing as the fingers cease to press
@@ -49,14 +44,12 @@ class Stack(Carry):
     away_weight: float = 4.0  # reward per step with the hand drawn back from the released cube, growing with the way
 
     model = "stack.xml"
-    evaluation: ClassVar = {"placed": 0.0, "carried": 0.0}
+    evaluation: ClassVar = {"placed": 0.0}
     shown: ClassVar = evaluation
 
     def __post_init__(self) -> None:
         if self.apart > self.cube_azimuth:
             raise ValueError(f"apart must be at most cube_azimuth, {self.cube_azimuth:g}, got {self.apart:g}")
-        if self.placed + self.carried > 1.0:
-            raise ValueError(f"placed and carried must be at most 1 together, got {self.placed:g} and {self.carried:g}")
 
     def to_goal(self, sim: Fields) -> np.ndarray:
         return sim.qpos[:, BASE_POSITION] + ABOVE - sim.qpos[:, CUBE_POSITION]
@@ -118,22 +111,13 @@ class Stack(Carry):
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         super().place(sim, rngs, seeds)
-        draws = np.array([rng.random(6) for rng in rngs])
-        begun, roll, letting_go, rise, lead, lift = draws.T
-        placed = begun < self.placed
-        carried = ~placed & (begun < self.placed + self.carried)
-        up = np.array([0.0, 0.0, 1.0])
-        cube = np.where(placed[:, None], sim.qpos[:, BASE_POSITION] + ABOVE, sim.qpos[:, CUBE_POSITION])
-        cube += np.outer(carried * self.lift * lift, up)
-        roll = np.pi / 2 * (roll - 0.5)  # rad: the cube in all its different turns
-        turn = quaternion_about_z(roll + np.arctan2(cube[:, 1], cube[:, 0]))
-        held = placed | carried
-        sim.qpos[:, CUBE_POSITION] = cube
-        sim.qpos[:, CUBE_QUATERNION] = np.where(held[:, None], turn, sim.qpos[:, CUBE_QUATERNION])
-        open_hand = placed & (letting_go < self.let_go)
-        angles = joint_angles(cube + np.outer(open_hand * self.rise * rise, up), roll)
-        opening = np.where(open_hand, HOME[-1], HALF_CUBE)
-        self.put_in_posture(sim, held, angles, opening, np.where(open_hand, 0.0, self.finger_lead * lead))
+        draws = np.array([rng.random(3) for rng in rngs])
+        placed, goal = draws[:, 0] < self.placed, sim.qpos[:, BASE_POSITION] + ABOVE
+        roll = np.pi / 2 * (draws[:, 1] - 0.5)  # rad: the cube in all its different turns
+        turn = quaternion_about_z(roll + np.arctan2(goal[:, 1], goal[:, 0]))
+        sim.qpos[:, CUBE_POSITION] = np.where(placed[:, None], goal, sim.qpos[:, CUBE_POSITION])
+        sim.qpos[:, CUBE_QUATERNION] = np.where(placed[:, None], turn, sim.qpos[:, CUBE_QUATERNION])
+        self.put_in_grip(sim, placed, joint_angles(goal, roll), HALF_CUBE, self.finger_lead * draws[:, 2])
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         carry = super().track(sim, action, now, before)
