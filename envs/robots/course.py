@@ -12,7 +12,7 @@ from annotated_types import Interval
 
 from envs.arguments import Cosine, Count, NotNegative, Share
 from envs.orientation import heading_of
-from envs.robots.challenge import LENGTH, SECTIONS, START, WIDTH, Size, challenge, middle
+from envs.robots.challenge import LENGTH, SECTIONS, START, TRENCH, WIDTH, Size, challenge, middle
 from envs.robots.recovering import ENDLESS, Recovering
 from envs.robots.rough_terrain import Difficulties, RoughTerrain
 from envs.robots.terrain import Terrain
@@ -55,6 +55,7 @@ class Course(Recovering, RoughTerrain):
     push_speed: NotNegative = 0.3  # m/s, greatest change of the trunk's velocity by a push, outside the hail
     hail_speed: NotNegative = 0.8  # m/s, change of the trunk's velocity by each push of the hail, one a second
     along: Share = 0.8  # probability that an episode begins anywhere along the lane
+    aside: NotNegative = 0.8  # m, greatest distance of a start from the lane's middle
 
     episode_steps: Count = 1000  # steps of 0.02 s after which an episode is truncated
 
@@ -72,6 +73,7 @@ class Course(Recovering, RoughTerrain):
         "terrain_seed": 1,
         "first_fields": 8,
         "along": 0.0,
+        "aside": 0.1,
         "pace": (0.8, 0.8),
         "episode_steps": 3000,
     }
@@ -121,7 +123,10 @@ class Course(Recovering, RoughTerrain):
 
     def present_command(self, sim: Fields) -> tuple[np.ndarray, np.ndarray]:
         heading = heading_of(sim.qpos[:, 3:7])
-        aside = sim.qpos[:, 1] - middle(sim.memory.level, len(self.difficulties))
+        x, y = sim.qpos[:, :2].T
+        centre = middle(sim.memory.level, len(self.difficulties))
+        in_trench = self.terrain.at(x, y) < self.terrain.at(x, centre) - TRENCH / 2
+        aside = np.where(in_trench, 0.0, y - centre)  # nothing climbs the beam from there: the way out is ahead
         onwards = np.where(self.place_along(sim) < LENGTH + START / 2, sim.memory.pace, 0.0)
         back = np.clip(-self.homing * aside, -self.max_sideways, self.max_sideways)
         cos, sin = np.cos(heading), np.sin(heading)
@@ -150,7 +155,7 @@ class Course(Recovering, RoughTerrain):
         begin = np.where(draws[:, 0] < self.along, somewhere, -START / 2)
         sim.memory.begin = begin
         lanes = middle(sim.memory.level, len(self.difficulties))
-        return begin - LENGTH / 2, lanes + 0.2 * (draws[:, 2] - 0.5)
+        return begin - LENGTH / 2, lanes + self.aside * (2.0 * draws[:, 2] - 1.0)
 
     def distances(self, sim: Fields) -> np.ndarray:
         return np.minimum(LENGTH - sim.memory.begin, sim.memory.pace * self.episode_steps * sim.dt)
