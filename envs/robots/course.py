@@ -57,7 +57,9 @@ class Course(Recovering, RoughTerrain):
     along: Share = 0.8  # probability that an episode begins anywhere along the lane
     aside: NotNegative = 0.8  # m, greatest distance of a start from the lane's middle
 
-    episode_steps: Count = 1000  # steps of 0.02 s after which an episode is truncated
+    fallen: Share = 0.8  # probability that an episode begins on the ground
+
+    episode_steps: Count = 500  # steps of 0.02 s after which an episode is truncated
 
     memory: ClassVar = {
         **RoughTerrain.memory,

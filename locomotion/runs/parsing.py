@@ -24,7 +24,7 @@ from locomotion.runs.rules import RULES, rule_named
 from locomotion.runs.settings import GROUPS, Settings, differences, field_types, read_config
 from locomotion.task_options import split_task_options, task_group, task_values
 
-COMMON = ("steps", "seed")  # settings that stand in no group
+COMMON = ("steps", "seed", "start_from")  # settings that stand in no group
 
 
 def parse(arguments: Sequence[str]) -> Settings:

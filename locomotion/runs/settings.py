@@ -32,7 +32,7 @@ CHANGEABLE = (
 )
 MOST_SAMPLES = 10_000_000  # of an iteration, which is held in memory
 # Settings that config.json of earlier versions does not name.
-SINCE = ("task", "load", "evaluation_steps", "processes", "memory_steps", "entropy_weight", "optimizer")
+SINCE = ("task", "load", "evaluation_steps", "processes", "memory_steps", "entropy_weight", "optimizer", "start_from")
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,8 @@ class Settings:
     """Environment steps, over all robots; rounded up to whole iterations."""
     seed: Annotated[int, Interval(ge=0, lt=2**32)] = 0
     """Seed of everything: weights, noise, start states."""
+    start_from: Annotated[str | None, optional("none", "POLICY")] = None
+    """Policy whose weights training starts from: a run, a robot whose policy ships, or hub:USER/NAME."""
     task: Mapping[str, Any] = field(default_factory=dict)  # the task's numbers that differ from its defaults
     rollout: Rollout = field(default_factory=Rollout)
     advantage: Advantage = field(default_factory=Advantage)

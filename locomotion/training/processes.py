@@ -152,9 +152,11 @@ def follow(exchange: Exchange) -> None:
     learner = build_learner(settings, env)
     learner.join(exchange)
     learner.set_logger(Logger(None, []))
-    checkpoint = exchange.announce(None)
+    checkpoint, weights = exchange.announce(None)
     if checkpoint is not None:
         load_checkpoint(checkpoint, learner)
+    elif weights is not None:
+        learner.policy.load_state_dict(weights, strict=False)
     callback = Obey()
     callback.init_callback(learner)
     first_step = learner.num_timesteps

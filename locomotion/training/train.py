@@ -31,6 +31,7 @@ from locomotion.training.metrics import CsvRows, Terminal, read_rows
 from locomotion.training.place import place
 from locomotion.training.processes import robots_at, together
 from locomotion.training.run_callback import Progress, RunCallback, last_sound_policy_kept, progress_at
+from locomotion.training.start import start
 from locomotion.training.wandb_rows import WandbRows, new_run_id
 
 
@@ -71,6 +72,7 @@ def train(settings: Settings, watchers: Sequence[BaseCallback] = ()) -> Outcome:
     here = place(settings)
     env = robots_at(settings, here, max(1, threads // here.size))
     learner = build_learner(settings, env)
+    weights = start(learner, settings)
     run = Run.create(settings) if resumed is None else Run(resumed)
     with (
         keeping(lambda: kept(run, settings)),
@@ -80,7 +82,7 @@ def train(settings: Settings, watchers: Sequence[BaseCallback] = ()) -> Outcome:
     ):
         learner.join(exchange)
         checkpoint = run.latest()  # None also where a run was killed before its first one: it begins anew
-        exchange.announce(checkpoint)
+        exchange.announce((checkpoint, weights))
         progress = progress_at(checkpoint, load_checkpoint(checkpoint, learner)) if checkpoint else Progress()
         if resumed is not None:
             go_on(run, settings, learner.num_timesteps)
