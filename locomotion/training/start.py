@@ -1,0 +1,49 @@
+"""Where a training starts: from random weights, or from those of another policy."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from torch import Tensor
+
+from agents.network import Network
+from agents.policy_gradient import PolicyGradient
+from locomotion.command_line import flag
+from locomotion.errors import UsageError
+from locomotion.policies.stored import WEIGHTS, StoredPolicy
+from locomotion.policies.tensors import fill, own_tensors
+from locomotion.runs.folder import Run
+from locomotion.runs.settings import Settings
+
+EXPLORATION = ("log_std_init", "min_std")  # begin anew: a trained policy hardly explores
+
+
+def start(learner: PolicyGradient, settings: Settings) -> dict[str, Tensor] | None:
+    """Give an untrained learner the weights of the policy its settings name: actor, critic, and their normalisation.
+
+    Exploration begins anew, at --log-std-init.
+
+    Args:
+        learner: just built.
+        settings: of its run; one that goes on from a checkpoint needs no other weights.
+
+    Returns:
+        The weights; None where the settings name no policy.
+
+    Raises:
+        UsageError: where there is no such policy, or it is of another kind than the learner's.
+    """
+    name, resumed = settings.start_from, settings.run.resume
+    if name is None or (resumed is not None and Run(resumed).latest() is not None):
+        return None
+    stored, asked = StoredPolicy.find(name), flag("start_from")
+    policy = stored.load(learner.env)
+    for one in fields(Network):
+        theirs, ours = (getattr(network, one.name) for network in (stored.card.network, settings.network))
+        if one.name not in EXPLORATION and theirs != ours:
+            raise UsageError(f"{asked} {name}: its {flag(one.name)} is {theirs}, here it is {ours}")
+    weights = own_tensors(policy)
+    if learner.policy.continuous:
+        weights["log_std"] = learner.policy.log_std.detach().clone()
+    fill(learner.policy, weights, stored.folder / WEIGHTS)
+    return weights
