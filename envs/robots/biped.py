@@ -39,7 +39,7 @@ class Biped(Runner):
     push_speeds: tuple[NotNegative, NotNegative] = (0.0, 0.0)  # m/s, least and greatest change of velocity by a push
     episode_steps: Count = 1000  # steps of 0.01 s after which an episode is truncated
 
-    evaluation: ClassVar = {"episode_steps": 2000, "start_speed": 0.0, "push_speeds": (0.0, 0.0)}
+    evaluation: ClassVar = {"episode_steps": 2000, "start_speed": 0.0, "push_interval": 4.0, "push_speeds": (0.0, 0.0)}
     trials: ClassVar = {"pushed": Trial({"push_speeds": (1.0, 1.0)}, ("fall_rate", "speed_mean"))}
     shown: ClassVar = evaluation
 
