@@ -24,6 +24,7 @@ OWN_MODULE = "envs"  # gymnasium.make("envs:Locomotion/CartPole-v0") imports it,
 # Our own robots: short name -> module and class of the Task.
 OWN_TASKS = {
     "Biped": "envs.robots.biped:Biped",
+    "BipedPushed": "envs.robots.biped_pushed:BipedPushed",
     "CartPole": "envs.robots.cartpole:CartPole",
     "Course": "envs.robots.course:Course",
     "GetUp": "envs.robots.get_up:GetUp",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import torch
 from torch import Tensor
 
-from agents.network import Network
+from agents.network import PRIVILEGED, Network
 from agents.policy_gradient import PolicyGradient
 from locomotion.command_line import flag
 from locomotion.errors import UsageError
@@ -37,7 +38,11 @@ def start(learner: PolicyGradient, settings: Settings) -> dict[str, Tensor] | No
     if name is None or (resumed is not None and Run(resumed).latest() is not None):
         return None
     stored, asked = StoredPolicy.find(name), flag("start_from")
-    policy = stored.load(learner.env)
+    with torch.random.fork_rng(devices=[]):  # the learner's noise does not depend on where it starts
+        policy = stored.load(learner.env)
+    if policy.observation_space != learner.observation_space:  # `load` has compared what the actor sees
+        theirs, ours = (space[PRIVILEGED] for space in (policy.observation_space, learner.observation_space))
+        raise UsageError(f"{asked} {name}: its critic saw {theirs}, here it sees {ours}")
     for one in fields(Network):
         theirs, ours = (getattr(network, one.name) for network in (stored.card.network, settings.network))
         if one.name not in EXPLORATION and theirs != ours:
