@@ -124,7 +124,14 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("Locomotion/Go1Recovery-v0", "trpo"): RISING,
     ("Locomotion/RoughRecovery-v0", "trpo"): {**RISING, "target_kl": 0.03, "steps": 12_000_000},
-    ("Locomotion/Course-v0", "trpo"): {**RISING, "target_kl": 0.03, "steps": 14_000_000},
+    # From random weights, 14 M steps, it finished 78 % of the courses, and stayed down in 21 %.
+    ("Locomotion/Course-v0", "trpo"): {
+        **RISING,
+        "start_from": "RoughRecovery",
+        "log_std_init": -1.6,
+        "target_kl": 0.03,
+        "steps": 5_000_000,
+    },
     ("Locomotion/Quadruped-v0", "trpo"): {**LEGS, "steps": 3_000_000},
     ("Locomotion/Labyrinth-v0", "ppo"): {
         **MAZE,

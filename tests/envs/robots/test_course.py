@@ -48,6 +48,18 @@ def test_commands_lead_along_the_lane_and_end_behind_it():
     assert envs.make_task("Course").commands == {}
 
 
+def test_no_command_leads_against_the_beam_out_of_the_trench():
+    world = begin(4, difficulties=(1.0,) * 3, pace=(0.8, 0.8))
+    beam = SECTIONS["beam"].start
+    stand(world, 0, beam + 0.5, aside=0.7)  # the trench is 30 cm deep
+    stand(world, 1, beam + 0.5)  # on the beam
+    stand(world, 2, SECTIONS["beam"].end - 0.2, aside=0.7)  # where the way out has nearly reached the ground
+    stand(world, 3, SECTIONS["platform"].start + 0.8, aside=0.7)
+    commands, _ = world.task.present_command(world.sim)
+    np.testing.assert_allclose(commands[:, 1], [0.0, 0.0, -0.3, -0.3], atol=1e-6)
+    np.testing.assert_allclose(commands[:, 0], 0.8, atol=1e-6)
+
+
 def test_robots_begin_before_their_lanes_or_anywhere_along_them():
     before = begin(30)
     np.testing.assert_allclose(before.task.place_along(before.sim), -1.0)
@@ -55,7 +67,9 @@ def test_robots_begin_before_their_lanes_or_anywhere_along_them():
     places = anywhere.task.place_along(anywhere.sim)
     assert np.histogram(places, bins=4, range=(0.0, LENGTH))[0].min() > 25
     lanes = middle(anywhere.sim.memory.level, 3)
-    assert np.abs(anywhere.sim.qpos[:, 1] - lanes).max() <= 0.1 + 1e-9
+    assert 0.75 < np.abs(anywhere.sim.qpos[:, 1] - lanes).max() <= 0.8
+    near = begin(200, aside=0.1)
+    assert 0.09 < np.abs(near.sim.qpos[:, 1] - middle(near.sim.memory.level, 3)).max() <= 0.1
     assert set(anywhere.sim.memory.level) == {0.0, 1.0, 2.0}
 
 
