@@ -81,5 +81,7 @@ class Network:
         return shapes
 
 
+EXPLORATION = ("log_std_init", "min_std")  # fields of the noise, not of the layers
+
 # Fields that files of earlier versions do not name, as they were then.
 BEFORE = {"action_unit": "environment", "memory": "none", "memory_size": 64}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from agents.network import PRIVILEGED, Network
+from agents.network import EXPLORATION, PRIVILEGED, Network
 from agents.policy_gradient import PolicyGradient
 from locomotion.command_line import flag
 from locomotion.errors import UsageError
@@ -16,13 +17,11 @@ from locomotion.policies.tensors import fill, own_tensors
 from locomotion.runs.folder import Run
 from locomotion.runs.settings import Settings
 
-EXPLORATION = ("log_std_init", "min_std")  # begin anew: a trained policy hardly explores
-
 
 def start(learner: PolicyGradient, settings: Settings) -> dict[str, Tensor] | None:
     """Give an untrained learner the weights of the policy its settings name: actor, critic, and their normalisation.
 
-    Exploration begins anew, at --log-std-init.
+    Exploration begins anew, at --log-std-init: a trained policy hardly explores.
 
     Args:
         learner: just built.
@@ -40,8 +39,9 @@ def start(learner: PolicyGradient, settings: Settings) -> dict[str, Tensor] | No
     stored, asked = StoredPolicy.find(name), flag("start_from")
     with torch.random.fork_rng(devices=[]):  # the learner's noise does not depend on where it starts
         policy = stored.load(learner.env)
-    if policy.observation_space != learner.observation_space:  # `load` has compared what the actor sees
-        theirs, ours = (space[PRIVILEGED] for space in (policy.observation_space, learner.observation_space))
+    seen: list[Any] = [policy.observation_space, learner.observation_space]
+    if seen[0] != seen[1]:  # `load` has compared what the actor sees
+        theirs, ours = (getattr(space, "spaces", {}).get(PRIVILEGED, "no more than the actor") for space in seen)
         raise UsageError(f"{asked} {name}: its critic saw {theirs}, here it sees {ours}")
     for one in fields(Network):
         theirs, ours = (getattr(network, one.name) for network in (stored.card.network, settings.network))
