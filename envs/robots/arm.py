@@ -124,20 +124,26 @@ class Arm(Task):
         sim.qpos[:, :5] += self.home_noise * draws
         sim.ctrl[:] = servo_positions(sim)
 
-    def put_in_grip(
-        self, sim: Fields, which: np.ndarray, angles: np.ndarray, half_width: float, lead: np.ndarray | float
+    def put_in_posture(
+        self,
+        sim: Fields,
+        which: np.ndarray,
+        angles: np.ndarray,
+        opening: np.ndarray | float,
+        lead: np.ndarray | float,
     ) -> None:
-        """Put some of the arms at the beginning into a posture in which their fingers press what is between them.
+        """Put some of the arms into a posture at the beginning.
 
         Args:
             sim: the robots.
             which: of them (E,), bool.
             angles: of the five joints (E, 5), in rad.
-            half_width: of what is between the fingers, in m.
-            lead: by how much the fingers' targets lie closer together (E,), in m each.
+            opening: distance of each finger from the middle between them (E,), in m.
+            lead: by how much the fingers' targets lie closer together (E,), in m each: they press what is between them.
         """
-        fingers = np.full((len(angles), 2), half_width)
-        sim.qpos[:, JOINTS] = np.where(which[:, None], np.column_stack([angles, fingers]), sim.qpos[:, JOINTS])
+        fingers = np.broadcast_to(opening, len(angles))
+        posture = np.column_stack([angles, fingers, fingers])
+        sim.qpos[:, JOINTS] = np.where(which[:, None], posture, sim.qpos[:, JOINTS])
         sim.ctrl[:] = servo_positions(sim)
         sim.ctrl[:, -1] -= which * lead
 

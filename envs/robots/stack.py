@@ -8,12 +8,12 @@ import numpy as np
 from envs.arguments import Count, NotNegative, Positive, Share
 from envs.mirror import SignedPermutation
 from envs.orientation import quaternion_about_z
-from envs.robots.arm import SIDES, around, between, servo_positions
+from envs.robots.arm import HOME, SIDES, around, between, servo_positions
 from envs.robots.arm_kinematics import joint_angles
 from envs.robots.carry import CUBE_POSITION, CUBE_QUATERNION, CUBE_VELOCITY, HALF_CUBE, Carry
 from envs.simulation import Fields
 from envs.sources import Source, field_of_data
-from envs.task import Measured, norm
+from envs.task import Measured, norm, on_first_step, on_last_step
 
 BASE_POSITION = slice(14, 17)  # in qpos
 BASE_QUATERNION = slice(17, 21)  # in qpos
@@ -28,15 +28,20 @@ class Stack(Carry):
     Success is a cube that rests on the other one for the last half second of an episode, with the hand away from it at
     the end.
 
-    Some episodes of training begin with the cube in its place and still in the fingers: what comes last is learned
-    first, and a hand that only carries learns that letting go pays.
+    Some episodes of training begin with the cube in its place, still in the fingers or below a hand that has let it go,
+    and so teach that letting go and drawing back pay. They are easy, and drown what comes first where it is not yet
+    learned; so an arm has them only by its skill, which rises after each episode in which it brought the cube.
     """
 
     apart: NotNegative = 0.35  # rad, least angle between the two cubes, seen from the arm's axis
     goal_tolerance: NotNegative = 0.015  # m, distance from the place on the other cube within which the cube lies on it
     still: Positive = 0.05  # m/s, speed of the cube below which it is at rest
     away: Positive = 0.06  # m from the cube to the hand that has drawn back
-    placed: Share = 0.3  # probability that an episode begins with the cube in its place, in the hand
+    placed: Share = 0.3  # probability, at full skill, that an episode begins with the cube in its place
+    let_go: Share = 0.5  # probability that the hand is then open and up to `rise` higher; else it presses the cube
+    rise: NotNegative = 0.08  # m
+    first_skill: Share = 0.0  # share of `placed` in an arm's first episode
+    learning: NotNegative = 0.25  # by which it rises after an episode in which the arm brought the cube near its place
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated
 
     loosen_weight: float = 2.0  # reward per step with the cube at its place, growing as the fingers cease to press
@@ -44,6 +49,12 @@ class Stack(Carry):
     away_weight: float = 4.0  # reward per step with the hand drawn back from the released cube, growing with the way
 
     model = "stack.xml"
+    memory: ClassVar = {
+        **Carry.memory,
+        "begun": 1,  # whether the cube was in its place at first
+        "brought": 1,  # whether it has been near its place
+        "skill": 1,  # share of `placed`, in the next episode, too
+    }
     evaluation: ClassVar = {"placed": 0.0}
     shown: ClassVar = evaluation
 
@@ -109,21 +120,34 @@ class Stack(Carry):
         sim.qpos[:, BASE_POSITION] = around(azimuth, between(goal[:, 0], self.cube_radius), HALF_CUBE)
         sim.qpos[:, BASE_QUATERNION] = quaternion_about_z(np.pi * goal[:, 2])
 
+    def apply(self, sim: Fields, action: np.ndarray) -> None:
+        sim.memory.brought = np.maximum(sim.memory.brought, norm(self.to_goal(sim)) < NEAR)
+        super().apply(sim, action)
+
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
+        learned = sim.memory.brought * (1.0 - sim.memory.begun)
+        skill = np.clip(sim.memory.skill + self.learning * learned, self.first_skill, 1.0)
         super().place(sim, rngs, seeds)
-        draws = np.array([rng.random(3) for rng in rngs])
-        placed, goal = draws[:, 0] < self.placed, sim.qpos[:, BASE_POSITION] + ABOVE
+        draws = np.array([rng.random(5) for rng in rngs])
+        placed, goal = draws[:, 0] < self.placed * skill, sim.qpos[:, BASE_POSITION] + ABOVE
         roll = np.pi / 2 * (draws[:, 1] - 0.5)  # rad: the cube in all its different turns
+        let_go = draws[:, 2] < self.let_go
+        above = goal + np.outer(let_go * self.rise * draws[:, 3], [0.0, 0.0, 1.0])
+        opening = np.where(let_go, HOME[-1], HALF_CUBE)
+        lead = np.where(let_go, 0.0, self.finger_lead * draws[:, 4])
         turn = quaternion_about_z(roll + np.arctan2(goal[:, 1], goal[:, 0]))
         sim.qpos[:, CUBE_POSITION] = np.where(placed[:, None], goal, sim.qpos[:, CUBE_POSITION])
         sim.qpos[:, CUBE_QUATERNION] = np.where(placed[:, None], turn, sim.qpos[:, CUBE_QUATERNION])
-        self.put_in_grip(sim, placed, joint_angles(goal, roll), HALF_CUBE, self.finger_lead * draws[:, 2])
+        sim.memory.skill, sim.memory.begun = skill, placed
+        self.put_in_posture(sim, placed, joint_angles(above, roll), opening, lead)
 
     def track(self, sim: Fields, action: np.ndarray, now: Measured, before: Measured) -> dict[str, np.ndarray]:
         carry = super().track(sim, action, now, before)
         on_its_way = now.held == 0  # a cube that lies on the other one needs no pads
         return carry | {
             "success": carry["success"] & (now.drawn_back == 1.0),
+            "skill": on_first_step(sim, sim.memory.skill),
+            "brought": on_last_step(sim, self.episode_steps) & (sim.memory.brought > 0),
             **{name: carry[name] * on_its_way for name in ("off_table", "both_pads")},
         }
 

@@ -128,7 +128,7 @@ class Valve(Arm):
         angle = sim.memory.side * begun * between(turned, (0.0, ROUND))
         roll = self.first_roll * roll + angle
         sim.qpos[:, ROLL], sim.qpos[:, WHEEL] = roll, angle
-        self.put_in_grip(sim, begun, joint_angles(wheel, roll, tilt), HALF_WHEEL, self.finger_lead)
+        self.put_in_posture(sim, begun, joint_angles(wheel, roll, tilt), HALF_WHEEL, self.finger_lead)
 
     def physics(self, sim: Fields) -> dict[str, np.ndarray]:
         losses = np.repeat(sim.model.dof_frictionloss[None], len(sim.qpos), axis=0)

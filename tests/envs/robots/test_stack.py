@@ -129,19 +129,24 @@ def test_the_mirror_image_of_an_arm_lives_the_mirror_image_of_its_life():
     assert_mirrored_lives(env, slice(0, 1), slice(1, 2), 40)
 
 
-def test_some_episodes_begin_with_the_cube_in_its_place_in_the_hand():
+def test_some_episodes_begin_with_the_cube_in_its_place_below_the_hand_or_in_it():
     env = envs.make_vec("Stack", 400, seed=2, placed=0.5)
     env.reset()
-    sim = env.world.sim
-    error = np.linalg.norm(env.task.to_goal(sim), axis=1)
+    sim, task = env.world.sim, env.task
+    error = np.linalg.norm(task.to_goal(sim), axis=1)
     placed = error < 1e-9
     assert 0.4 < placed.mean() < 0.6
     assert error[~placed].min() > 0.05
     for _ in range(10):
         env.step(np.zeros((400, 6), np.float32))
-    now = env.task.measure(sim)
-    np.testing.assert_array_less(np.linalg.norm(env.task.to_goal(sim)[placed], axis=1), 0.004)
-    assert now["pressing"][placed].all(axis=1).mean() > 0.9
+    now = task.measure(sim)
+    np.testing.assert_array_less(np.linalg.norm(task.to_goal(sim)[placed], axis=1), 0.004)
+    pressed, released = now["pressing"][placed].all(axis=1), now["released"][placed]
+    assert 0.4 < released.mean() < 0.6
+    assert (pressed | released).mean() > 0.9
+    height = -now["to_cube"][placed, 2]
+    assert np.abs(height[pressed]).max() < 0.002
+    assert -0.002 < height[released].min() < 0.01 < task.rise - 0.01 < height[released].max() < task.rise + 0.002
     for _ in range(6):
         env.step(np.tile(np.float32([0, 0, 0, 0, 0, 1]), (400, 1)))
-    assert env.task.measure(sim)["released"][placed].all()
+    assert task.measure(sim)["released"][placed].all()
