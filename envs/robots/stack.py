@@ -39,7 +39,7 @@ class Stack(Carry):
     away: Positive = 0.06  # m from the cube to the hand that has drawn back
     placed: Share = 0.3  # probability, at full skill, that an episode begins with the cube in its place
     let_go: Share = 0.5  # probability that the hand is then open and up to `rise` higher; else it presses the cube
-    rise: NotNegative = 0.08  # m
+    rise: NotNegative = 0.08  # m, greatest height of such a hand above the cube
     first_skill: Share = 0.0  # share of `placed` in an arm's first episode
     learning: NotNegative = 0.25  # by which it rises after an episode in which the arm brought the cube near its place
     episode_steps: Count = 150  # steps of 0.04 s after which an episode is truncated

@@ -130,7 +130,7 @@ def test_the_mirror_image_of_an_arm_lives_the_mirror_image_of_its_life():
 
 
 def test_some_episodes_begin_with_the_cube_in_its_place_below_the_hand_or_in_it():
-    env = envs.make_vec("Stack", 400, seed=2, placed=0.5)
+    env = envs.make_vec("Stack", 400, seed=2, placed=0.5, first_skill=1.0)
     env.reset()
     sim, task = env.world.sim, env.task
     error = np.linalg.norm(task.to_goal(sim), axis=1)
@@ -150,3 +150,27 @@ def test_some_episodes_begin_with_the_cube_in_its_place_below_the_hand_or_in_it(
     for _ in range(6):
         env.step(np.tile(np.float32([0, 0, 0, 0, 0, 1]), (400, 1)))
     assert task.measure(sim)["released"][placed].all()
+
+
+def test_easy_starts_come_with_the_skill_of_bringing_the_cube():
+    env = envs.make_vec("Stack", 200, seed=0, placed=1.0, learning=0.5, episode_steps=3)
+    env.reset()
+    sim, task = env.world.sim, env.task
+
+    def begun():
+        return np.linalg.norm(task.to_goal(sim), axis=1) < 1e-9
+
+    def live(*brings):
+        """Have all live an episode in which these arms bring the cube near its place."""
+        for _ in range(3):
+            for i in brings:
+                sim.qpos[i, CUBE_POSITION] = sim.qpos[i, BASE_POSITION] + ABOVE + [0, 0, 0.03]
+            env.step(np.zeros((200, 6), np.float32))
+
+    assert not begun().any()
+    live(*range(100))
+    assert 30 < begun()[:100].sum() < 70  # half of the episodes of these
+    assert not begun()[100:].any()
+    live(*range(100))
+    np.testing.assert_array_equal(np.unique(sim.memory.skill[:100]), [0.5, 1.0])  # what began there taught nothing
+    assert (sim.memory.skill[100:] == 0.0).all()
