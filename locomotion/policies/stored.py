@@ -159,7 +159,7 @@ class StoredPolicy:
                     told = [f"of shape {space.shape}" for space in told]
             if told[0] != told[1]:
                 one, other = told
-                raise UsageError(f"this policy was trained on {kind}s {one}; here they are {other}")
+                raise UsageError(f"this policy was trained in {self.card.env}, on {kind}s {one}; here they are {other}")
 
 
 class NoOptimizer:

@@ -232,11 +232,11 @@ def test_numbers_that_change_what_the_actor_sees_or_does_are_refused():
     for numbers, sentence in (
         (
             {"rays": 12},
-            r"trained on observations of shape \(101,\); those of Locomotion/Labyrinth-v0 are of shape \(53,\)",
+            r"trained in Locomotion/Labyrinth-v0, on observations of shape \(101,\); here they are of shape \(53,\)",
         ),
         (
             {"discrete_actions": True},
-            r"trained on actions of shape \(3,\); those of Locomotion/Labyrinth-v0 are of shape \(\)",
+            r"trained in Locomotion/Labyrinth-v0, on actions of shape \(3,\); here they are of shape \(\)",
         ),
     ):
         with pytest.raises(UsageError, match=sentence):

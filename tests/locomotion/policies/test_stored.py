@@ -87,7 +87,7 @@ def test_a_card_of_format_2_is_read_and_its_policy_loads(tmp_path):
     card = json.loads(FORMAT_2.read_text())
     card["action_space"] = "Box(-2.0, 2.0, (2,), float32)"
     (tmp_path / "policy.json").write_text(json.dumps(card))
-    with pytest.raises(UsageError, match=r"this policy was trained on actions Box\(-2.0, 2.0"):
+    with pytest.raises(UsageError, match=r"this policy was trained in Swimmer-v5, on actions Box\(-2.0, 2.0"):
         StoredPolicy.find(tmp_path).load()
 
 
