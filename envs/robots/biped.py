@@ -30,7 +30,8 @@ class Biped(Runner):
     second, and long episodes would give too few first seconds to learn from. Episodes of 5 s are too short: a gait that
     becomes unsteady later goes unnoticed.
 
-    Nothing pushes it in training (BipedPushed is). In a trial pushes of 1 m/s come from all sides, one in every 4 s.
+    Nothing pushes it in training; BipedPushed learns among pushes. In a trial pushes of 1 m/s come from all sides, one
+    in every 4 s.
     """
 
     alive_bonus: float = 0.3  # reward per step

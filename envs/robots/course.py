@@ -56,7 +56,6 @@ class Course(Recovering, RoughTerrain):
     hail_speed: NotNegative = 0.8  # m/s, change of the trunk's velocity by each push of the hail, one a second
     along: Share = 0.8  # probability that an episode begins anywhere along the lane
     aside: NotNegative = 0.8  # m, greatest distance of a start from the lane's middle
-
     fallen: Share = 0.8  # probability that an episode begins on the ground
 
     episode_steps: Count = 500  # steps of 0.02 s after which an episode is truncated
