@@ -1,5 +1,6 @@
 """The interface of a task: a robot's model, observations, rewards, failures and episodes."""
 
+import contextlib
 import functools
 import inspect
 import math
@@ -67,9 +68,11 @@ class Task:
 
     model: ClassVar[str]  # MJCF file, relative to the file of the class
     control_dt: ClassVar[float]  # s between two actions
-    memory: ClassVar[Mapping[str, int]] = {}  # how many numbers `sim.memory` keeps under each name, for each robot
+    # How many numbers `sim.memory` keeps under each name, for each robot: those of the bases, and a class's own.
+    memory: ClassVar[Mapping[str, int]] = {}
     contact_forces: ClassVar[bool] = False  # whether `sim.cfrc_ext` is filled, which costs time
-    remembered: ClassVar[tuple[str, ...]] = ()  # names of `measure` that the next step gets as `before`
+    # Names of `measure` that the next step gets as `before`: those of the bases, and a class's own.
+    remembered: ClassVar[tuple[str, ...]] = ()
     camera: ClassVar[Mapping[str, Any] | None] = None  # attributes of mujoco.MjvCamera that differ from the default
     trail: ClassVar[bool] = False  # whether pictures show the way that the robot has come
     evaluation: ClassVar[Mapping[str, Any]] = {}  # fields that differ where a policy is evaluated
@@ -78,6 +81,14 @@ class Task:
     unused: ClassVar[tuple[str, ...]] = ()  # inherited fields that have no effect here: they are no options
     # More evaluations, by the prefix of their figures' names; a property where they depend on the task's numbers.
     trials: ClassVar[Mapping[str, Trial]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        bases = [vars(base) for base in reversed(cls.__mro__)]  # a part of tasks is no Task: only here it meets others
+        with contextlib.suppress(TypeError, ValueError):  # what is no mapping, or no tuple, is refused in one sentence
+            cls.memory = {name: size for own in bases for name, size in dict(own.get("memory", {})).items()}
+        with contextlib.suppress(TypeError, ValueError):
+            cls.remembered = tuple(dict.fromkeys(name for own in bases for name in tuple(own.get("remembered", ()))))
 
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:

@@ -43,7 +43,6 @@ class Carry(Arm):
 
     memory: ClassVar = {
         "held": 1,  # steps for which the cube has been at the goal
-        **Arm.memory,
     }
 
     def half_height(self, sim: Fields) -> np.ndarray | float:

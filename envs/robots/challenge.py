@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.robots.terrain import CELL, Terrain
+from envs.robots.terrain import CELL, Terrain, blocks
 
 LENGTH, START = 24.0, 2.0  # m, of a lane, and of the level ground before and behind it
 WIDTH = 2.4  # m, of a lane
 RIM = 0.3  # m, height of the walls between lanes above the ground beside them
 TREAD = 3  # cells of a stair: 0.24 m
 FLIGHT = 8  # stairs down, and up again
+NARROWEST = 2 * CELL  # m, width of the narrowest beam, whatever the difficulty
 TRENCH, RAMP = 0.3, 0.25  # m, depth beside the beam; rise over run of the ways out
 
 
@@ -57,7 +58,7 @@ def challenge(seed: int, difficulties: tuple[float, ...], size: Size) -> Terrain
     """
     rng = np.random.default_rng(seed)
     lanes = [_lane(rng, difficulty, size) for difficulty in difficulties]
-    return Terrain(np.concatenate(lanes), len(lanes))
+    return Terrain(np.concatenate(lanes))
 
 
 def middle(lane: np.ndarray, lanes: int) -> np.ndarray:
@@ -88,22 +89,16 @@ def _lane(rng: np.random.Generator, difficulty: float, size: Size) -> np.ndarray
         "pushes": np.zeros(parts["pushes"]),
     }
     grounds = {name: np.tile(heights, (rows, 1)) for name, heights in profile.items()}
-    grounds["rubble"] = _rubble(rng, rows, parts["rubble"], difficulty * size.rubble)
+    grounds["rubble"] = blocks(rng, rows, parts["rubble"], difficulty * size.rubble)
     grounds["beam"] = _beam(rng, rows, parts["beam"], difficulty, size.beam)
     lane = np.concatenate([before, *(grounds[name] for name in SECTIONS), before], axis=1)
     lane[[0, -1]] = lane.max(axis=0) + RIM
     return lane
 
 
-def _rubble(rng: np.random.Generator, rows: int, columns: int, height: float) -> np.ndarray:
-    block = 4  # cells along the side of a block
-    count = -(-rows // block), -(-columns // block)
-    return np.kron(rng.uniform(0.0, height, count), np.ones((block, block)))[:rows, :columns]
-
-
 def _beam(rng: np.random.Generator, rows: int, columns: int, difficulty: float, width: float) -> np.ndarray:
     """Return a beam between trenches, narrower than the lane by the difficulty; the trenches end in ramps."""
-    half = (WIDTH + min(difficulty, 1.2) * (width - WIDTH)) / 2
+    half = max(WIDTH + difficulty * (width - WIDTH), NARROWEST) / 2
     aside = 0.1 * rng.uniform(-1.0, 1.0)  # m, of the beam from the lane's middle
     across = CELL * (np.arange(rows) - (rows - 1) / 2)
     left = CELL * np.arange(columns)[::-1]  # m to the end

@@ -10,11 +10,12 @@ import mujoco
 import numpy as np
 from annotated_types import Interval
 
-from envs.arguments import Cosine, Count, NotNegative, Share
+from envs.arguments import NotNegative, Share
 from envs.orientation import heading_of
 from envs.robots.challenge import LENGTH, SECTIONS, START, TRENCH, WIDTH, Size, challenge, middle
-from envs.robots.recovering import ENDLESS, Recovering
-from envs.robots.rough_terrain import Difficulties, RoughTerrain
+from envs.robots.recovering import ENDLESS
+from envs.robots.rough_recovery import RoughRecovery
+from envs.robots.rough_terrain import Difficulties
 from envs.robots.terrain import Terrain
 from envs.simulation import Fields
 from envs.task import Measured, inside, on_last_step
@@ -23,17 +24,16 @@ HAIL = 16  # pushes that are drawn, one for each second: then they come again
 
 
 @dataclass(frozen=True)
-class Course(Recovering, RoughTerrain):
+class Course(RoughRecovery):
     """Cross a course of 24 m: rubble, a slope up, a platform, stairs down and up, a slope down, a beam, ice, pushes.
 
     Lanes of rising difficulty lie side by side; a robot moves on to the next one by its success, as in RoughTerrain. In
     training it begins anywhere along its lane. Its commands come from the course: at a pace of the episode's own along
-    the lane, back to its middle, and to stand at the end. A fall ends nothing.
+    the lane, back to its middle, and to stand at the end.
     """
 
     # Ground
     difficulties: Difficulties = tuple(np.linspace(0.0, 1.1, 12).round(2).tolist())  # of the lanes, in turn
-    rubble: NotNegative = 0.1  # m, height of the largest blocks at difficulty 1
     slope: NotNegative = 0.364  # rise over run of the slopes at difficulty 1
     step: NotNegative = 0.08  # m, rise of a stair at difficulty 1
     beam: Annotated[float, Interval(gt=0, le=WIDTH)] = 0.4  # m, width of the beam at difficulty 1
@@ -45,11 +45,6 @@ class Course(Recovering, RoughTerrain):
     aligning: NotNegative = 1.5  # 1/s, by which the command to turn brings back to the lane's direction
     max_sideways: NotNegative = 0.3  # m/s, fastest command to either side
 
-    # Falls
-    min_height: float = 0.12  # m, height of the trunk above the ground below which the robot has fallen
-    standing_height: float = 0.18  # m of the trunk above the ground from which on it is up again
-    standing_upright: Cosine = 0.8  # cosine of the trunk's tilt from which on it is
-
     # Randomness
     load: tuple[float, float] = (0.0, 2.0)  # kg on top of the trunk's own mass, least and greatest
     push_speed: NotNegative = 0.3  # m/s, greatest change of the trunk's velocity by a push, outside the hail
@@ -58,16 +53,15 @@ class Course(Recovering, RoughTerrain):
     aside: NotNegative = 0.8  # m, greatest distance of a start from the lane's middle
     fallen: Share = 0.8  # probability that an episode begins on the ground
 
-    episode_steps: Count = 500  # steps of 0.02 s after which an episode is truncated
-
     memory: ClassVar = {
-        **RoughTerrain.memory,
-        **Recovering.memory,
         "pace": 1,  # m/s
         "begin": 1,  # m along the lane, of the start
         "hail": 2 * HAIL,  # m/s along the world's x and y
     }
-    camera: ClassVar = RoughTerrain.camera | {"distance": 2.9, "elevation": -30.0}  # over the walls, up to the platform
+    camera: ClassVar = RoughRecovery.camera | {
+        "distance": 2.9,
+        "elevation": -30.0,
+    }  # over the walls, up to the platform
     shown: ClassVar = {
         **ENDLESS,
         "difficulties": (1.0,) * 8,
@@ -79,8 +73,10 @@ class Course(Recovering, RoughTerrain):
         "episode_steps": 3000,
     }
     evaluation: ClassVar = shown
-    trials: ClassVar = {}
-    unused: ClassVar = ("max_velocity", "hold", "zeroed", "standing", "grid", "start_area")
+    unused: ClassVar = (
+        *RoughRecovery.unused,
+        *("max_velocity", "hold", "zeroed", "standing", "grid", "start_area"),
+    )
 
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:

@@ -16,6 +16,7 @@ from envs.task import Task
 
 HOME = np.array([-0.1, 0.9, -1.8, 0.1, 0.9, -1.8, -0.1, 0.9, -1.8, 0.1, 0.9, -1.8])  # rad: FR, FL, RR, RL
 HOME_HEIGHT = 0.29  # m, of the trunk: the feet just above the ground
+STANCE_HEIGHT = HOME_HEIGHT - 0.02  # m, of the trunk of a dog that stands in that posture: its weight bends the legs
 JOINTS = len(HOME)
 # Left and right legs change places; outward is a positive angle on the left, a negative one on the right.
 MIRRORED_JOINTS = SignedPermutation(np.array([3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8]), np.tile([-1.0, 1.0, 1.0], 4))
@@ -77,7 +78,7 @@ def make_solid(spec: mujoco.MjSpec) -> None:
 
 
 def lowest(sim: Fields, heights: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Return a height (E,) above which the robots of `sim` are as a whole, in m.
+    """Return a lower bound (E,) on the heights of all geoms of each robot of `sim`, in m.
 
     Args:
         sim: the robots.
@@ -87,7 +88,7 @@ def lowest(sim: Fields, heights: Callable[[np.ndarray], np.ndarray]) -> np.ndarr
     return (heights(centres[:, own]) - sim.model.geom_rbound[own]).min(axis=1)
 
 
-def anywhere(rngs: list[np.random.Generator]) -> np.ndarray:
+def random_orientations(rngs: list[np.random.Generator]) -> np.ndarray:
     """Draw orientations (E, 4), all of them equally likely, one from each generator."""
     turned = np.array([rng.normal(size=4) for rng in rngs])
     return turned / np.linalg.norm(turned, axis=1, keepdims=True)
@@ -102,5 +103,5 @@ def risen(up: np.ndarray, height: np.ndarray, width: float) -> tuple[np.ndarray,
         width: m below the stance's height at which the share of the height falls to 1/e.
     """
     upright = np.square((up + 1.0) / 2.0)
-    below = np.maximum(HOME_HEIGHT - 0.02 - height, 0.0)
+    below = np.maximum(STANCE_HEIGHT - height, 0.0)
     return upright, upright * np.exp(-np.square(below / width))

@@ -58,7 +58,6 @@ class Door(Arm):
     memory: ClassVar = {
         "length": 1,  # m of the lever
         "friction": 1,  # N m
-        **Arm.memory,
     }
 
     def model_spec(self) -> mujoco.MjSpec:

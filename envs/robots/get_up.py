@@ -14,7 +14,17 @@ from envs.arguments import Cosine, Count, NotNegative, Positive, Share
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.orientation import body_frame, quaternion_about_z
 from envs.reflection import ROTATION, VECTOR
-from envs.robots.dog import HOME, HOME_HEIGHT, JOINTS, MIRRORED_JOINTS, Dog, anywhere, lowest, make_solid, risen
+from envs.robots.dog import (
+    HOME,
+    HOME_HEIGHT,
+    JOINTS,
+    MIRRORED_JOINTS,
+    Dog,
+    lowest,
+    make_solid,
+    random_orientations,
+    risen,
+)
 from envs.simulation import Fields
 from envs.sources import Source, last_action, projected_gravity
 from envs.task import Measured, norm
@@ -58,7 +68,6 @@ class GetUp(Dog):
     remembered = ("action",)
     camera: ClassVar = {"distance": 1.8, "lookat": (0.0, 0.0, 0.15), "azimuth": 130.0, "elevation": -15.0}
     memory: ClassVar = {
-        **Dog.memory,
         "tilt": 2,  # components along x and y of the ground's normal
     }
     evaluation: ClassVar = {"standing_share": 0.0}
@@ -131,7 +140,7 @@ class GetUp(Dog):
         sim.memory.tilt = steep[:, None] * np.stack([np.cos(direction), np.sin(direction)], axis=1)
         level = quaternion_about_z(2 * np.pi * draws[:, 5])
         sim.qpos[:, 2] = HOME_HEIGHT
-        sim.qpos[:, 3:7] = np.where(stood[:, None], level, anywhere(rngs))
+        sim.qpos[:, 3:7] = np.where(stood[:, None], level, random_orientations(rngs))
         sim.qpos[:, 7:] = np.where(stood[:, None], HOME, low + (high - low) * draws[:, 8:])
         below = lowest(sim, lambda points: self.heights(sim, points))
         sim.qpos[:, 2] += np.where(stood, 0.0, self.drop * draws[:, 6] - below)

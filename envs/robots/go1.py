@@ -80,7 +80,6 @@ class Go1(Dog):
     episode_steps: Count = 1000  # steps of 0.02 s after which an episode is truncated
 
     memory: ClassVar = {  # drawn at an episode's start and read by its steps
-        **Dog.memory,
         "phase": 1,  # of the gait at first, in periods
         "switches": SEGMENTS,  # s, when each command begins
         "commands": 3 * SEGMENTS,  # m/s forward, m/s to the left, rad/s to the left

@@ -46,7 +46,6 @@ class Go1Real(Go1):
     exported: ClassVar = {"angle_error": 0.0, "speed_error": 0.0, "turning_error": 0.0, "tilt_error": 0.0}
 
     memory: ClassVar = {
-        **Go1.memory,
         "delay": 1,  # s
         "joint_strengths": JOINTS,  # share of the motors' stiffness
         "joint_frictions": JOINTS,  # N m

@@ -17,7 +17,6 @@ class Go1Recovery(Recovering, Go1):
 
     push_speed: NotNegative = 2.5  # m/s, greatest change of the trunk's velocity by a push
 
-    memory: ClassVar = {**Go1.memory, **Recovering.memory}
     evaluation: ClassVar = {**Go1.evaluation, **ENDLESS}
     shown: ClassVar = {"push_speed": 2.5, **ENDLESS}
     trials: ClassVar = {

@@ -34,7 +34,6 @@ class MemoryMaze(Labyrinth):
 
     control_dt = 0.25  # s
     memory: ClassVar = {
-        **Labyrinth.memory,
         "told": 1,  # number of the object to be found
     }
     trials: ClassVar = {"forgetful": Trial({}, FIGURES, forget_at="found")}

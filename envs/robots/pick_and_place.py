@@ -25,7 +25,6 @@ class PickAndPlace(Carry):
 
     model = "cube.xml"
     memory: ClassVar = {
-        **Carry.memory,
         "kind": 1,  # of the shape, a place in KINDS
         "half": 3,  # m, its half extents
         "mass": 1,  # kg

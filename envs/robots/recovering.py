@@ -11,7 +11,7 @@ import numpy as np
 
 from envs.arguments import Cosine, NotNegative, Positive, Share
 from envs.orientation import cosine_of_tilt
-from envs.robots.dog import HOME, JOINTS, anywhere, lowest, make_solid, risen
+from envs.robots.dog import HOME, JOINTS, lowest, make_solid, random_orientations, risen
 from envs.simulation import Fields
 from envs.sources import Control, Source, field_of_data, projected_gravity
 from envs.task import Measured, on_first_step, on_last_step
@@ -27,6 +27,7 @@ EXTENT = 0.5  # m from the trunk's middle to the end of a stretched leg
 CLOSE = 0.3  # m/s off the commanded velocity within which a robot follows it
 # Where a policy is scored or shown.
 ENDLESS: Mapping[str, Any] = {"fallen": 0.0, "give_up": None, "first_severity": 1.0}
+OWN_REWARDS = ("upright", "height", "strain")  # those that do not depend on the robot being up
 # Of each trial of such a task.
 FIGURES = ("fall_rate", "up_again_rate", "down_seconds_mean", "upright_at_end_rate", "stayed_down_rate")
 
@@ -35,7 +36,7 @@ FIGURES = ("fall_rate", "up_again_rate", "down_seconds_mean", "upright_at_end_ra
 class Recovering(Walker):
     """A part of tasks that follow commands as Go1 does: a fall ends nothing, and the robot has to get up again.
 
-    In training alone an episode ends where the robot stays down: others then try from other postures.
+    In training an episode also ends after `give_up` seconds on the ground: the next one tries from another posture.
 
     The trunk and the legs touch the ground. The more the trunk is tilted, the farther actions reach: to get up takes
     other postures than to walk, and bolder exploration. The rewards of walking are for a robot on its feet; those of
@@ -57,8 +58,8 @@ class Recovering(Walker):
     lying_scale: Positive = 4.0  # rad, distance of a joint's target from the stance at action 1, of a robot on its back
 
     # Falls
-    standing_height: float = 0.22  # m of the trunk above the ground from which on a robot is up again
-    standing_upright: Cosine = 0.85  # cosine of the trunk's tilt from which on it is
+    standing_height: float = 0.22  # m, least height of the trunk above the ground at which a robot is up again
+    standing_upright: Cosine = 0.85  # least cosine of the trunk's tilt at which a robot is up again
     in_time: Positive = 3.0  # s within which a robot should be up again
     patience: Positive = 5.0  # s after which a robot counts as having stayed down
 
@@ -69,8 +70,8 @@ class Recovering(Walker):
 
     # Curriculum
     first_severity: Share = 0.0  # share of `fallen` and of the pushes' speed in a robot's first episode
-    harder: NotNegative = 0.25  # by which that share rises after an episode of following
-    following: Share = 0.5  # share of an episode's time within 0.3 m/s of the command that makes it one
+    harder: NotNegative = 0.25  # rise of that share after an episode in which the robot followed its commands
+    following: Share = 0.5  # least share of an episode's time within 0.3 m/s of the command in such an episode
 
     memory: ClassVar = {
         "down": 1,  # s since the robot fell; 0 while it is up
@@ -78,7 +79,7 @@ class Recovering(Walker):
         "severity": 1,  # share of `fallen` and of the pushes' speed
         "followed": 1,  # s
     }
-    remembered = ("action", "down")
+    remembered = ("down",)
 
     def model_spec(self) -> mujoco.MjSpec:
         spec = super().model_spec()
@@ -133,9 +134,8 @@ class Recovering(Walker):
         }
 
     def total(self, terms: dict[str, np.ndarray]) -> np.ndarray:
-        own = ("upright", "height", "strain")
-        walking = super().total({name: term for name, term in terms.items() if name not in own})
-        return walking + terms["upright"] + terms["height"] + terms["strain"]
+        walking = super().total({name: term for name, term in terms.items() if name not in OWN_REWARDS})
+        return sum((terms[name] for name in OWN_REWARDS), start=walking)
 
     def terminated(self, sim: Fields, now: Measured) -> np.ndarray:
         return np.zeros(len(sim.qpos), bool) if self.give_up is None else now.down > self.give_up
@@ -148,7 +148,7 @@ class Recovering(Walker):
         draws = np.array([rng.random(2 + JOINTS) for rng in rngs])
         fallen = draws[:, 0] < severity * self.fallen
         low, high = sim.model.jnt_range[1:].T
-        sim.qpos[:, 3:7] = np.where(fallen[:, None], anywhere(rngs), sim.qpos[:, 3:7])
+        sim.qpos[:, 3:7] = np.where(fallen[:, None], random_orientations(rngs), sim.qpos[:, 3:7])
         sim.qpos[:, 7:] = np.where(fallen[:, None], low + (high - low) * draws[:, 2:], sim.qpos[:, 7:])
         above = self.highest_ground(sim, EXTENT) + self.drop * draws[:, 1]
         sim.qpos[:, 2] += np.where(fallen, above - lowest(sim, lambda points: points[:, :, 2]), 0.0)
@@ -162,12 +162,15 @@ class Recovering(Walker):
         fell = (now.down > 0.0) & (before.down == 0.0)
         rose = (now.down == 0.0) & (before.down > 0.0)
         left = self.episode_steps * sim.dt - sim.time
+        # Whether the robot, which is or was down, did not begin the episode on the ground or fall in its first step.
+        walked = sim.time - now.down > 0.5 * sim.dt
+        had_walked = sim.time - before.down > 1.5 * sim.dt
         return super().track(sim, action, now, before) | {
             "falls": fell,
             # Falls after which there was time to get up, and those of them after which it sufficed.
-            "timely_falls": fell & (left > self.in_time) & (sim.time > 1.5 * sim.dt),
-            "up_in_time": rose & (before.down <= self.in_time) & (left + before.down > self.in_time),
-            "down": sim.dt * (now.down > 0.0),  # s
+            "timely_falls": fell & (left > self.in_time) & walked,
+            "up_in_time": rose & (before.down <= self.in_time) & (left + before.down > self.in_time) & had_walked,
+            "down": sim.dt * ((now.down > 0.0) & (now.down < sim.time + 0.5 * sim.dt)),  # s, from falls on
             "stayed_down": (now.down > self.patience) & (before.down <= self.patience),
             "severity": on_first_step(sim, sim.memory.severity),
             "upright_at_end": on_last_step(sim, self.episode_steps) & (now.down == 0.0),

@@ -15,7 +15,7 @@ from envs.arguments import Count, NotNegative
 from envs.mirror import MirroredParts, SignedPermutation
 from envs.orientation import heading_of
 from envs.robots.go1 import SEGMENTS, Go1
-from envs.robots.terrain import Terrain, patchwork
+from envs.robots.terrain import Terrain, field_middle, patchwork
 from envs.simulation import Fields
 from envs.sources import Source, base_height, height_scan
 from envs.task import Measured, on_first_step
@@ -79,7 +79,6 @@ class RoughTerrain(Go1):
     evaluation: ClassVar = {**shown, "grid": True}
     trials: ClassVar = {}
     memory: ClassVar = {
-        **Go1.memory,
         # Read by the next episode:
         "level": 1,  # the field's number
         "covered": 1,  # m along the commands
@@ -174,7 +173,7 @@ class RoughTerrain(Go1):
     def starts(self, sim: Fields, rngs: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
         """Draw x and y (E,) of the robots' starts on their fields, in m."""
         offset = np.array([rng.uniform(-self.start_area, self.start_area, 2) for rng in rngs])
-        return self.terrain.centre(sim.memory.level) + offset[:, 0], offset[:, 1]
+        return field_middle(sim.memory.level, len(self.difficulties)) + offset[:, 0], offset[:, 1]
 
     def _next_level(self, sim: Fields, rngs: list[np.random.Generator]) -> np.ndarray:
         """Return the fields (E,) on which robots begin, by the outcome of their last episodes."""

@@ -50,7 +50,6 @@ class Stack(Carry):
 
     model = "stack.xml"
     memory: ClassVar = {
-        **Carry.memory,
         "begun": 1,  # whether the cube was in its place at first
         "brought": 1,  # whether it has been near its place
         "skill": 1,  # share of `placed`, in the next episode, too

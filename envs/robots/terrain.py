@@ -11,23 +11,18 @@ import numpy as np
 CELL = 0.08  # m between two heights of the map
 PATCH = 50  # cells along the side of a patch: 4 m
 FIELD = 7  # patches along the side of a field: 28 m
+BLOCK = 4  # cells along the side of a block of rubble
 
 
 @dataclass(frozen=True)
 class Terrain:
-    """A height map of square fields in a row along x, centred at the origin.
+    """A height map centred at the origin.
 
     Args:
         heights: in m (rows along y, columns along x).
-        fields: their number.
     """
 
     heights: np.ndarray
-    fields: int
-
-    def centre(self, field: np.ndarray) -> np.ndarray:
-        """Return the middles of these fields (E,) along x, in m."""
-        return (field - (self.fields - 1) / 2) * FIELD * PATCH * CELL
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the heights in m at these places in m, by the nearest point of the map."""
@@ -55,7 +50,7 @@ class Terrain:
 
 @functools.lru_cache(maxsize=4)
 def patchwork(seed: int, difficulties: tuple[float, ...], rubble: float, slope: float, step: float) -> Terrain:
-    """Return one field for each difficulty, of patches of random kinds.
+    """Return one square field for each difficulty, in a row along x, of patches of random kinds.
 
     Args:
         seed: of the whole ground.
@@ -65,21 +60,30 @@ def patchwork(seed: int, difficulties: tuple[float, ...], rubble: float, slope: 
         step: rise of a step 0.32 m deep, in m.
     """
     rng = np.random.default_rng(seed)
-    blocks = []
+    columns = []
     for difficulty in difficulties:
         for _ in range(FIELD):
             column = [_patch(rng, difficulty * rubble, difficulty * slope, difficulty * step) for _ in range(FIELD)]
-            blocks.append(np.concatenate(column, axis=0))
-    return Terrain(np.concatenate(blocks, axis=1), len(difficulties))
+            columns.append(np.concatenate(column, axis=0))
+    return Terrain(np.concatenate(columns, axis=1))
+
+
+def field_middle(field: np.ndarray, fields: int) -> np.ndarray:
+    """Return x of the middles of fields (E,) of a patchwork, given how many there are, in m."""
+    return (field - (fields - 1) / 2) * FIELD * PATCH * CELL
+
+
+def blocks(rng: np.random.Generator, rows: int, columns: int, height: float) -> np.ndarray:
+    """Return the heights in m (rows, columns) of rubble: square blocks, each of a random height up to `height`."""
+    count = -(-rows // BLOCK), -(-columns // BLOCK)
+    return np.kron(rng.uniform(0.0, height, count), np.ones((BLOCK, BLOCK)))[:rows, :columns]
 
 
 def _patch(rng: np.random.Generator, rubble: float, slope: float, step: float) -> np.ndarray:
     """Return the heights in m (PATCH, PATCH) of rubble, or of a hill or a pit with even or stepped sides."""
     kind = rng.choice(["rubble", "slope", "steps"])
     if kind == "rubble":
-        size = 4  # cells along the side of a block
-        count = -(-PATCH // size)
-        return np.kron(rng.uniform(0.0, rubble, (count, count)), np.ones((size, size)))[:PATCH, :PATCH]
+        return blocks(rng, PATCH, PATCH, rubble)
     along = np.minimum(np.arange(PATCH), np.arange(PATCH)[::-1]) * CELL
     inwards = np.minimum(np.minimum.outer(along, along), 1.6)  # m from the nearest border
     heights = slope * inwards if kind == "slope" else step * np.floor(inwards / 0.32 + 1e-9)

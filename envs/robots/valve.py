@@ -55,11 +55,10 @@ class Valve(Arm):
     model = "valve.xml"
     evaluation: ClassVar = {"begun": 0.0}
     shown: ClassVar = evaluation
-    remembered = ("action", "angle")
+    remembered = ("angle",)
     memory: ClassVar = {
         "side": 1,  # 1 where the wheel is to be turned to the left, against the clock, -1 where to the right
         "friction": 1,  # N m
-        **Arm.memory,
     }
 
     def model_spec(self) -> mujoco.MjSpec:

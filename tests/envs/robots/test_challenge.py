@@ -58,6 +58,8 @@ def test_the_beam_lies_between_trenches_that_can_be_left_at_their_ends():
     assert np.diff(beside)[beside[:-1] < 0.0].max() <= 0.25 * CELL + 1e-9  # a ramp leads out
     easy = challenge(0, (0.0,), SIZE)
     assert (easy.at(np.full(len(across), middle_of_it), across) == 0.0).all()
+    hardest = challenge(0, (2.0,), SIZE)
+    assert (hardest.at(np.full(len(across), middle_of_it), across) == 0.0).sum() >= 2  # a beam is left
 
 
 def test_lanes_have_their_own_difficulty_and_walls_between_them():

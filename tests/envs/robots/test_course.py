@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -74,17 +75,18 @@ def test_robots_begin_before_their_lanes_or_anywhere_along_them():
 
 
 def test_the_ice_is_slippery_and_nothing_else_is():
-    world = begin(2, friction=(1.0, 1.0), ice_friction=0.15)
-    stand(world, 0, 18.5)
-    stand(world, 1, 22.0)
-    for _ in range(25):
-        world.step(stance(world))
-    world.sim.qvel[:, 0] = 1.0
-    start = world.sim.qpos[:, 0].copy()
-    for _ in range(15):
-        world.step(stance(world))
-    slid = world.sim.qpos[:, 0] - start
-    assert slid[0] > slid[1] + 0.05
+    task = envs.make_task("Course", **LEVEL, friction=(1.0, 1.0), ice_friction=0.15)
+    model = task.model_spec().compile()
+    for name, section in SECTIONS.items():
+        data = mujoco.MjData(model)
+        place, lane = np.array((section.start + section.end - LENGTH) / 2), middle(np.array(1), 3)
+        data.qpos[:3] = place, lane, 0.29 + task.terrain.at(place, lane)
+        data.qpos[3:7], data.qpos[7:], data.ctrl[:] = [1.0, 0.0, 0.0, 0.0], HOME, HOME
+        mujoco.mj_step(model, data, 200)  # 0.4 s: it stands
+        assert data.ncon >= 4
+        np.testing.assert_allclose(
+            data.contact.friction[:, 0], 0.15 if name == "ice" else model.geom("floor").friction[0]
+        )
 
 
 def test_pushes_hail_once_a_second_in_their_section_alone():
