@@ -31,7 +31,7 @@ from agents.worker_context import worker_context
 ROW = 64  # updates in a row of the log
 # Arguments of the workers that may have been changed since they were given.
 CHANGEABLE = (
-    *("gamma", "gae_lambda", "n_steps", "target", "ent_coef"),
+    *("gamma", "gae_lambda", "n_steps", "memory_steps", "target", "normalize_advantage", "ent_coef"),
     *("learning_rate", "actor_learning_rate", "max_grad_norm"),
 )
 MAX_DEATHS = 3  # of one worker, without an update between them
@@ -67,6 +67,7 @@ class A3C(A2C):
             step at a time, episodic rollouts, or a GPU.
     """
 
+    FIXED: ClassVar[set[str]] = {*A2C.FIXED, "baseline", "episodic"}  # the workers have made theirs
     NEEDED_AT_ONCE: ClassVar[set[str]] = {*A2C.NEEDED_AT_ONCE, "make_env", "workers"}
 
     shared: Shared
@@ -156,7 +157,7 @@ class A3C(A2C):
     def _start_worker(self, number: int) -> None:
         context = worker_context(work.__module__)
         reports, ours = context.Pipe(duplex=False)
-        now = {name: getattr(self, name) for name in CHANGEABLE if hasattr(self, name)}
+        now = {name: getattr(self, name) for name in CHANGEABLE}
         arguments = (
             self.worker_arguments
             | now

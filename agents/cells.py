@@ -27,19 +27,20 @@ class Cell(Protocol):
     """A cell in numpy; rows are (..., S, numbers), and `drive` is what the inputs put into the gates."""
 
     parameters: Parameters
+    size: int  # of the output
     state_size: int
 
     def copy(self) -> Cell:
         """Return the cell as it is now, whatever becomes of the parameters."""
 
     def step(self, drive: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """Return the next state, and what `linearised` needs to know of the step."""
+        """Return the next state, and what the products with the Jacobian need of the step."""
 
     def linearised(self, known: Sequence[tuple[np.ndarray, ...]], keeps: np.ndarray) -> LinearisedCell:
-        """Return the cell over the steps that `step` told of.
+        """Return the cell over steps.
 
         Args:
-            known: of each step.
+            known: what `step` returned of each.
             keeps: 0 where an episode begins with a step, 1 elsewhere (shards, L, S, 1).
         """
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.cells import Cell, Gru, LinearisedCell, Lstm, Parameters, driven
+from agents.network import GATES
 
 Array = TypeVar("Array", np.ndarray, Tensor)
 KEEP = 1.0  # bias of the gate that keeps the state: a GRU's update gate, an LSTM's forget gate (Gers et al. 2000)
@@ -39,7 +40,7 @@ class Memory(nn.Module):
         self.outputs = size + inputs
         self.state_size: int = images * (size if kind == "gru" else 2 * size)
         for weight in (self.cell.weight_ih, self.cell.weight_hh):
-            for gate in weight.chunk(3 if kind == "gru" else 4):
+            for gate in weight.chunk(GATES[kind]):
                 nn.init.orthogonal_(gate)
         for bias in (self.cell.bias_ih, self.cell.bias_hh):
             nn.init.zeros_(bias)
@@ -113,7 +114,6 @@ class LinearisedMemory:
     def __init__(self, cell: Cell, inputs: np.ndarray, keeps: np.ndarray, states: np.ndarray):
         self._cell, self._inputs = cell, inputs
         self._keeps = keeps[..., None].astype(inputs.dtype)
-        self._size = cell.parameters.weight_hh.shape[1]
         drive = driven(cell.parameters, inputs)
         self._known = []
         self.states = np.empty((*inputs.shape[:3], cell.state_size), inputs.dtype)
@@ -121,7 +121,7 @@ class LinearisedMemory:
             states, known = cell.step(drive[:, t], states * self._keeps[:, t])
             self._known.append(known)
             self.states[:, t] = states
-        self.outputs = np.concatenate([self.states[..., : self._size], inputs], axis=-1)
+        self.outputs = np.concatenate([self.states[..., : self._cell.size], inputs], axis=-1)
 
     @cached_property  # not sooner: a line search needs the outputs alone
     def _linearised(self) -> LinearisedCell:
@@ -142,7 +142,7 @@ class LinearisedMemory:
     def pull(self, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient (shards, P) of each shard's sum, and the slopes by the inputs, given those by outputs."""
         shards = len(slopes)
-        drive, recurrent = self._linearised.pull(slopes[..., : self._size])
+        drive, recurrent = self._linearised.pull(slopes[..., : self._cell.size])
         by_drive, by_recurrent, seen, known = (
             array.reshape(shards, -1, array.shape[-1])
             for array in (drive, recurrent, self._inputs, self._linearised.before)
@@ -154,4 +154,4 @@ class LinearisedMemory:
             by_recurrent.sum(axis=1),
         ]
         gradient = np.concatenate([part.reshape(shards, -1) for part in parts], axis=1)
-        return gradient, drive @ self._cell.parameters.weight_ih + slopes[..., self._size :]
+        return gradient, drive @ self._cell.parameters.weight_ih + slopes[..., self._cell.size :]

@@ -7,16 +7,23 @@ Network is made from a command line or a file. This module imports no torch, so 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 from annotated_types import Interval
 
-MEMORIES = ("none", "gru", "lstm")
+GATES = {"gru": 3, "lstm": 4}  # of a recurrent layer's kinds, each with weights of its own
 PRIVILEGED = "privileged"  # the part of a Dict that the critic alone sees: acting needs none
 LEAST_IMAGE = 36  # pixels across, of which the three layers of SB3's `NatureCNN` leave one; smaller images are vectors
+BOUNDS = {  # of an interval: what holds of a number inside, and in words
+    "gt": (operator.gt, "above"),
+    "ge": (operator.ge, "at least"),
+    "lt": (operator.lt, "below"),
+    "le": (operator.le, "at most"),
+}
 Units = Annotated[int, Interval(ge=1, le=10_000)]  # of a layer; two wider ones in a row take gigabytes
 
 
@@ -51,8 +58,8 @@ class Network:
         """Refuse numbers that make no layers.
 
         Raises:
-            TypeError: for numbers that are not whole.
-            ValueError: for others that are out of bounds, or a memory that is not known.
+            TypeError: for numbers of units that are not whole.
+            ValueError: for numbers out of the ranges that are annotated, and names that are not among the choices.
         """
         for name in ("actor", "value"):
             units = getattr(self, name)
@@ -60,11 +67,13 @@ class Network:
                 raise TypeError(f"{name} must be whole numbers of units, such as (64, 64), got {units!r}")
         if not isinstance(self.memory_size, int):
             raise TypeError(f"memory_size must be a whole number, got {self.memory_size!r}")
-        if self.memory not in MEMORIES or self.memory_size < 1:
-            known = f"one of {', '.join(MEMORIES)}, of a size of at least 1"
-            raise ValueError(f"memory must be {known}, got {self.memory!r} of {self.memory_size}")
-        if self.mean_bound is not None and not 0.0 < self.mean_bound < math.inf:
-            raise ValueError(f"mean_bound must be positive and finite, got {self.mean_bound}")
+        # From Python an activation may be any of torch's.
+        for name, hint in get_type_hints(Network, include_extras=True).items():
+            value = getattr(self, name)
+            if get_origin(hint) is Literal and name != "activation" and value not in get_args(hint):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {value!r}")
+            for interval in getattr(hint, "__metadata__", ()) if value is not None else ():
+                require_within(name, value, interval)
 
     def matrices(self, seen_by_actor: int, seen_by_critic: int, actions: int) -> list[tuple[int, int]]:
         """Return the shapes of the weights of actor and critic, given how many numbers are seen and chosen."""
@@ -74,11 +83,23 @@ class Network:
             shapes += [(after, before) for before, after in pairwise(sizes)]
             last = sizes[-1]
             if self.memory != "none":
-                gates = (3 if self.memory == "gru" else 4) * self.memory_size
+                gates = GATES[self.memory] * self.memory_size
                 shapes += [(gates, last), (gates, self.memory_size)]
                 last += self.memory_size
             shapes.append((outputs, last))
         return shapes
+
+
+def require_within(name: str, value: float, interval: Interval) -> None:
+    """Refuse a number out of an interval.
+
+    Raises:
+        ValueError: naming it; NaN lies in no interval.
+    """
+    for mark, (holds, words) in BOUNDS.items():
+        bound = getattr(interval, mark)
+        if bound is not None and not holds(value, bound):
+            raise ValueError(f"{name} must be {words} {bound}, got {value}")
 
 
 EXPLORATION = ("log_std_init", "min_std")  # fields of the noise, not of the layers

@@ -273,11 +273,10 @@ class PolicyGradient(JointLearner):
         noise = self.policy.sample_noise(n_rollout_steps, self.team.robots)[:, self.team.own_robots]
         actor = actor_of(self.policy, env.num_envs, len(self.team.own))
         actor.states = self.actor_state
-        window = n_rollout_steps // rollout_buffer.windows
         endings: list[Ending] = []
         first = self.team.own_robots.start
         for t in range(n_rollout_steps):
-            if t % window == 0:
+            if t % rollout_buffer.window == 0:
                 rollout_buffer.actor_states.append(actor.states)
             seen = rollout_buffer.packing.pack(self._last_obs)  # type: ignore[arg-type]
             actions = actor.sample(seen, rollout_buffer.elapsed == 0, noise[t])  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from torch import Tensor
 from agents.memory import LinearisedMemory
 from agents.observations import Observations
 from agents.policies import ActorCritic
+from agents.team import shards_of
 
 if TYPE_CHECKING:
     from agents.rollout import Rollout
@@ -46,8 +47,7 @@ def recall(rollout: Rollout, policy: ActorCritic, last_observations: Observation
     rollout.values[:], rollout.next_values[:] = values[:-1], values[1:]
     after = run.states.swapaxes(0, 1).reshape(steps + 1, robots, -1)
     before = np.concatenate([rollout.critic_state[None], after])  # each moment, and at last that after all
-    length = -(-steps // rollout.windows)
-    rollout.critic_states = [before[t] for t in range(0, steps, length)]
+    rollout.critic_states = list(before[: steps : rollout.window])
     rollout.critic_state_after = before[steps]
     for _, of_shard in groupby(sorted(rollout.final_observations, key=itemgetter(1)), lambda end: end[1] // size):
         ends = list(of_shard)
@@ -60,9 +60,3 @@ def recall(rollout: Rollout, policy: ActorCritic, last_observations: Observation
 def _latent(policy: ActorCritic, observations: np.ndarray) -> Tensor:
     """Return what the critic's memory takes (B, n) of packed observations (..., B in all)."""
     return policy.critic_latent(policy.inputs(observations.reshape(-1, *policy.packing.shape))[1])
-
-
-def shards_of(array: np.ndarray, shards: int) -> np.ndarray:
-    """Return an array (T, N, ...) as (shards, T, robots of a shard, ...)."""
-    moments, robots = array.shape[:2]
-    return array.reshape(moments, shards, robots // shards, *array.shape[2:]).swapaxes(0, 1)

@@ -9,8 +9,8 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from agents.advantages import AdvantageEstimator, whole_episodes
 from agents.baselines import Baseline, ValueNetwork
 from agents.observations import Observations, Packing
-from agents.recall import recall, shards_of
-from agents.team import Shards, Team
+from agents.recall import recall
+from agents.team import Shards, Team, shards_of
 
 
 class Rows(NamedTuple):
@@ -108,6 +108,11 @@ class Rollout(RolloutBuffer):
             setattr(self, name, getattr(self, name)[: self.pos])
         ends = self.terminated | self.truncated
         self.counts[1:] = ~np.logical_or.accumulate(ends, axis=0)[:-1]
+
+    @property
+    def window(self) -> int:
+        """Steps of a window."""
+        return self.buffer_size // self.windows
 
     @property
     def first(self) -> np.ndarray:

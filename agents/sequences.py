@@ -153,8 +153,7 @@ class RecurrentNetwork:
         """Return outputs (shards, S, outputs) and states for rows (shards, S, F) and the states before."""
         latent = self.before(rows)
         states, _ = self.cell.step(driven(self.cell.parameters, latent), apart(states, self.images))
-        size = self.cell.parameters.weight_hh.shape[1]
-        outputs = self.after(np.concatenate([states[..., :size], latent], axis=-1))
+        outputs = self.after(np.concatenate([states[..., : self.cell.size], latent], axis=-1))
         return outputs, together(states, self.images)
 
     def linearised(self, sequences: StackedSequences) -> LinearisedRecurrentNetwork:

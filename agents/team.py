@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -231,3 +232,9 @@ def pairs(leaves: int) -> Iterator[tuple[Node, Node | None, Node]]:
             right = (level, number + 1) if number + 1 < width else None
             yield (level, number), right, (level + 1, number // 2)
         level, width = level + 1, (width + 1) // 2
+
+
+def shards_of(array: np.ndarray, shards: int) -> np.ndarray:
+    """Return an array (T, N, ...) as (shards, T, robots of a shard, ...)."""
+    moments, robots = array.shape[:2]
+    return array.reshape(moments, shards, robots // shards, *array.shape[2:]).swapaxes(0, 1)

@@ -39,19 +39,19 @@ class VPG(GradientAscent):
         reuse: int = 0,
         **kwargs: Any,
     ):
-        self.memory: deque[Remembered] = deque()
+        self.earlier: deque[Remembered] = deque()
         self.reuse = reuse
         super().__init__(policy, env, learning_rate, **kwargs)
 
     @property
     def reuse(self) -> int:
         """Number of earlier iterations whose samples are used again."""
-        return self.memory.maxlen or 0
+        return self.earlier.maxlen or 0
 
     @reuse.setter
     def reuse(self, reuse: int) -> None:
         not_negative("reuse", reuse)
-        self.memory = deque(self.memory, maxlen=reuse)
+        self.earlier = deque(self.earlier, maxlen=reuse)
 
     def _setup_model(self) -> None:
         super()._setup_model()
@@ -61,17 +61,17 @@ class VPG(GradientAscent):
     def get_state(self) -> dict[str, np.ndarray]:
         remembered = {
             f"memory.{i}.{name}": np.asarray(array)
-            for i, samples in enumerate(self.memory)
+            for i, samples in enumerate(self.earlier)
             for name, array in samples._asdict().items()
         }
         return super().get_state() | remembered
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         super().set_state(state)
-        self.memory.clear()
-        while f"memory.{len(self.memory)}.actions" in state:
-            fields = (state[f"memory.{len(self.memory)}.{name}"] for name in Remembered._fields)
-            self.memory.append(Remembered(*map(torch.as_tensor, fields)))
+        self.earlier.clear()
+        while f"memory.{len(self.earlier)}.actions" in state:
+            fields = (state[f"memory.{len(self.earlier)}.{name}"] for name in Remembered._fields)
+            self.earlier.append(Remembered(*map(torch.as_tensor, fields)))
 
     def merged(self, states: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         remembered = {name for name in states[0] if name.startswith("memory.")}
@@ -94,15 +94,15 @@ class VPG(GradientAscent):
         log_prob = policy.distribution(actor.outputs).log_prob(samples.actions)
         seen, sizes = torch.from_numpy(samples.observations), torch.tensor(samples.shards.sizes)
         new = Remembered(seen, samples.actions, samples.advantages, log_prob, sizes)
-        known = joined([*self.memory, new])
-        self.memory.append(new)
+        known = joined([*self.earlier, new])
+        self.earlier.append(new)
         shards = Shards(samples.shards.team, known.sizes.tolist())
 
         def gain(policy: Distribution) -> Tensor:
             return surrogate(policy.log_prob(known.actions), known.log_prob, known.advantages)
 
-        inputs = policy.inputs(known.observations)[0] if self.reuse else samples.inputs
-        actor = actor_at(inputs, shards.sizes)
+        if self.reuse:
+            actor = actor_at(policy.inputs(known.observations)[0], shards.sizes)
         weights = (policy.distribution(actor.outputs).log_prob(known.actions) - known.log_prob).exp()
         self.logger.record("train/gradient_norm", self.climb(actor, gain, shards))
         self.logger.record("train/effective_samples", effective_sample_size(weights, shards))

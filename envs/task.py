@@ -263,7 +263,7 @@ class Task:
         return None
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """Return the task's own figures over E finished episodes.
+        """Return the task's own figures over E finished episodes; what is not finite, as 0 / 0, is not reported.
 
         Args:
             episodes: arrays (E,): `seconds`, `terminated`, and the sums of what `track` returns, by name.

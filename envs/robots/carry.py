@@ -142,14 +142,14 @@ class Carry(Arm):
         return episode["success"] > 0
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        error, held = episodes["final_error"], episodes["off_table"].sum()
+        error = episodes["final_error"]
         return {
             "success_rate": float(np.mean(episodes["success"])),
             "final_error_mean": float(np.mean(error)),  # m
             "final_error_median": float(np.median(error)),
             "final_error_p95": float(np.quantile(error, 0.95)),
             # Share of the steps with the cube off the table in which both pads press it.
-            "both_pads_share": float(episodes["both_pads"].sum() / held) if held else 0.0,
+            "both_pads_share": float(episodes["both_pads"].sum() / episodes["off_table"].sum()),
         }
 
     def mirrored_things(self) -> dict[str, SignedPermutation]:

@@ -171,8 +171,8 @@ class Course(RoughRecovery):
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
         sections = {}
         for name in SECTIONS:
-            reached, passed = episodes[f"reached_{name}"].sum(), episodes[f"passed_{name}"].sum()
-            sections[f"section_{name}_share"] = float(passed / reached) if reached else np.nan
+            share = episodes[f"passed_{name}"].sum() / episodes[f"reached_{name}"].sum()
+            sections[f"section_{name}_share"] = float(share)
         return super().metrics(episodes) | {
             "course_share": float(np.mean(episodes["course"])),  # of the way, at the end
             "finished_rate": float(np.mean(episodes[f"passed_{list(SECTIONS)[-1]}"])),

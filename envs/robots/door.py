@@ -147,12 +147,11 @@ class Door(Arm):
         return episode["success"] > 0
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        moving = episodes["moving"].sum()
         return {
             "success_rate": float(np.mean(episodes["success"])),
             "open_seconds_median": float(np.median(episodes["until_wide"])),  # s until the door was open
             # Share of the steps with the door moving in which both pads press the lever.
-            "both_pads_share": float(episodes["both_pads"].sum() / moving) if moving else 0.0,
+            "both_pads_share": float(episodes["both_pads"].sum() / episodes["moving"].sum()),
         }
 
     def mirrored(self, model: mujoco.MjModel) -> None:

@@ -177,11 +177,10 @@ class Recovering(Walker):
         }
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        falls, timely = episodes["falls"].sum(), episodes["timely_falls"].sum()
         return super().metrics(episodes) | {
             "fall_rate": float(np.mean(episodes["falls"] > 0)),  # of episodes
-            "up_again_rate": float(episodes["up_in_time"].sum() / timely) if timely else np.nan,  # of falls
-            "down_seconds_mean": float(episodes["down"].sum() / falls) if falls else np.nan,  # of a fall
+            "up_again_rate": float(episodes["up_in_time"].sum() / episodes["timely_falls"].sum()),  # of falls
+            "down_seconds_mean": float(episodes["down"].sum() / episodes["falls"].sum()),  # of a fall
             "upright_at_end_rate": float(np.mean(episodes["upright_at_end"])),  # of episodes
             "stayed_down_rate": float(np.mean(episodes["stayed_down"] > 0)),  # of episodes
         }

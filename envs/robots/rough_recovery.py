@@ -22,4 +22,4 @@ class RoughRecovery(Recovering, RoughTerrain):
     shown: ClassVar = {**RoughTerrain.shown, **ENDLESS}
     evaluation: ClassVar = {**RoughTerrain.evaluation, **ENDLESS}
     trials: ClassVar = {}
-    unused: ClassVar = ("fall_weight",)  # what a fall costs is told by the rewards of getting up
+    unused: ClassVar[tuple[str, ...]] = ("fall_weight",)  # what a fall costs is told by the rewards of getting up

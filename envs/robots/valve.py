@@ -147,13 +147,12 @@ class Valve(Arm):
         return episode["turned"] >= ROUND
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        turning = episodes["turning"].sum()
         return {
             "success_rate": float(np.mean(episodes["turned"] >= ROUND)),
             "turned_mean": float(np.mean(episodes["turned"])),  # rad
             "turn_seconds_median": float(np.median(episodes["until_round"])),  # s until the wheel had turned once round
             # Share of the steps with the wheel turning in which it is in a grip.
-            "gripped_share": float(episodes["gripped"].sum() / turning) if turning else 0.0,
+            "gripped_share": float(episodes["gripped"].sum() / episodes["turning"].sum()),
         }
 
     def mirrored_things(self) -> dict[str, SignedPermutation]:

@@ -47,8 +47,15 @@ class Evaluate:
 
         stored = StoredPolicy.find(self.policy)
         task = numbers(stored)
-        how = self.stochastic, self.threads, task, self.evaluation_steps
-        scores = evaluate_stored(stored, self.episodes, self.seed, *how)
+        scores = evaluate_stored(
+            stored,
+            self.episodes,
+            self.seed,
+            stochastic=self.stochastic,
+            threads=self.threads,
+            task=task,
+            evaluation_steps=self.evaluation_steps,
+        )
         print(json.dumps(scores.as_json()) if self.json else scores.table())
         promise = None if self.stochastic or task else against_card(scores, stored.card)
         if promise is not None:

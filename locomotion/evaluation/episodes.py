@@ -41,6 +41,7 @@ def evaluate_stored(
     stored: StoredPolicy,
     episodes: int | None = None,
     seed: int | None = None,
+    *,
     stochastic: bool = False,
     threads: int | None = None,
     task: Mapping[str, Any] | None = None,

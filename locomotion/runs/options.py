@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agents.network import MEMORIES
+from agents.network import GATES
 from locomotion.command_line import flag, listed
 from locomotion.errors import UsageError
 from locomotion.runs.rules import RULES, rules_taking
 from locomotion.runs.settings import Settings
 
 NETWORK = {"baseline": ("value",)}
-MEMORY = {"memory": MEMORIES[1:]}
+MEMORY = {"memory": tuple(GATES)}
 GRADIENT_STEPS = {**NETWORK, "critic": ("adam", "fitted-v")}
 
 # A common setting -> the choices without which it has no effect. What a rule takes stands in its entry of `RULES`.

@@ -80,6 +80,8 @@ MAZE_BY_STEPS: dict[str, Any] = {
     "steps": 18_000_000,
 }
 
+MAZES: dict[str, dict[str, int]] = {"Labyrinth": {}, "IMaze": {"steps": 3_000_000}, "MemoryMaze": {"steps": 20_000_000}}
+
 # Short rollouts, with advantages up to the rollout's end, as in Mnih et al. (2016).
 BALANCE: dict[str, Any] = {
     "num_envs": 16,
@@ -136,13 +138,11 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "batch_size": 2048,
         "entropy_weight": 0.01,
     },
-    ("Locomotion/IMaze-v0", "a2c"): {**MAZE_BY_STEPS, "steps": 3_000_000},
-    ("Locomotion/IMaze-v0", "a3c"): {**MAZE_BY_STEPS, "steps": 3_000_000},
-    ("Locomotion/MemoryMaze-v0", "a2c"): {**MAZE_BY_STEPS, "steps": 20_000_000},
-    ("Locomotion/MemoryMaze-v0", "a3c"): {**MAZE_BY_STEPS, "steps": 20_000_000},
-    ("Locomotion/Labyrinth-v0", "trpo"): MAZE,
-    ("Locomotion/Labyrinth-v0", "a2c"): MAZE_BY_STEPS,
-    ("Locomotion/Labyrinth-v0", "a3c"): MAZE_BY_STEPS,
+    **{
+        (f"Locomotion/{robot}-v0", algo): {**recipe, **steps}
+        for robot, steps in MAZES.items()
+        for algo, recipe in {"trpo": MAZE, "a2c": MAZE_BY_STEPS, "a3c": MAZE_BY_STEPS}.items()
+    },
     ("Locomotion/RoughTerrain-v0", "trpo"): {**DOG, "target_kl": 0.03, "steps": 12_000_000},
     ("Locomotion/Grasp-v0", "trpo"): {**ARM, "steps": 1_500_000, "final_episodes": 400},
     ("Locomotion/PickAndPlace-v0", "trpo"): {**ARM, "steps": 2_000_000, "final_episodes": 400},

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from torch.nn.utils import parameters_to_vector
 
 import envs
 from agents import A2C, A3C, Network
-from agents.a3c import MAX_DEATHS
+from agents.a3c import CHANGEABLE, MAX_DEATHS
 from agents.a3c_worker import Shared, Worker
-from agents.advantages import GAE
+from agents.advantages import GAE, KStep
 from agents.baselines import Constant, ValueNetwork
 from agents.critics import AdamFit, TrustRegionFit
 from agents.sent import as_sent
@@ -32,9 +33,8 @@ def falling(first, remaining):
 
 
 def make(workers, make_env=make_env, **kwargs):
-    return A3C(
-        "MlpPolicy", envs.make_vec("CartPole", ROBOTS, num_threads=1), make_env, workers, n_steps=STEPS, **kwargs
-    )
+    robots = envs.make_vec("CartPole", ROBOTS, num_threads=1)
+    return A3C("MlpPolicy", robots, make_env, workers, **{"n_steps": STEPS, **kwargs})
 
 
 class Broken(envs.BatchedVecEnv):
@@ -212,13 +212,37 @@ def test_a_callback_ends_the_training():
     assert model.num_timesteps == 5 * ROBOTS
 
 
-def test_workers_learn_by_a_gamma_and_a_lambda_that_were_changed_later():
-    given, changed = make(1, seed=0, gamma=0.5, gae_lambda=0.2), make(1, seed=0, advantage=GAE(0.9))
-    changed.gamma, changed.gae_lambda = 0.5, 0.2
-    for model in (given, changed):
+def test_workers_learn_by_arguments_that_were_changed_later():
+    values = {
+        "gamma": 0.5,
+        "gae_lambda": 0.2,
+        "n_steps": 4,
+        "memory_steps": 2,
+        "target": KStep(1),
+        "normalize_advantage": False,
+        "ent_coef": 0.1,
+        "learning_rate": 0.02,
+        "actor_learning_rate": 0.01,
+        "max_grad_norm": 0.1,
+    }
+    assert set(values) == set(CHANGEABLE)
+    memory = {"policy_kwargs": {"network": Network(memory="gru", memory_size=4)}}
+    given, changed = make(1, seed=0, **memory, **values), make(1, seed=0, **memory, advantage=GAE(0.9))
+    for name, value in values.items():
+        setattr(changed, name, value)
+    unchanged = make(1, seed=0, **memory)
+    for model in (given, changed, unchanged):
         model.learn(2 * UPDATE)
-    for name, tensor in given.policy.state_dict().items():
-        assert torch.equal(tensor, changed.policy.state_dict()[name]), name
+    learned, same, other = (parameters_to_vector(one.policy.parameters()) for one in (given, changed, unchanged))
+    assert torch.equal(learned, same)
+    assert not torch.equal(learned, other)
+
+
+@pytest.mark.parametrize("name", ["baseline", "episodic"])
+def test_what_the_workers_have_made_is_not_changed_by_load(name, tmp_path):
+    make(1, seed=0).save(tmp_path / "model")
+    with pytest.raises(TypeError, match=f"'{name}' cannot be given to A3C.load"):
+        A3C.load(tmp_path / "model", env=make_env(), **{name: None})
 
 
 def test_goes_on_with_what_was_learned():

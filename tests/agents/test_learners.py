@@ -93,7 +93,7 @@ def test_samples_that_are_used_again_count_for_less_the_older_they_are(quadratic
     assert sizes[0] == pytest.approx(256.0)
     assert 256.0 < sizes[1] < 512.0
     assert sizes[-1] < 4 * 256.0
-    assert len(model.memory) == 3
+    assert len(model.earlier) == 3
 
 
 @pytest.mark.parametrize("advantage", [RewardToGo(), PathReturn()])

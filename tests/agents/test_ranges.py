@@ -47,6 +47,21 @@ def test_what_is_no_number_or_not_whole_is_refused(arguments, message):
         TRPO("MlpPolicy", envs.make_vec("CartPole", 2, num_threads=1), **arguments)
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"min_std": -0.5}, "min_std must be at least 0, got -0.5"),
+        ({"log_std_init": 10.0}, "log_std_init must be below 10, got 10.0"),
+        ({"obs_epsilon": float("nan")}, "obs_epsilon must be above 0, got nan"),
+        ({"action_unit": "metre"}, "action_unit must be one of range, environment, got 'metre'"),
+        ({"memory": "rnn"}, "memory must be one of none, gru, lstm, got 'rnn'"),
+    ],
+)
+def test_a_network_out_of_its_annotated_ranges_is_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        TRPO("MlpPolicy", envs.make_vec("CartPole", 2, num_threads=1), policy_kwargs={"network": Network(**fields)})
+
+
 def test_a_schedule_may_be_changed_later():
     model = TRPO("MlpPolicy", envs.make_vec("CartPole", 2, num_threads=1), n_steps=64, seed=0)
     model.target_kl = lambda remaining: 1e-4 * remaining

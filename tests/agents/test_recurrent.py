@@ -256,8 +256,11 @@ def test_states_of_other_robots_are_refused():
 
 
 def test_what_does_not_go_with_a_memory_is_refused():
-    for fields in ({"memory": "rnn"}, {"memory_size": 0}):
-        with pytest.raises(ValueError, match="memory must be one of none, gru, lstm, of a size of at least 1, got"):
+    for fields, message in (
+        ({"memory": "rnn"}, "memory must be one of none, gru, lstm, got 'rnn'"),
+        ({"memory_size": 0}, "memory_size must be at least 1, got 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
             ActorCritic(spaces.Box(-9, 9, (3,)), VECTOR, lambda _: 1e-3, network=network("gru", **fields))
     with pytest.raises(CannotLearn, match=r"earlier samples cannot be used again .* got reuse=2"):
         learner(VPG, reuse=2)
