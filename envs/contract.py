@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import mujoco
 import numpy as np
 from gymnasium import spaces
 
+from envs.arguments import check_fields
 from envs.engine import compile_model
 from envs.simulation import Fields, all_finite
 
@@ -38,6 +39,24 @@ def require_declared(task: Task) -> None:
         for name in trial.fields:
             if name not in fields:
                 raise InvalidTask(f"{_name(task)}.trials: {prefix} changes {name!r}, which is no number of the task")
+        try:
+            check_fields(get_type_hints(type(task), include_extras=True), trial.fields)
+        except (TypeError, ValueError) as error:
+            raise InvalidTask(f"{_name(task)}.trials: {prefix}: {error}") from error
+
+
+def require_figures(task: Task, sums: Mapping[str, np.ndarray], count: int) -> None:
+    """Refuse trials that report figures which `metrics` does not return, given such sums as of `count` episodes."""
+    try:
+        figures = task.metrics({"seconds": np.ones(count), "terminated": np.zeros(count, bool), **sums})
+    except Exception:  # of a stranger's task, for which these are no sums of whole episodes
+        return
+    for prefix, trial in task.trials.items():
+        for name in trial.metrics:
+            if name not in figures:
+                raise InvalidTask(
+                    f"{_name(task)}.trials: {prefix} reports {name!r}, but metrics returns {', '.join(figures)}"
+                )
 
 
 def compiled(task: Task) -> mujoco.MjModel:

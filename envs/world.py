@@ -104,6 +104,7 @@ class World:
             contract.require_numbers(task, "total", task.total(dict(terms)), count)
             tracked = contract.require_terms(task, "track", task.track(sim, idle, now, self._before), count)
             contract.require_booleans(task, "terminated", task.terminated(sim, now), count)
+            contract.require_figures(task, {**terms, **tracked}, count)
             all_parts(task, self.starts.sim, Measured(**task.measure(self.starts.sim)))
         self.episodes = Episodes(self.num_robots, self.dt, terms, tracked)
 

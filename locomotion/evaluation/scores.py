@@ -108,4 +108,6 @@ def against_card(scores: Evaluation, card: PolicyCard) -> str | None:
     ]
     same = "the versions are the same, so it is the machine, or the robot has changed"
     reason = "here is " + ", ".join(odd) if odd else same
-    return f"the policy's card says return {promised['return_mean']:.2f}: {reason}"
+    before, after = ({**scores, **scores["metrics"], "metrics": list(scores["metrics"])} for scores in (promised, now))
+    name = next(name for name in before if before[name] != after.get(name))
+    return f"the policy's card says {name} {before.get(name)}, here it is {after.get(name)}: {reason}"

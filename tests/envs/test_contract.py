@@ -202,6 +202,11 @@ def test_a_model_that_mujoco_does_not_take_is_named(tmp_path):
         ({"memory": {"side": 0}}, "Odd.memory: the size of side must be at least 1, got 0"),
         ({"trials": {"x": {}}}, r"Odd.trials: x must be an envs.task.Trial, got \{\}"),
         ({"trials": {"x": Trial({"typo": 1}, ())}}, "Odd.trials: x changes 'typo', which is no number of the task"),
+        (
+            {"trials": {"x": Trial({"reset_noise": -1.0}, ())}},
+            "Odd.trials: x: reset_noise must not be negative, got -1.0",
+        ),
+        ({"trials": {"x": Trial({}, ("typo",))}}, "Odd.trials: x reports 'typo', but metrics returns "),
         ({"trials": {"x": Trial({}, (), "typo")}}, "Odd.trials: x forgets at 'typo', but measure returns "),
     ],
 )

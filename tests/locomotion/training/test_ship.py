@@ -101,7 +101,16 @@ def test_the_card_is_reproduced_or_the_reason_given(run, shelf):
     assert "to the last digit" in against_card(scores, card)
     assert against_card(evaluate_folder("CartPole", episodes=2), card) is None
     other = dataclasses.replace(scores, return_mean=scores.return_mean + 1e-9)
+    said = f"the policy's card says return_mean {scores.return_mean}, here it is {other.return_mean}: "
+    assert against_card(other, card).startswith(said)
     assert "it is the machine, or the robot has changed" in against_card(other, card)
+    falls = scores.metrics["fall_rate"]
+    clumsy = dataclasses.replace(scores, metrics={**scores.metrics, "fall_rate": falls + 1.0})
+    assert f"card says fall_rate {falls}, here it is {falls + 1.0}: " in against_card(clumsy, card)
+    changed = dataclasses.replace(scores, metrics={**scores.metrics, "new": 1.0})
+    assert f"card says metrics {list(scores.metrics)}, here it is {[*scores.metrics, 'new']}: " in against_card(
+        changed, card
+    )
     old = dataclasses.replace(card, versions=card.versions | {"mujoco": "3.9.0"})
     assert f"mujoco {installed_versions()['mujoco']} instead of 3.9.0" in against_card(other, old)
 
