@@ -28,24 +28,24 @@ class Gloo:
 
     def gather(self, mine: Tensor) -> list[Tensor]:
         """Return the tensors, of one shape, that all processes hand in, by rank."""
-        told = [torch.empty_like(mine, memory_format=torch.contiguous_format) for _ in range(self.size)]
+        gathered = [torch.empty_like(mine, memory_format=torch.contiguous_format) for _ in range(self.size)]
         with self._answered():
-            dist.all_gather(told, mine.contiguous())
-        return told
+            dist.all_gather(gathered, mine.contiguous())
+        return gathered
 
     def collect(self, mine: Any) -> list[Any] | None:
         """Return, in process 0, the objects that all processes hand in, by rank; in others nothing."""
-        told = [None] * self.size if self.rank == 0 else None
+        gathered = [None] * self.size if self.rank == 0 else None
         with self._answered():
-            dist.gather_object(mine, told)
-        return told
+            dist.gather_object(mine, gathered)
+        return gathered
 
     def announce(self, mine: Any) -> Any:
         """Return the object of process 0."""
-        told = [mine]
+        gathered = [mine]
         with self._answered():
-            dist.broadcast_object_list(told)
-        return told[0]
+            dist.broadcast_object_list(gathered)
+        return gathered[0]
 
     @contextmanager
     def _answered(self) -> Iterator[None]:

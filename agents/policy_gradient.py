@@ -179,6 +179,7 @@ class PolicyGradient(JointLearner):
         super()._setup_model()
         if self.memory_steps is not None and self.policy.actor_memory is None:
             raise CannotLearn(f"memory_steps of {self.memory_steps} has no effect: the policy has no memory")
+        self._windows(self.n_steps)  # refuses what does not divide them
         learned = self.baseline.state() if hasattr(self, "baseline") else None  # where SB3 loads a learner
         self.baseline = self.make_baseline(self.policy)
         if learned is not None:

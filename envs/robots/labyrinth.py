@@ -22,6 +22,7 @@ EYE = 0.25  # m, height of the robot's middle, of the apples' and of the goal's
 WALL = 0.5  # m, height of walls
 ROBOT, APPLE, GOAL = 0.2, 0.12, 0.25  # m, radii: what the robot touches it has found
 EATEN = -10.0  # m, height of an apple that was eaten, out of all sight
+GREY = 0.4  # RGB that is 0 in an observation: about the mean of what is seen
 GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the geom group of the floor, which cameras see, too
 IMAGE = 84  # pixels along a side of the camera's image, as in the paper
 SEEDS = 2**53  # of courses: whole numbers that a float64 holds
@@ -201,7 +202,7 @@ class Labyrinth(Task):
         speeds = in_frame(sim.qpos[:, 2], sim.qvel[:, None, :2])[:, 0]
         return {
             "nearness": np.exp(-seen.distances / self.sight_length),
-            "colour": (seen.colours - 0.4).reshape(len(speeds), -1),  # RGB of each ray
+            "colour": (seen.colours - GREY).reshape(len(speeds), -1),  # RGB of each ray
             "ahead": speeds[:, 0] / 2.0,  # in 2 m/s
             "left": speeds[:, 1],  # m/s
             "turning": sim.qvel[:, 2] / np.pi,  # in 180 degrees/s

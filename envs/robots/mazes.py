@@ -31,7 +31,7 @@ class Maze:
 
 
 class Boxes(NamedTuple):
-    """Straight walls, each as long as it goes on."""
+    """Straight walls, each a longest run along a line of the grid."""
 
     centres: np.ndarray  # (walls, 2)
     halves: np.ndarray  # (walls, 2) half their sizes

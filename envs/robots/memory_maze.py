@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 
 from envs.arguments import Count
-from envs.robots.labyrinth import EATEN, FIGURES, Cells, Labyrinth
+from envs.robots.labyrinth import EATEN, FIGURES, GREY, Cells, Labyrinth
 from envs.robots.mazes import cells_at
 from envs.simulation import Fields
 from envs.task import Measured, Trial
@@ -66,7 +66,7 @@ class MemoryMaze(Labyrinth):
         return cells_at(self.rules.side, told).tolist()
 
     def observe(self, sim: Fields, now: Measured) -> dict[str, np.ndarray]:
-        return {**super().observe(sim, now), "told": OBJECTS[sim.memory.told.astype(int)] - 0.4}  # RGB
+        return {**super().observe(sim, now), "told": OBJECTS[sim.memory.told.astype(int)] - GREY}  # RGB
 
     def place(self, sim: Fields, rngs: list[np.random.Generator], seeds: list[int]) -> None:
         super().place(sim, rngs, seeds)

@@ -73,7 +73,7 @@ class Evaluation:
             rows["cut off"] = f"{self.cut_off:10d} episodes, after {self.evaluation_steps:,} steps"
         if self.physics_errors:
             rows["broken"] = f"{self.physics_errors:10d} episodes, by a blow-up or a number that was not finite"
-        rows |= {name: f"{value:10.3f}" for name, value in self.metrics.items()}
+        rows |= {name: f"{round(value, 3) + 0.0:10.3f}" for name, value in self.metrics.items()}  # no -0.000
         width = max(map(len, rows))
         episodes = "1 episode" if self.episodes == 1 else f"{self.episodes} episodes"
         numbers = "".join(f", {name} {value}" for name, value in self.task.items())

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-DEALINGS = 20_000  # permutations that are all counted: those of eight seeds on each side
+PERMUTATIONS = 20_000  # permutations that are all counted: those of eight seeds on each side
 REPETITIONS = 2000
 CONFIDENCE = 0.95
 
@@ -83,8 +83,8 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, flo
 def by_chance(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Return the two-sided p-value of `probability_of_improvement` under the hypothesis that both sides are alike.
 
-    A permutation test: all permutations of the scores, or `DEALINGS` random ones if there are more. With a single score
-    on a side it is 1.
+    A permutation test: all permutations of the scores, or `PERMUTATIONS` random ones if there are more. With a single
+    score on a side it is 1.
     """
     if min(len(ours), len(theirs)) < 2:
         return 1.0
@@ -93,7 +93,7 @@ def by_chance(ours: np.ndarray, theirs: np.ndarray) -> float:
     def decided(ours: np.ndarray, theirs: np.ndarray, axis: int = 0) -> np.ndarray:
         return np.abs(probability_of_improvement(ours, theirs, axis) - 0.5)
 
-    dealt = stats.permutation_test(
-        (ours, theirs), decided, n_resamples=DEALINGS, alternative="greater", rng=np.random.default_rng(0)
+    tested = stats.permutation_test(
+        (ours, theirs), decided, n_resamples=PERMUTATIONS, alternative="greater", rng=np.random.default_rng(0)
     )
-    return float(dealt.pvalue)
+    return float(tested.pvalue)

@@ -156,7 +156,7 @@ class StoredPolicy:
             else:
                 told = [space_of_actor(trained_on), space_of_actor(ours)]
                 if told[0].shape != told[1].shape:
-                    told = [f"of shape {space.shape}" for space in told]
+                    told = [f"of shape {space.shape}" if space.shape else str(space) for space in told]
             if told[0] != told[1]:
                 one, other = told
                 raise UsageError(f"this policy was trained in {self.card.env}, on {kind}s {one}; here they are {other}")
@@ -193,7 +193,7 @@ def find_policy(name: str | Path) -> Path:
     evaluated = max(steps_in(run.snapshots), default=0)  # before the checkpoints: a training writes each of those first
     latest = run.latest()
     if latest is None:
-        raise UsageError(f"{path} holds no policy: name a run's folder or a checkpoint's")
+        raise UsageError(f"{str(name) or repr(name)} holds no policy: name a run's folder or a checkpoint's")
     if evaluated > (step := int(latest.name)):
         gone = f"{path} was evaluated at step {evaluated:,}, of which no checkpoint is left"
         print(f"warning: {gone}; this is the policy of step {step:,}", file=sys.stderr)

@@ -17,6 +17,8 @@ from locomotion.policies.tensors import fill, own_tensors
 from locomotion.runs.folder import Run
 from locomotion.runs.settings import Settings
 
+OTHERWISE = f"; {flag('start_from')} None starts from random weights"  # the recipe may have named the policy
+
 
 def start(learner: PolicyGradient, settings: Settings) -> dict[str, Tensor] | None:
     """Give an untrained learner the weights of the policy its settings name: actor, critic, and their normalisation.
@@ -38,15 +40,18 @@ def start(learner: PolicyGradient, settings: Settings) -> dict[str, Tensor] | No
         return None
     stored, asked = StoredPolicy.find(name), flag("start_from")
     with torch.random.fork_rng(devices=[]):  # the learner's noise does not depend on where it starts
-        policy = stored.load(learner.env)
+        try:
+            policy = stored.load(learner.env)
+        except UsageError as error:
+            raise UsageError(f"{asked} {name}: {error}{OTHERWISE}") from error
     seen: list[Any] = [policy.observation_space, learner.observation_space]
     if seen[0] != seen[1]:  # `load` has compared what the actor sees
         theirs, ours = (getattr(space, "spaces", {}).get(PRIVILEGED, "no more than the actor") for space in seen)
-        raise UsageError(f"{asked} {name}: its critic saw {theirs}, here it sees {ours}")
+        raise UsageError(f"{asked} {name}: its critic saw {theirs}, here it sees {ours}{OTHERWISE}")
     for one in fields(Network):
         theirs, ours = (getattr(network, one.name) for network in (stored.card.network, settings.network))
         if one.name not in EXPLORATION and theirs != ours:
-            raise UsageError(f"{asked} {name}: its {flag(one.name)} is {theirs}, here it is {ours}")
+            raise UsageError(f"{asked} {name}: its {flag(one.name)} is {theirs}, here it is {ours}{OTHERWISE}")
     weights = own_tensors(policy)
     if learner.policy.continuous:
         weights["log_std"] = learner.policy.log_std.detach().clone()

@@ -3,6 +3,7 @@ import torch
 
 from locomotion.errors import UsageError
 from locomotion.policies.tensors import read_tensors
+from locomotion.training.start import OTHERWISE
 from locomotion.training.train import train
 
 NOISE = "log_std"
@@ -66,11 +67,11 @@ def test_a_run_without_a_checkpoint_begins_from_the_policy_again(small, former, 
     ("changes", "sentence"),
     [
         ({"start_from": "nowhere"}, r"no policy at nowhere: .*"),
-        ({"actor": (32,)}, r"--start-from \S+: its --actor is \(64, 64\), here it is \(32,\)"),
-        ({"memory": "gru"}, r"--start-from \S+: its --memory is none, here it is gru"),
+        ({"actor": (32,)}, rf"--start-from \S+: its --actor is \(64, 64\), here it is \(32,\){OTHERWISE}"),
+        ({"memory": "gru"}, rf"--start-from \S+: its --memory is none, here it is gru{OTHERWISE}"),
         (
             {"env": "Hopper-v5"},
-            r"this policy was trained in \S+CartPole-v0, on observations .*; here they are .*",
+            rf"--start-from \S+: this policy was trained in \S+CartPole-v0, on .*; here they are .*{OTHERWISE}",
         ),
     ],
 )
@@ -92,5 +93,5 @@ def test_a_policy_of_discrete_actions_starts_a_run_too(small, tmp_path):
 def test_a_critic_that_knows_something_else_is_refused(small, tmp_path):
     maze = {"env": "Locomotion/Labyrinth-v0", "steps": 128, "evaluations": 0, "final_episodes": 1}
     former = train(small(out=tmp_path / "former", task={"apples": 3}, evaluation_steps=10, **maze)).run
-    with pytest.raises(UsageError, match=r"^--start-from \S+: its critic saw Box.*12,.*, here it sees Box.*15,.*$"):
+    with pytest.raises(UsageError, match=r"^--start-from \S+: its critic saw Box.*12,.*, here it sees Box.*15,.*"):
         train(small(start_from=str(former.folder), **maze))
