@@ -70,6 +70,16 @@ MAZE: dict[str, Any] = {
     "steps": 2_500_000,
 }
 
+MAZE_BY_EPOCHS: dict[str, Any] = {
+    **MAZE,
+    "actor_learning_rate": 5e-4,
+    "learning_rate": 5e-4,
+    "actor_epochs": 2,
+    "critic_epochs": 2,
+    "batch_size": 2048,
+    "entropy_weight": 0.01,
+}
+
 # By RMSProp, or by Adam with twice the learning rate, it stayed at 48 for 3 M steps of a2c (seed 0).
 MAZE_BY_STEPS: dict[str, Any] = {
     **MAZE,
@@ -128,16 +138,8 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "steps": 5_000_000,
     },
     ("Locomotion/Quadruped-v0", "trpo"): {**LEGS, "steps": 3_000_000},
-    ("Locomotion/Labyrinth-v0", "ppo"): {
-        **MAZE,
-        "n_steps": 64,
-        "actor_learning_rate": 5e-4,
-        "learning_rate": 5e-4,
-        "actor_epochs": 2,
-        "critic_epochs": 2,
-        "batch_size": 2048,
-        "entropy_weight": 0.01,
-    },
+    ("Locomotion/Labyrinth-v0", "ppo"): {**MAZE_BY_EPOCHS, "n_steps": 64},
+    ("Locomotion/IMaze-v0", "ppo"): {**MAZE_BY_EPOCHS, "n_steps": 128, "steps": 3_000_000},
     **{
         (f"Locomotion/{robot}-v0", algo): {**recipe, **steps}
         for robot, steps in MAZES.items()

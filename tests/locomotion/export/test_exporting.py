@@ -44,8 +44,8 @@ def stored_policy(env, folder, task=None, **network):
     return StoredPolicy.find(folder)
 
 
-# Labyrinth's observations are made by the task alone: by rays that tell colours, and finds.
-@pytest.mark.parametrize("robot", [name for name in shipped_names() if name != "Labyrinth"])
+# The mazes' observations are made by the task alone: by rays that tell colours, and finds.
+@pytest.mark.parametrize("robot", [name for name in shipped_names() if name not in ("IMaze", "Labyrinth")])
 def test_every_policy_that_ships_leaves_as_it_is(robot, tmp_path):
     stored = StoredPolicy.find(robot)
     formats = tuple(FORMATS) if stored.card.network.memory == "none" else ("torchscript",)
