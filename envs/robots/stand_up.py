@@ -1,4 +1,4 @@
-"""StandUp: the biped gets up from lying on its back, its belly or a side."""
+"""StandUp: the biped gets up from lying on its back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Turn = Annotated[float, Interval(ge=0, le=np.pi)]
 
 @dataclass(frozen=True)
 class StandUp(Legged):
-    """Stand up from lying on the back, the belly or a side and stay up, after Schulman et al. (2016), section 6.2.
+    """Stand up from lying on the back and stay up, after Schulman et al. (2016), section 6.2.
 
     Observations are those of `Biped`. An episode never ends early; in evaluation it lasts 20 s.
 
