@@ -112,7 +112,6 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("Locomotion/BipedPushed-v0", "trpo"): {
         **RUNNER,
         "start_from": "Biped",
-        "action_unit": "environment",  # as of that policy
         "log_std_init": -1.2,
         "steps": 4_000_000,
     },
@@ -128,7 +127,14 @@ RECIPES: dict[tuple[str, str], dict[str, Any]] = {
         "final_episodes": 216,
     },
     ("Locomotion/Go1Recovery-v0", "trpo"): RISING,
-    ("Locomotion/RoughRecovery-v0", "trpo"): {**RISING, "target_kl": 0.03, "steps": 12_000_000},
+    # From random weights, 12 M steps, it fell in 4.6 % of the episodes and covered 89 % of the way (seed 1).
+    ("Locomotion/RoughRecovery-v0", "trpo"): {
+        **RISING,
+        "start_from": "RoughTerrain",
+        "log_std_init": -1.2,
+        "target_kl": 0.03,
+        "steps": 6_000_000,
+    },
     # From random weights, 14 M steps, it finished 78 % of the courses, and stayed down in 21 %.
     ("Locomotion/Course-v0", "trpo"): {
         **RISING,

@@ -6,8 +6,10 @@ from dataclasses import fields
 from typing import Any
 
 import torch
+from gymnasium import spaces
 from torch import Tensor
 
+from agents.distributions import ActionRange
 from agents.network import EXPLORATION, PRIVILEGED, Network
 from agents.policy_gradient import PolicyGradient
 from locomotion.command_line import flag
@@ -48,12 +50,18 @@ def start(learner: PolicyGradient, settings: Settings) -> dict[str, Tensor] | No
     if seen[0] != seen[1]:  # `load` has compared what the actor sees
         theirs, ours = (getattr(space, "spaces", {}).get(PRIVILEGED, "no more than the actor") for space in seen)
         raise UsageError(f"{asked} {name}: its critic saw {theirs}, here it sees {ours}{OTHERWISE}")
+    free = {*EXPLORATION, "action_unit"} if units_are_one(learner.action_space) else set(EXPLORATION)
     for one in fields(Network):
         theirs, ours = (getattr(network, one.name) for network in (stored.card.network, settings.network))
-        if one.name not in EXPLORATION and theirs != ours:
+        if one.name not in free and theirs != ours:
             raise UsageError(f"{asked} {name}: its {flag(one.name)} is {theirs}, here it is {ours}{OTHERWISE}")
     weights = own_tensors(policy)
     if learner.policy.continuous:
         weights["log_std"] = learner.policy.log_std.detach().clone()
     fill(learner.policy, weights, stored.folder / WEIGHTS)
     return weights
+
+
+def units_are_one(action_space: spaces.Space) -> bool:
+    """Return whether both of a network's action units are the environment's, as where actions run from -1 to 1."""
+    return isinstance(action_space, spaces.Box) and ActionRange(action_space).is_identity

@@ -82,6 +82,15 @@ def test_a_policy_of_another_kind_is_refused_before_anything_is_written(small, f
     assert not settings.run.out.exists()
 
 
+def test_units_of_actions_that_are_one_need_not_be_called_alike(small, tmp_path):
+    former = train(small(out=tmp_path / "former", action_unit="environment")).run  # its actions run from -1 to 1
+    train(small(start_from=str(former.folder)))
+    wide = {"env": "Pendulum-v1"}  # from -2 to 2
+    former = train(small(out=tmp_path / "wide", action_unit="environment", **wide)).run
+    with pytest.raises(UsageError, match=r"its --action-unit is environment, here it is range"):
+        train(small(start_from=str(former.folder), out=tmp_path / "other", **wide))
+
+
 def test_a_policy_of_discrete_actions_starts_a_run_too(small, tmp_path):
     values = {"env": "CartPole-v1"}
     former = train(small(out=tmp_path / "former", **values)).run
