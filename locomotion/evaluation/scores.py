@@ -109,5 +109,5 @@ def against_card(scores: Evaluation, card: PolicyCard) -> str | None:
     same = "the versions are the same, so it is the machine, or the robot has changed"
     reason = "here is " + ", ".join(odd) if odd else same
     before, after = ({**scores, **scores["metrics"], "metrics": list(scores["metrics"])} for scores in (promised, now))
-    name = next(name for name in before if before[name] != after.get(name))
+    name = next(name for name in before | after if before.get(name) != after.get(name))
     return f"the policy's card says {name} {before.get(name)}, here it is {after.get(name)}: {reason}"

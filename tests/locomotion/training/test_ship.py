@@ -105,6 +105,8 @@ def test_the_card_is_reproduced_or_the_reason_given(run, shelf):
     assert against_card(other, card).startswith(said)
     assert "it is the machine, or the robot has changed" in against_card(other, card)
     falls = scores.metrics["fall_rate"]
+    broken = dataclasses.replace(scores, physics_errors=1)
+    assert "card says physics_errors None, here it is 1: " in against_card(broken, card)
     clumsy = dataclasses.replace(scores, metrics={**scores.metrics, "fall_rate": falls + 1.0})
     assert f"card says fall_rate {falls}, here it is {falls + 1.0}: " in against_card(clumsy, card)
     changed = dataclasses.replace(scores, metrics={**scores.metrics, "new": 1.0})
