@@ -68,7 +68,7 @@ class Network:
         if not isinstance(self.memory_size, int):
             raise TypeError(f"memory_size must be a whole number, got {self.memory_size!r}")
         # From Python an activation may be any of torch's.
-        for name, hint in get_type_hints(Network, include_extras=True).items():
+        for name, hint in HINTS.items():
             value = getattr(self, name)
             if get_origin(hint) is Literal and name != "activation" and value not in get_args(hint):
                 raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, got {value!r}")
@@ -88,6 +88,9 @@ class Network:
                 last += self.memory_size
             shapes.append((outputs, last))
         return shapes
+
+
+HINTS = get_type_hints(Network, include_extras=True)  # here: it compiles them, and loading a policy runs no code
 
 
 def require_within(name: str, value: float, interval: Interval) -> None:

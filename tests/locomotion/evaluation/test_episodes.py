@@ -236,7 +236,7 @@ def test_numbers_that_change_what_the_actor_sees_or_does_are_refused():
         ),
         (
             {"discrete_actions": True},
-            r"trained in Locomotion/Labyrinth-v0, on actions of shape \(3,\); here they are of shape \(\)",
+            r"trained in Locomotion/Labyrinth-v0, on actions of shape \(3,\); here they are Discrete\(6\)",
         ),
     ):
         with pytest.raises(UsageError, match=sentence):
