@@ -3,8 +3,7 @@
 # make wheel   dist/locomotion-*.whl, which brings the command `locomotion`
 # make faults  kills and full disks at many moments of every phase; a quarter of an hour
 # make fuzz    damages and forges every kind of file that is read again, a thousand times each
-# make exports exports every policy that ships (but the mazes', whose rays tell colours), each proven over two whole
-#   episodes; some minutes
+# make exports exports every policy that ships, each proven over two whole episodes; some minutes
 # make setup   .venv with everything in it, pinned by constraints.txt
 
 PYTHON ?= python3
@@ -31,7 +30,7 @@ fuzz: setup
 	$(PY) -m tests.locomotion.fuzzing 1000
 
 exports: setup
-	@for card in $(filter-out %/Labyrinth/policy.json %/IMaze/policy.json,$(wildcard locomotion/policies/*/policy.json)); do \
+	@for card in $(wildcard locomotion/policies/*/policy.json); do \
 	  $(PY) scripts/export.py $$(basename $$(dirname $$card)) || exit; echo; done
 
 # The viewer's test draws a robot in a browser; it is skipped where there is none.

@@ -37,7 +37,7 @@ class Cell(Protocol):
         """Return the next state, and what the products with the Jacobian need of the step."""
 
     def linearised(self, known: Sequence[tuple[np.ndarray, ...]], keeps: np.ndarray) -> LinearisedCell:
-        """Return the cell over steps.
+        """Return the cell at some steps, for products with its Jacobian.
 
         Args:
             known: what `step` returned of each.

@@ -42,10 +42,10 @@ class Gloo:
 
     def announce(self, mine: Any) -> Any:
         """Return the object of process 0."""
-        gathered = [mine]
+        told = [mine]
         with self._answered():
-            dist.broadcast_object_list(gathered)
-        return gathered[0]
+            dist.broadcast_object_list(told)
+        return told[0]
 
     @contextmanager
     def _answered(self) -> Iterator[None]:

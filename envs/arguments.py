@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
@@ -40,6 +40,18 @@ def check_fields(hints: Mapping[str, Any], values: Mapping[str, Any], name: Call
     require_types(values, hints, name)
     for field, value in values.items():
         _check_range(hints[field], value, name(field), value)
+
+
+def as_fields(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as some fields of a dataclass take them, as Python writes them.
+
+    Raises:
+        TypeError, ValueError: as `check_fields` does.
+    """
+    hints = get_type_hints(cls, include_extras=True)
+    taken = {name: as_python(value, hints[name]) for name, value in values.items()}
+    check_fields(hints, taken)
+    return taken
 
 
 def as_python(value: Any, hint: Any) -> Any:

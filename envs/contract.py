@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
 from gymnasium import spaces
 
-from envs.arguments import check_fields
+from envs.arguments import as_fields
 from envs.engine import compile_model
 from envs.simulation import Fields, all_finite
 
@@ -40,7 +40,7 @@ def require_declared(task: Task) -> None:
             if name not in fields:
                 raise InvalidTask(f"{_name(task)}.trials: {prefix} changes {name!r}, which is no number of the task")
         try:
-            check_fields(get_type_hints(type(task), include_extras=True), trial.fields)
+            as_fields(type(task), trial.fields)
         except (TypeError, ValueError) as error:
             raise InvalidTask(f"{_name(task)}.trials: {prefix}: {error}") from error
 

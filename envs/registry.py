@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import gymnasium
 
-from envs.arguments import as_python, check_fields
+from envs.arguments import as_fields
 
 if TYPE_CHECKING:  # the tasks, and MuJoCo with them, are imported when the first is asked for
     from envs.task import Task
@@ -174,10 +174,7 @@ def make_task(env_id: str, **task_kwargs: Any) -> Task | None:
             raise TypeError(f"{env_id} has no argument {name!r}; it takes {', '.join(sorted(fields))}")
         if name in cls.unused:
             raise ValueError(f"{name} has no effect in {env_id}, got {task_kwargs[name]}: leave it out")
-    hints = get_type_hints(cls, include_extras=True)
-    task_kwargs = {name: as_python(value, hints[name]) for name, value in task_kwargs.items()}
-    check_fields(hints, task_kwargs)
-    return cls(**task_kwargs)
+    return cls(**as_fields(cls, task_kwargs))
 
 
 def require_task(env_id: str, **task_kwargs: Any) -> Task:

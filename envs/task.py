@@ -88,7 +88,7 @@ class Task:
         with contextlib.suppress(TypeError, ValueError):  # what is no mapping, or no tuple, is refused in one sentence
             cls.memory = {name: size for own in bases for name, size in dict(own.get("memory", {})).items()}
         with contextlib.suppress(TypeError, ValueError):
-            cls.remembered = tuple(dict.fromkeys(name for own in bases for name in tuple(own.get("remembered", ()))))
+            cls.remembered = tuple(dict.fromkeys(name for own in bases for name in own.get("remembered", ())))
 
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:

@@ -58,10 +58,8 @@ class Course(RoughRecovery):
         "begin": 1,  # m along the lane, of the start
         "hail": 2 * HAIL,  # m/s along the world's x and y
     }
-    camera: ClassVar = RoughRecovery.camera | {
-        "distance": 2.9,
-        "elevation": -30.0,
-    }  # over the walls, up to the platform
+    # Over the walls, up to the platform.
+    camera: ClassVar = RoughRecovery.camera | {"distance": 2.9, "elevation": -30.0}
     shown: ClassVar = {
         **ENDLESS,
         "difficulties": (1.0,) * 8,
@@ -73,10 +71,7 @@ class Course(RoughRecovery):
         "episode_steps": 3000,
     }
     evaluation: ClassVar = shown
-    unused: ClassVar = (
-        *RoughRecovery.unused,
-        *("max_velocity", "hold", "zeroed", "standing", "grid", "start_area"),
-    )
+    unused: ClassVar = (*RoughRecovery.unused, "max_velocity", "hold", "zeroed", "standing", "grid", "start_area")
 
     @property
     def commands(self) -> Mapping[str, tuple[float, float]]:
@@ -169,10 +164,10 @@ class Course(RoughRecovery):
         return super().track(sim, action, now, before) | passed | {"course": at_end * share}
 
     def metrics(self, episodes: Mapping[str, np.ndarray]) -> dict[str, float]:
-        sections = {}
-        for name in SECTIONS:
-            share = episodes[f"passed_{name}"].sum() / episodes[f"reached_{name}"].sum()
-            sections[f"section_{name}_share"] = float(share)
+        sections = {
+            f"section_{name}_share": float(episodes[f"passed_{name}"].sum() / episodes[f"reached_{name}"].sum())
+            for name in SECTIONS
+        }
         return super().metrics(episodes) | {
             "course_share": float(np.mean(episodes["course"])),  # of the way, at the end
             "finished_rate": float(np.mean(episodes[f"passed_{list(SECTIONS)[-1]}"])),

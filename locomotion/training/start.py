@@ -11,6 +11,7 @@ from torch import Tensor
 
 from agents.distributions import ActionRange
 from agents.network import EXPLORATION, PRIVILEGED, Network
+from agents.policies import ActorCritic
 from agents.policy_gradient import PolicyGradient
 from locomotion.command_line import flag
 from locomotion.errors import UsageError
@@ -40,26 +41,36 @@ def start(learner: PolicyGradient, settings: Settings) -> dict[str, Tensor] | No
     name, resumed = settings.start_from, settings.run.resume
     if name is None or (resumed is not None and Run(resumed).latest() is not None):
         return None
-    stored, asked = StoredPolicy.find(name), flag("start_from")
-    with torch.random.fork_rng(devices=[]):  # the learner's noise does not depend on where it starts
-        try:
-            policy = stored.load(learner.env)
-        except UsageError as error:
-            raise UsageError(f"{asked} {name}: {error}{OTHERWISE}") from error
-    seen: list[Any] = [policy.observation_space, learner.observation_space]
-    if seen[0] != seen[1]:  # `load` has compared what the actor sees
-        theirs, ours = (getattr(space, "spaces", {}).get(PRIVILEGED, "no more than the actor") for space in seen)
-        raise UsageError(f"{asked} {name}: its critic saw {theirs}, here it sees {ours}{OTHERWISE}")
-    free = {*EXPLORATION, "action_unit"} if units_are_one(learner.action_space) else set(EXPLORATION)
-    for one in fields(Network):
-        theirs, ours = (getattr(network, one.name) for network in (stored.card.network, settings.network))
-        if one.name not in free and theirs != ours:
-            raise UsageError(f"{asked} {name}: its {flag(one.name)} is {theirs}, here it is {ours}{OTHERWISE}")
+    stored = StoredPolicy.find(name)
+    try:
+        policy = fitting(stored, learner, settings.network)
+    except UsageError as error:
+        raise UsageError(f"{flag('start_from')} {name}: {error}{OTHERWISE}") from error
     weights = own_tensors(policy)
     if learner.policy.continuous:
         weights["log_std"] = learner.policy.log_std.detach().clone()
     fill(learner.policy, weights, stored.folder / WEIGHTS)
     return weights
+
+
+def fitting(stored: StoredPolicy, learner: PolicyGradient, network: Network) -> ActorCritic:
+    """Return a stored policy whose weights a learner of this network can take.
+
+    Raises:
+        UsageError: where it is of another kind than the learner's.
+    """
+    with torch.random.fork_rng(devices=[]):  # the learner's noise does not depend on where it starts
+        policy = stored.load(learner.env)
+    seen: list[Any] = [policy.observation_space, learner.observation_space]
+    if seen[0] != seen[1]:  # `load` has compared what the actor sees
+        theirs, ours = (getattr(space, "spaces", {}).get(PRIVILEGED, "no more than the actor") for space in seen)
+        raise UsageError(f"its critic saw {theirs}, here it sees {ours}")
+    free = {*EXPLORATION, "action_unit"} if units_are_one(learner.action_space) else set(EXPLORATION)
+    for one in fields(Network):
+        theirs, ours = getattr(stored.card.network, one.name), getattr(network, one.name)
+        if one.name not in free and theirs != ours:
+            raise UsageError(f"its {flag(one.name)} is {theirs}, here it is {ours}")
+    return policy
 
 
 def units_are_one(action_space: spaces.Space) -> bool:

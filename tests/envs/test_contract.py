@@ -215,6 +215,11 @@ def test_an_attribute_that_does_not_fit_the_model_is_named(attributes, message):
         envs.World(type("Odd", (CartPole,), attributes)(), N)
 
 
+def test_a_trials_numbers_may_be_written_as_any_other_ones():
+    numbers = {"reset_noise": np.float32(0.1), "episode_steps": np.int64(7)}
+    envs.World(type("Tried", (CartPole,), {"trials": {"x": Trial(numbers, ())}})(), N)
+
+
 def test_a_camera_has_the_attributes_of_mujocos():
     odd = type("Odd", (CartPole,), {"camera": {"distnce": 2.0}})
     with pytest.raises(envs.InvalidTask, match=r"Odd.camera: MuJoCo's camera has no 'distnce'; it has .*distance"):

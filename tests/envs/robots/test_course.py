@@ -74,6 +74,20 @@ def test_robots_begin_before_their_lanes_or_anywhere_along_them():
     assert set(anywhere.sim.memory.level) == {0.0, 1.0, 2.0}
 
 
+def test_a_robot_slides_farther_on_the_ice():
+    world = begin(2, friction=(1.0, 1.0), ice_friction=0.15)
+    stand(world, 0, 18.5)
+    stand(world, 1, 22.0)
+    for _ in range(25):
+        world.step(stance(world))
+    world.sim.qvel[:, 0] = 1.0
+    start = world.sim.qpos[:, 0].copy()
+    for _ in range(15):
+        world.step(stance(world))
+    slid = world.sim.qpos[:, 0] - start
+    assert slid[0] > slid[1] + 0.05
+
+
 def test_the_ice_is_slippery_and_nothing_else_is():
     task = envs.make_task("Course", **LEVEL, friction=(1.0, 1.0), ice_friction=0.15)
     model = task.model_spec().compile()

@@ -27,6 +27,7 @@ from locomotion.export.formats import FORMATS
 from locomotion.export.proof import LARGEST
 from locomotion.policies.shipped import shipped_names
 from locomotion.policies.stored import StoredPolicy, describe, save_policy
+from tests.locomotion.export.test_deploy import BY_RAYS_AND_FINDS
 
 STEPS = 100  # of an episode of the proof
 
@@ -44,8 +45,8 @@ def stored_policy(env, folder, task=None, **network):
     return StoredPolicy.find(folder)
 
 
-# The mazes' observations are made by the task alone: by rays that tell colours, and finds.
-@pytest.mark.parametrize("robot", [name for name in shipped_names() if name not in ("IMaze", "Labyrinth")])
+# Of the others there is no runner whose actions could be compared.
+@pytest.mark.parametrize("robot", [name for name in shipped_names() if name not in BY_RAYS_AND_FINDS])
 def test_every_policy_that_ships_leaves_as_it_is(robot, tmp_path):
     stored = StoredPolicy.find(robot)
     formats = tuple(FORMATS) if stored.card.network.memory == "none" else ("torchscript",)
